@@ -1,0 +1,68 @@
+# `make` alone prints what there is. The two commands that matter are `make lab` and `make test`.
+
+PYTHON ?= python3
+WORKERS ?= 2
+
+VENV := .venv
+RUN := $(VENV)/bin/python -m
+# Named after the folder, so that a copied or moved checkout installs itself again.
+INSTALLED := $(VENV)/installed-in-$(shell pwd | cksum | cut -d ' ' -f 1)
+NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=120
+# A notebook or a test file keeps to one process: its cells build on one another.
+PARALLEL := -n $(WORKERS) --dist loadscope
+# JupyterLab asks root for this; in a container one is root.
+AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup lab test notebooks bench lint check-isa clean
+
+help:  ## Print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@echo 'ARGS="..." is passed on to the tool:  make lab ARGS="--no-browser --port=9999"'
+
+setup: $(INSTALLED)  ## Create .venv and install everything (PYTHON=python3.12 chooses the Python)
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
+	  echo 'lrlab needs Python 3.11, 3.12 or 3.13, and "$(PYTHON)" is not one of them.' >&2; \
+	  echo 'Name one that is:  make setup PYTHON=python3.12' >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) pip install --disable-pip-version-check -c constraints.txt -e '.[cpu,lab,test,lint]'
+	@# JupyterLab's question about news would cover the page on its first start.
+	@mkdir -p $(VENV)/share/jupyter/lab/settings
+	@echo '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}' \
+	  > $(VENV)/share/jupyter/lab/settings/overrides.json
+	@rm -f $(VENV)/installed-in-* && touch $@
+
+lab: setup  ## Open JupyterLab on notebooks/, on this machine only, protected by a token
+	@# PREFER_ENV: the kernel is that of .venv, even where a "python3" kernel is registered for the user.
+	@# exec: no shell in between, so that ending make ends JupyterLab.
+	JUPYTER_PREFER_ENV_PATH=1 exec $(RUN) jupyterlab \
+	  --ServerApp.ip=127.0.0.1 --ServerApp.root_dir=notebooks $(AS_ROOT) $(ARGS)
+
+test: setup  ## Run the unit tests, every notebook against its stored outputs, and the browser tests
+	$(RUN) pytest $(PARALLEL) $(NBVAL) tests notebooks $(ARGS)
+
+notebooks: setup  ## Run the notebooks again and store their outputs (ARGS: which ones)
+	$(VENV)/bin/python tools/run_notebooks.py $(ARGS)
+
+bench: setup $(INSTALLED)-bench  ## Measure everything, write benchmarks/RESULTS.md (ARGS=--quick for a trial)
+	$(RUN) benchmarks $(ARGS)
+
+$(INSTALLED)-bench: $(INSTALLED)
+	$(RUN) pip install --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	@touch $@
+
+lint: setup  ## Check formatting, lint and types
+	$(RUN) ruff format --check .
+	$(RUN) ruff check .
+	$(RUN) mypy
+
+check-isa: setup  ## Run the notebooks as a processor without AVX would
+	ONEDNN_MAX_CPU_ISA=SSE41 XLA_FLAGS=--xla_cpu_max_isa=SSE4_2 \
+	  $(RUN) pytest $(PARALLEL) $(NBVAL) notebooks $(ARGS)
+
+clean:  ## Remove .venv and everything that can be made again
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
+	find . -name .ipynb_checkpoints -prune -exec rm -rf {} +

@@ -1,0 +1,3 @@
+"""Makes the notebook harness known to pytest for tests/ and notebooks/ alike."""
+
+pytest_plugins = ["nbval_numbers"]

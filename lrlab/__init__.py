@@ -1,0 +1,82 @@
+"""Drag a learning rate, watch a real Keras model retrain.
+
+``import lrlab`` is quick: a public name loads what it needs, TensorFlow for one, when first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lrlab import (
+        callbacks,
+        data,
+        exercises,
+        experiment,
+        explorers,
+        figures,
+        keras_code,
+        models,
+        predictions,
+        schedules,
+        training,
+    )
+    from lrlab.callbacks import LivePlot
+    from lrlab.exercises import check
+    from lrlab.experiment import Experiment, Run
+    from lrlab.explorers import LearningRateExplorer, StepDecayExplorer
+    from lrlab.predictions import predict
+    from lrlab.schedules import StepDecay, preview
+    from lrlab.training import fit
+
+__version__ = "0.1.0"
+
+_MODULE_OF = {
+    "Experiment": "experiment",
+    "LearningRateExplorer": "explorers",
+    "LivePlot": "callbacks",
+    "Run": "experiment",
+    "StepDecay": "schedules",
+    "StepDecayExplorer": "explorers",
+    "check": "exercises",
+    "fit": "training",
+    "predict": "predictions",
+    "preview": "schedules",
+}
+
+__all__ = [
+    "Experiment",
+    "LearningRateExplorer",
+    "LivePlot",
+    "Run",
+    "StepDecay",
+    "StepDecayExplorer",
+    "callbacks",
+    "check",
+    "data",
+    "exercises",
+    "experiment",
+    "explorers",
+    "figures",
+    "fit",
+    "keras_code",
+    "models",
+    "predict",
+    "predictions",
+    "preview",
+    "schedules",
+    "training",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _MODULE_OF:
+        return import_module(f"{__name__}.{name}")
+    value = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

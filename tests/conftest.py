@@ -1,0 +1,46 @@
+"""What every test may ask for."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parent.parent
+
+_NO_CHROMIUM = "NO CHROMIUM FOUND: BROWSER TESTS NOT RUN"
+_CHROMIUM_NAMES = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "chrome",
+)
+_MAC_CHROME = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The folder of this checkout."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of a Chromium. Without one the test is skipped, or fails where one is required."""
+    found = next(filter(None, map(shutil.which, _CHROMIUM_NAMES)), None)
+    if found is None and sys.platform == "darwin" and _MAC_CHROME.exists():
+        found = str(_MAC_CHROME)
+    if found is None and os.environ.get("LRLAB_REQUIRE_CHROMIUM") == "1":
+        pytest.fail("no Chromium found, and LRLAB_REQUIRE_CHROMIUM=1 asks for one", pytrace=False)
+    if found is None:
+        pytest.skip(_NO_CHROMIUM)
+    return found
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    skipped = [r for r in terminalreporter.getreports("skipped") if _NO_CHROMIUM in str(r.longrepr)]
+    if skipped:
+        message = f"{_NO_CHROMIUM} ({len(skipped)}). Install chromium, then run make test again."
+        terminalreporter.write_sep("!", message, red=True, bold=True)

@@ -1,0 +1,250 @@
+"""What importing lrlab loads, what it says when something is missing, and who may import whom."""
+
+import ast
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import lrlab
+
+PACKAGE = Path(lrlab.__file__).parent
+HEAVY = {
+    *("tensorflow", "keras", "jax", "torch", "matplotlib", "ipywidgets", "anywidget", "IPython"),
+    *("sklearn", "scipy", "pandas", "numpy", "PIL"),
+}
+
+
+def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run code in a fresh Python that knows this checkout."""
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(PACKAGE.parent), **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def loaded_by(code: str) -> set[str]:
+    """The top-level packages in memory after code."""
+    result = run(f"{code}\nimport sys\nprint(*sys.modules)")
+    assert result.returncode == 0, result.stderr
+    return {name.partition(".")[0] for name in result.stdout.split()}
+
+
+class TestImport:
+    def test_loads_nothing_heavy(self):
+        assert not loaded_by("import lrlab") & HEAVY
+
+    def test_listing_the_names_loads_nothing_heavy(self):
+        assert not loaded_by("import lrlab; dir(lrlab); lrlab.__all__; lrlab.__version__") & HEAVY
+
+    @pytest.mark.parametrize("module", ["schedules", "keras_code"])
+    def test_a_module_without_keras_loads_no_keras(self, module):
+        assert not loaded_by(f"import lrlab.{module}") & (HEAVY - {"numpy"})
+
+    def test_figures_load_neither_keras_nor_widgets(self):
+        loaded = loaded_by("import lrlab.figures")
+        assert "matplotlib" in loaded
+        assert not loaded & {"keras", "tensorflow", "ipywidgets", "IPython"}
+
+    def test_a_name_is_loaded_when_it_is_used(self):
+        loaded = loaded_by("import lrlab; lrlab.StepDecay")
+        assert "lrlab" in loaded
+        assert not loaded & {"tensorflow", "keras", "matplotlib", "ipywidgets"}
+
+
+class TestNames:
+    def test_dir_lists_every_public_name(self):
+        assert set(lrlab.__all__) <= set(dir(lrlab))
+
+    def test_all_is_sorted_and_without_repeats(self):
+        assert len(set(lrlab.__all__)) == len(lrlab.__all__)
+
+    @pytest.mark.parametrize("name", lrlab.__all__)
+    def test_every_public_name_exists(self, name):
+        assert getattr(lrlab, name).__name__ in (name, f"lrlab.{name}")
+
+    def test_a_public_name_is_found_once(self):
+        assert lrlab.StepDecay is lrlab.schedules.StepDecay
+        assert "StepDecay" in vars(lrlab)
+
+    def test_an_unknown_name_is_an_attribute_error(self):
+        with pytest.raises(AttributeError, match="'lrlab' has no attribute 'learning_rate'"):
+            lrlab.learning_rate  # noqa: B018
+        assert not hasattr(lrlab, "NoSuchName")
+
+
+class TestTensorFlow:
+    def test_missing_it_is_said_with_what_to_do(self):
+        result = run("import sys; sys.modules['tensorflow'] = None\nfrom lrlab import fit")
+        assert result.returncode == 1
+        (last,) = result.stderr.splitlines()[-1:]
+        assert last.startswith("ImportError: ")
+        assert "TensorFlow is not installed" in last
+        assert 'pip install "lrlab[cpu]"' in last
+        assert "During handling" not in result.stderr
+
+    def test_missing_it_spares_what_does_not_need_it(self):
+        code = "import sys; sys.modules['tensorflow'] = None\nimport lrlab; lrlab.StepDecay()(3)"
+        assert run(code).returncode == 0
+
+    def test_another_backend_in_the_environment_is_refused(self):
+        result = run("from lrlab import fit", KERAS_BACKEND="jax")
+        assert "ImportError: lrlab needs Keras's TensorFlow backend" in result.stderr
+        assert 'KERAS_BACKEND = "jax"' in result.stderr
+
+    def test_another_backend_already_imported_is_refused(self):
+        code = (
+            "import sys, types\n"
+            "keras = types.ModuleType('keras')\n"
+            "keras.config = types.SimpleNamespace(backend=lambda: 'torch')\n"
+            "sys.modules['keras'] = keras\n"
+            "import lrlab._tensorflow"
+        )
+        assert 'Received: keras.config.backend() = "torch"' in run(code).stderr
+
+    def test_it_starts_without_a_line_on_stderr(self):
+        """The first compilation by XLA included, for which TensorFlow has a line of its own."""
+        code = (
+            "from lrlab._tensorflow import keras, tf\n"
+            "assert keras.config.backend() == 'tensorflow'\n"
+            "tf.function(lambda x: x + 1, jit_compile=True)(tf.zeros(3))"
+        )
+        result = run(code)
+        assert result.returncode == 0
+        assert result.stderr == ""
+
+    def test_other_lines_written_meanwhile_get_through(self, tmp_path):
+        noise = (
+            "I0000 00:00:1700000000.000000 123 port.cc:153] oneDNN custom operations are on.",
+            "2026-01-01 10:00:00.000000: E external/cuda.cc:12] failed call to cuInit",
+        )
+        (tmp_path / "tensorflow.py").write_text(
+            "import os, types\n"
+            f"os.write(2, {chr(10).join([*noise, 'a message for the user', '']).encode()!r})\n"
+            "config = types.SimpleNamespace(list_physical_devices=lambda: [])\n"
+        )
+        (tmp_path / "keras.py").write_text("")
+        result = run("import lrlab._tensorflow", PYTHONPATH=f"{tmp_path}:{PACKAGE.parent}")
+        assert result.returncode == 0
+        assert result.stderr == "a message for the user\n"
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            "ImportError('libsomething.so: cannot open shared object file')",
+            "ModuleNotFoundError('No module named absl', name='absl')",
+        ],
+    )
+    def test_a_broken_tensorflow_keeps_its_error_and_its_lines(self, tmp_path, error):
+        line = "I0000 00:00:1700000000.000000 123 port.cc:153] the explanation"
+        (tmp_path / "tensorflow.py").write_text(
+            f"import os\nos.write(2, {(line + chr(10)).encode()!r})\nraise {error}\n"
+        )
+        result = run("import lrlab._tensorflow", PYTHONPATH=f"{tmp_path}:{PACKAGE.parent}")
+        assert line in result.stderr
+        assert error.split("'")[1] in result.stderr.splitlines()[-1]
+        assert "lrlab[cpu]" not in result.stderr
+
+    def test_two_threads_may_be_first(self):
+        code = (
+            "import importlib, threading\n"
+            "found = []\n"
+            "load = lambda: found.append(importlib.import_module('lrlab._tensorflow').tf)\n"
+            "threads = [threading.Thread(target=load) for _ in range(2)]\n"
+            "[t.start() for t in threads]; [t.join() for t in threads]\n"
+            "assert len(found) == 2 and found[0] is found[1]"
+        )
+        result = run(code)
+        assert (result.returncode, result.stderr) == (0, "")
+
+
+def walk_what_runs(node: ast.AST) -> Iterator[ast.AST]:
+    """Like ast.walk in the order of the lines, without what only a type checker reads."""
+    yield node
+    children = list(ast.iter_child_nodes(node))
+    if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+        children = list(node.orelse)
+    for child in children:
+        yield from walk_what_runs(child)
+
+
+def ordered_imports(path: Path) -> list[str]:
+    """Every module that a file imports, wherever in it; ``from lrlab import x`` is lrlab.x too."""
+    found = []
+    for node in walk_what_runs(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:  # relative: counted from the file's own package
+                package = path.relative_to(PACKAGE.parent).parent.parts
+                inside = package[: len(package) - node.level + 1]
+                base = ".".join([*inside, *filter(None, [base])])
+            found += [base, *(f"{base}.{alias.name}" for alias in node.names)]
+    return found
+
+
+def imports_any(path: Path, *forbidden: str) -> set[str]:
+    return {
+        name
+        for name in ordered_imports(path)
+        if any(name == module or name.startswith(f"{module}.") for module in forbidden)
+    }
+
+
+def files_of(room: str) -> list[Path]:
+    """A room is a module, or a package of them."""
+    files = sorted((PACKAGE / room).glob("**/*.py")) or [PACKAGE / f"{room}.py"]
+    assert all(path.exists() for path in files), f"no room {room}"
+    return files
+
+
+class TestRooms:
+    def test_nothing_imports_the_explorers(self):
+        others = [p for p in PACKAGE.glob("*.py") if p.name not in ("__init__.py", "explorers.py")]
+        assert others
+        assert {p.name: imports_any(p, "lrlab.explorers") for p in others} == {
+            p.name: set() for p in others
+        }
+
+    @pytest.mark.parametrize(
+        ("room", "forbidden"),
+        [
+            ("training", ("matplotlib", "IPython", "ipywidgets", "lrlab.figures")),
+            ("figures", ("keras", "tensorflow", "ipywidgets", "IPython", "lrlab._tensorflow")),
+            ("figures", ("matplotlib.pyplot",)),
+            ("keras_code", tuple(HEAVY)),
+            ("schedules", ("matplotlib", "ipywidgets", "lrlab.training", "lrlab.figures")),
+            ("models", ("matplotlib", "ipywidgets")),
+            ("experiment", ("matplotlib", "ipywidgets", "lrlab.figures")),
+        ],
+    )
+    def test_a_room_imports_only_what_it_may(self, room, forbidden):
+        for path in files_of(room):
+            assert not imports_any(path, *forbidden), path
+
+    def test_only_declared_packages_are_imported(self):
+        """IPython is there wherever lrlab asks for it: only within a running notebook."""
+        project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())["project"]
+        lines = project["dependencies"] + project["optional-dependencies"]["cpu"]
+        declared = {re.match(r"[\w-]+", line)[0] for line in lines}
+        declared = {{"pillow": "PIL", "scikit-learn": "sklearn"}.get(n, n) for n in declared}
+        used = {n.partition(".")[0] for p in PACKAGE.glob("**/*.py") for n in ordered_imports(p)}
+        assert used - sys.stdlib_module_names <= declared | {"lrlab", "IPython"}
+
+    def test_keras_and_tensorflow_have_one_door(self):
+        """Past it TensorFlow would start noisily, or fail without saying what to install."""
+        for path in sorted({*PACKAGE.glob("**/*.py")} - {PACKAGE / "_tensorflow.py"}):
+            names = [name.split(".") for name in ordered_imports(path)]
+            past = [name for name in names if name[0] in ("keras", "tensorflow")]
+            if past:
+                assert ["lrlab", "_tensorflow"] in names[: names.index(past[0])], path
