@@ -1,0 +1,161 @@
+"""The data sets are what they say, and their code makes them bit for bit."""
+
+import doctest
+
+import numpy as np
+import pytest
+
+from lrlab import data
+from lrlab.data import Dataset, as_dataset
+
+BUILT_IN = [data.digits, data.moons, data.spirals, data.diabetes]
+ARRAYS = ("x_train", "y_train", "x_val", "y_val")
+X, LABELS, AMOUNTS = np.arange(12.0).reshape(6, 2), np.array([0, 1, 2, 0, 1, 2]), np.ones(6)
+
+
+def test_the_examples_in_the_docstrings_run():
+    assert doctest.testmod(data).failed == 0
+    assert doctest.testmod(data).attempted > 5
+
+
+class TestBuiltIn:
+    @pytest.mark.parametrize("load", BUILT_IN)
+    def test_the_code_alone_makes_the_same_arrays_bit_for_bit(self, load):
+        namespace = {}
+        exec(load().code, namespace)  # noqa: S102 - this is what the learner does
+        for name in ARRAYS:
+            expected = getattr(load(), name)
+            assert namespace[name].dtype == expected.dtype
+            assert namespace[name].tobytes() == expected.tobytes()
+
+    @pytest.mark.parametrize("load", BUILT_IN)
+    def test_the_code_knows_no_lrlab_and_fits_a_notebook(self, load):
+        lines = load().code.splitlines()
+        assert not any("lrlab" in line for line in lines)
+        assert max(map(len, lines)) <= 88
+        assert not lines[0].startswith(" ")
+
+    @pytest.mark.parametrize(
+        ("load", "train", "val", "classes"),
+        [
+            (data.digits, (1437, 64), (360, 64), 10),
+            (data.moons, (800, 2), (200, 2), 2),
+            (data.spirals, (960, 2), (240, 2), 3),
+            (data.diabetes, (353, 10), (89, 10), None),
+        ],
+    )
+    def test_shapes_and_types_are_as_documented(self, load, train, val, classes):
+        dataset = load()
+        assert dataset.name == load.__name__
+        assert (dataset.x_train.shape, dataset.x_val.shape) == (train, val)
+        assert (dataset.y_train.shape, dataset.y_val.shape) == (train[:1], val[:1])
+        assert dataset.x_train.dtype == dataset.x_val.dtype == np.float32
+        assert dataset.y_train.dtype == (np.int64 if classes else np.float32)
+        assert dataset.classes == classes
+        assert dataset.task == ("classification" if classes else "regression")
+
+    def test_digits_are_the_scans_of_scikit_learn_divided_by_16(self):
+        from sklearn.datasets import load_digits
+
+        scans, labels = load_digits(return_X_y=True)
+        digits = data.digits()
+        pixels = np.concatenate([digits.x_train, digits.x_val]) * 16
+        targets = np.concatenate([digits.y_train, digits.y_val])
+        rows = sorted(zip(map(tuple, pixels), targets, strict=True))
+        assert rows == sorted(zip(map(tuple, scans), labels, strict=True))
+
+    @pytest.mark.parametrize("load", [data.digits, data.moons, data.spirals])
+    def test_a_fifth_of_every_class_is_held_out(self, load):
+        dataset = load()
+        train, val = np.bincount(dataset.y_train), np.bincount(dataset.y_val)
+        np.testing.assert_allclose(val, (train + val) / 5, atol=1)
+
+    @pytest.mark.parametrize("load", [data.moons, data.spirals])
+    def test_made_classes_are_balanced(self, load):
+        assert len(set(np.bincount(load().y_train))) == 1
+
+    def test_diabetes_is_standardised_by_its_training_part_alone(self):
+        diabetes = data.diabetes()
+        for part in (diabetes.x_train, diabetes.y_train):
+            np.testing.assert_allclose(part.mean(axis=0), 0, atol=1e-6)
+            np.testing.assert_allclose(part.std(axis=0), 1, atol=1e-6)
+        assert abs(diabetes.y_val.mean()) > 1e-3
+
+    @pytest.mark.parametrize("load", BUILT_IN)
+    def test_it_is_made_once_and_cannot_be_changed(self, load):
+        assert load() is load()
+        for name in ARRAYS:
+            with pytest.raises(ValueError, match="read-only"):
+                getattr(load(), name)[0] = 0
+
+    @pytest.mark.parametrize("load", BUILT_IN)
+    def test_its_repr_is_one_line_of_at_most_110_characters(self, load):
+        assert len(repr(load())) <= 110
+        assert "\n" not in repr(load())
+
+
+class TestAsDataset:
+    def test_a_dataset_stays_the_same_object(self):
+        assert as_dataset(data.moons()) is data.moons()
+
+    def test_whole_numbers_are_labels(self):
+        dataset = as_dataset((X, LABELS, X[:2], LABELS[:2]))
+        assert (dataset.task, dataset.classes, dataset.outputs) == ("classification", 3, 3)
+        assert dataset.name == "your data"
+        assert dataset.code == ""
+
+    def test_booleans_are_two_classes(self):
+        dataset = as_dataset((X, LABELS > 0, X, LABELS > 0))
+        assert dataset.classes == 2
+        assert dataset.y_train.dtype == np.int64
+
+    def test_floats_are_amounts(self):
+        dataset = as_dataset((X, AMOUNTS, X, AMOUNTS))
+        assert (dataset.task, dataset.classes, dataset.outputs) == ("regression", None, 1)
+        assert as_dataset((X, X, X, X)).outputs == 2
+
+    def test_lists_are_taken(self):
+        dataset = as_dataset([X.tolist(), LABELS.tolist(), X.tolist(), LABELS.tolist()])
+        assert dataset.input_shape == (2,)
+
+    def test_the_users_own_arrays_stay_writable(self):
+        x = X.copy()
+        as_dataset((x, AMOUNTS, x, AMOUNTS))
+        x[0] = 7
+
+    @pytest.mark.parametrize(
+        ("received", "says"),
+        [
+            ((X, LABELS), "tuple of length 2"),
+            ("digits", "Received: str"),
+            ((X[:5], LABELS, X, LABELS), "5 rows in x_train, 6 in y_train"),
+            ((X, LABELS, X, LABELS[:3]), "6 rows in x_val, 3 in y_val"),
+            ((X[:0], LABELS[:0], X, LABELS), r"x_train.shape=\(0, 2\)"),
+            ((X, LABELS, X[:0], LABELS[:0]), "at least one sample"),
+            ((X * np.nan, LABELS, X, LABELS), "12 values that are NaN or infinite"),
+            ((X, AMOUNTS * np.inf, X, AMOUNTS), "y_train must hold finite numbers"),
+            ((X.astype(str), LABELS, X, LABELS), "must be an array of numbers"),
+            ((X, LABELS, X[:, :1], LABELS), "one shape in training and validation"),
+            ((X[:, 0], LABELS, X[:, 0], LABELS), r"x.reshape\(-1, 1\)"),
+            ((X, np.eye(6, dtype=int), X, np.eye(6, dtype=int)), r"y.argmax\(axis=1\)"),
+            ((X, LABELS - 1, X, LABELS), "y_train from -1 to 1"),
+            ((X, LABELS, X, LABELS + 1), r'\(regression\), pass y.astype\("float32"\)'),
+        ],
+    )
+    def test_what_cannot_work_is_said_at_the_door(self, received, says):
+        with pytest.raises(ValueError, match=says):
+            as_dataset(received)
+
+
+@pytest.mark.parametrize(
+    ("task", "classes", "says"),
+    [
+        ("ranking", None, "task='ranking'"),
+        ("regression", 3, "no classes"),
+        ("classification", None, "classes=None"),
+        ("classification", 1, "2 or more"),
+    ],
+)
+def test_a_task_must_be_known_and_fit_its_classes(task, classes, says):
+    with pytest.raises(ValueError, match=says):
+        Dataset("mine", X, LABELS, X, LABELS, task, classes)

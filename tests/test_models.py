@@ -1,0 +1,192 @@
+"""The models have the documented shape, and their code rebuilds them, initial weights included."""
+
+import doctest
+import random
+
+from lrlab._tensorflow import keras
+
+import numpy as np
+import pytest
+
+from lrlab import data, models
+from lrlab._source import source_of_model
+from lrlab.data import as_dataset
+
+layers = keras.layers
+IMAGES = np.zeros((4, 6, 5, 3), "float32")
+
+
+def run(code):
+    """What the learner does with the code."""
+    return eval(code, {"keras": keras, "layers": layers})  # noqa: S307
+
+
+def without_names(config):
+    if isinstance(config, dict):
+        return {key: without_names(value) for key, value in config.items() if key != "name"}
+    return [without_names(value) for value in config] if isinstance(config, list) else config
+
+
+def test_the_examples_in_the_docstrings_run():
+    assert doctest.testmod(models).failed == 0
+
+
+class TestModels:
+    def test_mlp_on_digits_is_64_32_10(self):
+        model = models.mlp(data.digits())
+        assert [weights.shape for weights in model.weights] == [(64, 32), (32,), (32, 10), (10,)]
+        assert [layer.activation.__name__ for layer in model.layers] == ["relu", "softmax"]
+        assert not model.compiled
+
+    def test_mlp_takes_its_hidden_layers_and_activation(self):
+        model = models.mlp(data.spirals(), hidden=(8, 4), activation="tanh")
+        assert [layer.units for layer in model.layers] == [8, 4, 3]
+        assert model.layers[1].activation is keras.activations.tanh
+
+    def test_linear_has_one_layer(self):
+        assert models.linear(data.digits()).count_params() == 64 * 10 + 10
+
+    @pytest.mark.parametrize("build", [models.linear, models.mlp])
+    def test_regression_ends_in_one_linear_unit(self, build):
+        head = build(data.diabetes()).layers[-1]
+        assert (head.units, head.activation) == (1, keras.activations.linear)
+
+    def test_cnn_on_digits_sees_an_image_and_has_about_10000_parameters(self):
+        model = models.cnn(data.digits())
+        assert model.input_shape == (None, 64)
+        assert model.layers[0].output.shape == (None, 8, 8, 1)
+        assert model.count_params() == 160 + 4640 + 5130
+
+    def test_cnn_takes_images_as_they_are(self):
+        colour = as_dataset((IMAGES, np.arange(4), IMAGES, np.arange(4)))
+        grey = as_dataset((IMAGES[..., 0], np.arange(4), IMAGES[..., 0], np.arange(4)))
+        assert models.cnn(colour).output_shape == models.cnn(grey).output_shape == (None, 4)
+
+    def test_mlp_flattens_images(self):
+        images = as_dataset((IMAGES, np.arange(4), IMAGES, np.arange(4)))
+        assert models.mlp(images).count_params() == 90 * 32 + 32 + 32 * 4 + 4
+
+    @pytest.mark.parametrize("load", [data.moons, data.spirals, data.diabetes])
+    def test_cnn_says_which_data_it_cannot_take(self, load):
+        with pytest.raises(ValueError, match=f"{load.__name__}.*Use mlp"):
+            models.cnn(load())
+
+    @pytest.mark.parametrize("hidden", [32, "32", (0,), (2.5,)])
+    def test_hidden_must_be_whole_numbers_of_units(self, hidden):
+        with pytest.raises(ValueError, match="hidden must be a sequence"):
+            models.mlp(data.moons(), hidden=hidden)
+
+
+def many_settings():
+    return keras.Sequential(
+        [
+            keras.Input((8, 3)),
+            layers.LSTM(4, return_sequences=True),
+            layers.Conv1D(
+                4,
+                3,
+                strides=2,
+                kernel_initializer=keras.initializers.VarianceScaling(2.0, "fan_out", "uniform"),
+                bias_constraint="non_neg",
+            ),
+            layers.BatchNormalization(momentum=0.9),
+            layers.LeakyReLU(0.2),
+            layers.Flatten(name="flat"),
+            layers.Rescaling(1 / 255),
+            keras.Sequential([layers.Dense(5, kernel_regularizer="l2"), layers.Dropout(0.5)]),
+            layers.Dense(3, activation="softmax", use_bias=False, trainable=False),
+        ]
+    )
+
+
+BUILDERS = [
+    lambda: models.linear(data.diabetes()),
+    lambda: models.mlp(data.digits()),
+    lambda: models.mlp(data.digits(), (16, 8), "gelu"),
+    lambda: models.cnn(data.digits()),
+    lambda: keras.Sequential([keras.Input(batch_shape=(4, 2), dtype="int32"), layers.Flatten()]),
+    many_settings,
+]
+
+
+class TestCode:
+    @pytest.mark.parametrize("build", BUILDERS)
+    def test_it_rebuilds_an_equal_model(self, build):
+        model = build()
+        rebuilt = run(source_of_model(model))
+        assert without_names(rebuilt.get_config()) == without_names(model.get_config())
+
+    @pytest.mark.parametrize("build", BUILDERS)
+    def test_the_same_seed_gives_the_same_initial_weights(self, build):
+        code = source_of_model(build())
+        keras.utils.set_random_seed(3)
+        expected = build().get_weights()
+        keras.utils.set_random_seed(3)
+        for weights, again in zip(expected, run(code).get_weights(), strict=True):
+            np.testing.assert_array_equal(weights, again)
+
+    @pytest.mark.parametrize("build", BUILDERS)
+    def test_it_fits_88_columns(self, build):
+        assert max(map(len, source_of_model(build()).splitlines())) <= 88
+
+    def test_it_leaves_out_defaults(self):
+        assert source_of_model(models.cnn(data.digits())) == (
+            "keras.Sequential(\n"
+            "    [\n"
+            "        keras.Input(shape=(64,)),\n"
+            "        layers.Reshape((8, 8, 1)),\n"
+            '        layers.Conv2D(16, (3, 3), padding="same", activation="relu"),\n'
+            "        layers.MaxPooling2D(),\n"
+            '        layers.Conv2D(32, (3, 3), padding="same", activation="relu"),\n'
+            "        layers.Flatten(),\n"
+            '        layers.Dense(10, activation="softmax"),\n'
+            "    ]\n"
+            ")"
+        )
+
+    def test_a_long_layer_is_broken_over_lines_as_ruff_does(self):
+        dense = layers.Dense(64, "relu", kernel_initializer="he_normal", bias_initializer="ones")
+        assert source_of_model(keras.Sequential([dense])) == (
+            "keras.Sequential(\n"
+            "    [\n"
+            "        layers.Dense(\n"
+            "            64,\n"
+            '            activation="relu",\n'
+            "            kernel_initializer=keras.initializers.HeNormal(),\n"
+            "            bias_initializer=keras.initializers.Ones(),\n"
+            "        ),\n"
+            "    ]\n"
+            ")"
+        )
+
+    def test_it_draws_nothing_from_the_random_state(self):
+        model = models.mlp(data.moons())
+        state = random.getstate()
+        source_of_model(model)
+        assert random.getstate() == state
+
+    def test_an_unbuilt_model_has_no_input_in_its_code(self):
+        assert "Input" not in source_of_model(keras.Sequential([layers.Dense(2)]))
+
+    def test_what_cannot_be_written_is_said(self):
+        class Mine(layers.Dense):
+            pass
+
+        class NoSettings(layers.Layer):
+            def __init__(self, size):
+                super().__init__()
+
+        shared = layers.Dense(4)
+        inputs = keras.Input((2,))
+        for model, says in [
+            (keras.Model(inputs, layers.Dense(1)(inputs)), "type Functional"),
+            (type("Special", (keras.Sequential,), {})(), "type Special"),
+            (keras.Sequential([Mine(3)]), "Received: Mine"),
+            (keras.Sequential([NoSettings(3)]), "Received: .*NoSettings"),
+            (keras.Sequential([layers.Lambda(lambda x: x)]), "A lambda has no source"),
+            (keras.Sequential([layers.Dense(2, activation=lambda x: x)]), "A lambda"),
+            (keras.Sequential([layers.Normalization()]), "Normalization layer learned by adapt"),
+            (keras.Sequential([keras.Input((4,)), shared, shared]), "used twice"),
+        ]:
+            with pytest.raises(ValueError, match=says):
+                source_of_model(model)
