@@ -1,0 +1,224 @@
+"""Settings -> the plain Keras program that gives the same numbers without lrlab."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from lrlab.schedules import Schedule, StepDecay, is_keras_schedule
+
+if TYPE_CHECKING:
+    import keras
+
+    from lrlab.data import Dataset
+
+_FIT = """\
+history = model.fit(
+    x_train,
+    y_train,
+    batch_size={batch_size},
+    epochs={epochs},
+    validation_data=(x_val, y_val),
+    # The same batches in the same order every time, so that two runs differ by their
+    # learning rate alone. In your own training leave this out: True is right there.
+    shuffle=False,
+{callbacks}    verbose=0,
+)
+for name, values in history.history.items():
+    print(f"{{name}}: {{values[-1]:.4f}}")
+"""
+
+
+# Arguments of callbacks that are kept in an attribute of another name.
+_KEPT_AS = {"separator": "sep"}
+
+
+def program(
+    *,
+    dataset: Dataset,
+    model: keras.Model,
+    compile_arguments: Mapping[str, Any],
+    schedule: Schedule,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    epochs: int,
+    batch_size: int,
+    seed: int,
+) -> str:
+    """Return the program that trains `model` as described from its seed and prints the last logs.
+
+    With a built-in data set and a Sequential model of built-in layers it is complete. Otherwise a
+    comment at its top names what it takes as given: `build_model, x_train, y_train, x_val, y_val`
+    and whatever else of one's own has no source here, a loss function for one.
+
+    Args:
+        dataset: The data; built-in ones know the lines that make them.
+        model: The model, as built.
+        compile_arguments: What `model.compile` was given; the optimizer as an object.
+        schedule: As for `Experiment.run`.
+        callbacks: Those of the run. Built-in ones are written with their settings.
+        epochs: How many epochs.
+        batch_size: Samples a step.
+        seed: For `keras.utils.set_random_seed`.
+    """
+    given: list[str] = []
+    imports, data, building = _data_and_model(dataset, model, given)
+    definition, rate, listed = _schedule(schedule, epochs, given)
+    listed += [_callback(callback, given) for callback in callbacks]
+    seeding = [f"keras.utils.set_random_seed({seed})", f"model = {building}"]
+    fit = _FIT.format(
+        batch_size=batch_size,
+        epochs=epochs,
+        callbacks=_listed(listed),
+    )
+    compiling = _compile(compile_arguments, rate, given)
+    header = [f"# Takes as given: {', '.join(dict.fromkeys(given))}."] if given else []
+    imports = sorted(imports, key=lambda line: (line.startswith("from"), line))
+    return "\n".join([*header, *imports, "", *data, *seeding, compiling, *definition, fit])
+
+
+def _data_and_model(
+    dataset: Dataset, model: keras.Model, given: list[str]
+) -> tuple[list[str], list[str], str]:
+    """Return the imports, the lines that make the data, and the expression for the model."""
+    from lrlab._source import source_of_model
+
+    try:
+        building = source_of_model(model) if dataset.code else None
+    except ValueError:
+        building = None
+    if building is None:
+        given += ["build_model", "x_train", "y_train", "x_val", "y_val"]
+        return ["import keras"], [], "build_model()"
+    lines = dataset.code.splitlines()
+    imports = [line for line in lines if line.startswith(("import ", "from "))]
+    data = "\n".join(line for line in lines if line not in imports).strip()
+    return ["import keras", "from keras import layers", *imports], [data, ""], building
+
+
+def _schedule(
+    schedule: Schedule, epochs: int, given: list[str]
+) -> tuple[list[str], Any, list[str]]:
+    """Return the lines that define it, what the optimizer gets, and the callbacks it needs."""
+    from lrlab._source import Name
+
+    if isinstance(schedule, StepDecay):
+        lines = [
+            "",
+            "",
+            "def schedule(epoch):",
+            f"    return {schedule.initial_learning_rate!r} * {schedule.decay_factor!r}"
+            f" ** (epoch // {schedule.epochs_per_drop!r})",
+            "",
+            "",
+        ]
+        return lines, None, ["keras.callbacks.LearningRateScheduler(schedule)"]
+    if is_keras_schedule(schedule):
+        return [], _object(schedule, "schedule", given), []
+    if callable(schedule):
+        rates = [repr(float(schedule(epoch))) for epoch in range(epochs)]
+        table = f"learning_rates = [{', '.join(rates)}]"
+        if len(table) > 88:
+            table = "learning_rates = [\n" + "".join(f"    {rate},\n" for rate in rates) + "]"
+        lines = ["", "# One an epoch.", table]
+        by_epoch = "lambda epoch: learning_rates[epoch]"
+        return lines, None, [f"keras.callbacks.LearningRateScheduler({by_epoch})"]
+    return [], Name(repr(float(schedule))), []
+
+
+def _compile(arguments: Mapping[str, Any], rate: Any, given: list[str]) -> str:
+    from lrlab._source import Name, source
+
+    lines = ["model.compile("]
+    for name, value in arguments.items():
+        if name == "optimizer":
+            written = _serialized(value)
+            config = dict(written["config"])
+            config.pop("learning_rate", None)
+            if rate is not None:
+                config["learning_rate"] = rate
+            value = Name(source(written | {"config": config}, 4, len("optimizer=")))
+        elif value is None:
+            continue
+        else:
+            value = _object(value, name, given)
+        lines.append(f"    {name}={source(value, 4, len(name) + 1)},")
+    return "\n".join([*lines, ")"])
+
+
+def _serialized(value: Any) -> Any:
+    from lrlab._tensorflow import keras
+
+    return keras.saving.serialize_keras_object(value)
+
+
+def _object(value: Any, name: str, given: list[str]) -> Any:
+    """A value for `source`; what has none is taken as given under its name."""
+    from lrlab._source import Name, source
+
+    written = value if isinstance(value, str | int | float) else _serialized(value)
+    try:
+        source(written, 0)
+        complete = _keeps_settings(value, written)
+    except (ValueError, TypeError):
+        complete = False
+    if complete:
+        return written
+    given.append(name)
+    return Name(name)
+
+
+def _keeps_settings(value: Any, written: Any) -> bool:
+    """Tell whether Keras serialized a loss or metrics in full: of a Huber loss it forgets delta."""
+    from lrlab._tensorflow import keras
+
+    revived = keras.saving.deserialize_keras_object(written)
+    before, after = (
+        [getattr(part, "_fn_kwargs", None) for part in keras.tree.flatten(parts)]
+        for parts in (value, revived)
+    )
+    return before == after
+
+
+def _callback(callback: keras.callbacks.Callback, given: list[str]) -> str:
+    """A built-in callback with the arguments that differ from their defaults.
+
+    Callbacks have no `get_config`, but keep most of their arguments in attributes of that name.
+    """
+    from lrlab._source import call
+
+    cls = type(callback)
+    arguments = {}
+    for name, parameter in inspect.signature(cls).parameters.items():
+        if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
+            continue
+        value = getattr(callback, _KEPT_AS.get(name, name), parameter.default)
+        if name == "min_delta":  # stored with the sign of the direction of improvement
+            value = abs(value)
+        if parameter.default is parameter.empty or value != parameter.default:
+            arguments[name] = value
+    built_in = cls.__module__.startswith("keras.")
+    if not (built_in and all(map(_is_literal, arguments.values()))):
+        name = "".join("_" * c.isupper() + c.lower() for c in cls.__name__).strip("_")
+        name += f"_{sum(g.startswith(name) for g in given) + 1}" if name in given else ""
+        given.append(name)
+        return name
+    return call(f"keras.callbacks.{cls.__name__}", arguments, 8)
+
+
+def _is_literal(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return all(map(_is_literal, value))
+    finite = not isinstance(value, float) or math.isfinite(value)
+    return value is None or (type(value) in (bool, int, float, str) and finite)
+
+
+def _listed(callbacks: Sequence[str]) -> str:
+    if not callbacks:
+        return ""
+    line = f"    callbacks=[{', '.join(callbacks)}],"
+    if len(line) <= 88 and "\n" not in line:
+        return f"{line}\n"
+    items = "".join(f"        {callback},\n" for callback in callbacks)
+    return f"    callbacks=[\n{items}    ],\n"
