@@ -1,0 +1,6 @@
+"""Explorers: controls beside a picture; every movement of a slider retrains a real Keras model."""
+
+from lrlab.explorers.learning_rate import LearningRateExplorer
+from lrlab.explorers.step_decay import StepDecayExplorer
+
+__all__ = ["LearningRateExplorer", "StepDecayExplorer"]

@@ -1,0 +1,78 @@
+"""The sliders of the explorers. All of them report while they move, and move by the arrow keys."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import ipywidgets
+import traitlets
+
+from lrlab._checks import as_learning_rate
+
+_STYLE = {"description_width": "140px"}
+_LAYOUT = {"width": "100%", "max_width": "740px"}
+
+
+class RateSlider(ipywidgets.FloatLogSlider):
+    """A logarithmic slider that a page moves in steps of two digits: 0.5 rather than 0.501187.
+
+    A page answers every value with the nearest position of its slider, even when it first shows it.
+    Such an answer moves nothing here: what a program has set stays as it was.
+    """
+
+    value = traitlets.CFloat(1.0).tag(sync=True, echo_update=False)
+
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        """Take what the page sends."""
+        if "value" in sync_data:
+            sent = sync_data.pop("value")
+            if abs(math.log(sent / self.value, self.base)) > self.step / 2:
+                sync_data = sync_data | {"value": float(f"{sent:.2g}")}
+        super().set_state(sync_data)
+
+
+def rate_slider(description: str, value: float) -> RateSlider:
+    """A logarithmic slider from 0.0001 to 10, further where the first value lies beyond."""
+    rate = as_learning_rate(value)
+    return RateSlider(
+        value=rate,
+        min=min(-4, math.floor(math.log10(rate))),
+        max=max(1, math.ceil(math.log10(rate))),
+        step=0.05,
+        readout_format=".2g",
+        **_common(
+            description, "The learning rate: how far each step goes. The axis is logarithmic"
+        ),
+    )
+
+
+def factor_slider(description: str, value: float) -> ipywidgets.FloatSlider:
+    """A slider from 0.05 to 1, where 1 leaves the rate as it is."""
+    return ipywidgets.FloatSlider(
+        value=value,
+        min=min(0.05, value),
+        max=1,
+        step=0.05,
+        readout_format=".2f",
+        **_common(description, "What the rate is multiplied by at each drop; 1 leaves it alone"),
+    )
+
+
+def interval_slider(description: str, value: int) -> ipywidgets.IntSlider:
+    """A slider of whole epochs."""
+    return ipywidgets.IntSlider(
+        value=value,
+        min=1,
+        max=max(15, value),
+        **_common(description, "Epochs from one drop of the rate to the next"),
+    )
+
+
+def _common(description: str, tooltip: str) -> dict[str, Any]:
+    return {
+        "description": description,
+        "tooltip": tooltip,
+        "style": _STYLE,
+        "layout": _LAYOUT,
+    }

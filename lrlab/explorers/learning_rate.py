@@ -1,0 +1,45 @@
+"""The learning rate, and what becomes of a training with it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lrlab._checks import as_learning_rate
+from lrlab.explorers.base import Explorer
+from lrlab.explorers.controls import rate_slider
+
+if TYPE_CHECKING:
+    from lrlab.experiment import Experiment
+    from lrlab.schedules import Schedule
+
+
+class LearningRateExplorer(Explorer):
+    """A slider for a constant learning rate; each movement retrains and redraws.
+
+    Args:
+        experiment: What to train; by default a small network on handwritten digits.
+        learning_rate: Where the slider starts.
+
+    Raises:
+        ValueError: If the learning rate is not a finite number above 0.
+
+    Example:
+        >>> import lrlab
+        >>> explorer = lrlab.LearningRateExplorer()
+        >>> explorer.learning_rate.value = 0.1
+        >>> explorer.wait().verdict
+        'good'
+    """
+
+    def __init__(
+        self, experiment: Experiment | None = None, *, learning_rate: float = 0.01
+    ) -> None:
+        super().__init__(experiment, {"learning_rate": rate_slider("learning rate", learning_rate)})
+
+    def schedule(self) -> Schedule:
+        """Return the learning rate."""
+        return as_learning_rate(self.learning_rate.value)
+
+    def label(self, schedule: float) -> str:
+        """Return the learning rate in words."""
+        return f"{schedule:.3g}"

@@ -1,0 +1,62 @@
+"""Step decay: a first rate, how much it drops and how often."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lrlab.explorers.base import Explorer
+from lrlab.explorers.controls import factor_slider, interval_slider, rate_slider
+from lrlab.schedules import StepDecay
+
+if TYPE_CHECKING:
+    from lrlab.experiment import Experiment
+
+
+class StepDecayExplorer(Explorer):
+    """Sliders for the three arguments of `StepDecay`; each movement retrains and redraws.
+
+    Args:
+        experiment: What to train; by default a small network on handwritten digits.
+        initial_learning_rate: Where the slider of the first rate starts.
+        decay_factor: Where the slider of the factor starts.
+        epochs_per_drop: Where the slider of the interval, in epochs, starts.
+
+    Raises:
+        ValueError: If a value is out of its range, see `StepDecay`.
+
+    Example:
+        >>> import lrlab
+        >>> explorer = lrlab.StepDecayExplorer(initial_learning_rate=1.0)
+        >>> explorer.decay_factor.value = 0.5
+        >>> [round(rate, 2) for rate in explorer.wait().history["learning_rate"]][::5]
+        [1.0, 0.5, 0.25]
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment | None = None,
+        *,
+        initial_learning_rate: float = 0.01,
+        decay_factor: float = 0.1,
+        epochs_per_drop: int = 5,
+    ) -> None:
+        decay = StepDecay(initial_learning_rate, decay_factor, epochs_per_drop)
+        super().__init__(
+            experiment,
+            {
+                "initial_learning_rate": rate_slider("first rate", decay.initial_learning_rate),
+                "decay_factor": factor_slider("decay factor", decay.decay_factor),
+                "epochs_per_drop": interval_slider("epochs per drop", decay.epochs_per_drop),
+            },
+        )
+
+    def schedule(self) -> StepDecay:
+        """Return the step decay."""
+        return StepDecay(
+            self.initial_learning_rate.value, self.decay_factor.value, self.epochs_per_drop.value
+        )
+
+    def label(self, schedule: StepDecay) -> str:
+        """Return the first rate, the factor and the interval in words."""
+        first, factor = schedule.initial_learning_rate, schedule.decay_factor
+        return f"{first:.3g} × {factor:.3g} / {schedule.epochs_per_drop}"

@@ -1,0 +1,32 @@
+"""The two widgets that ipywidgets lacks: a picture with a text alternative, and code to copy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import anywidget
+import traitlets
+
+_HERE = Path(__file__).parent
+
+
+class Picture(anywidget.AnyWidget):
+    """A PNG picture and the words that say what it shows. An `ipywidgets.Image` takes no `alt`.
+
+    `dark` comes from the page: whether its theme is a dark one.
+    """
+
+    _esm = _HERE / "picture.js"
+    _css = _HERE / "explorer.css"
+    value = traitlets.Bytes().tag(sync=True)
+    alt = traitlets.Unicode().tag(sync=True)
+    width = traitlets.Int().tag(sync=True)
+    height = traitlets.Int().tag(sync=True)
+    dark = traitlets.Bool().tag(sync=True)
+
+
+class Code(anywidget.AnyWidget):
+    """Source code with a button that copies it."""
+
+    _esm = _HERE / "code.js"
+    value = traitlets.Unicode().tag(sync=True)

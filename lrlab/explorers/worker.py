@@ -1,0 +1,109 @@
+"""One thread that runs the newest job and makes an older one give up."""
+
+from __future__ import annotations
+
+import atexit
+import sys
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import TypeAlias
+from weakref import WeakSet
+
+# A job is told how to find out that it is no longer wanted, and then returns soon.
+Superseded: TypeAlias = Callable[[], bool]
+Job: TypeAlias = Callable[[Superseded], None]
+
+
+class Worker:
+    """Run jobs in one daemon thread: at most one at a time, and of those that wait the newest.
+
+    The thread starts with the first job and ends when it has had nothing to do for a while, so an
+    explorer that nobody uses costs nothing. A job that raises is reported as any thread's error is,
+    and the next one runs.
+    """
+
+    _IDLE_SECONDS = 10.0
+    # A newer job lets the one that runs be for so long. Where every job gave way at once, a slider
+    # that moves faster than a model trains would show nothing until it rests.
+    _PATIENCE_SECONDS = 0.1
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._next: Job | None = None
+        self._at_once = False
+        self._asked = 0  # counts jobs and stops: a job is superseded once it has moved on
+        self._thread: threading.Thread | None = None
+        self._busy = False
+        _WORKERS.add(self)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a job runs or waits."""
+        with self._changed:
+            return self._busy or self._next is not None
+
+    def submit(self, job: Job, *, at_once: bool = False) -> None:
+        """Run this job next, instead of any that waits, and of the one that runs.
+
+        That one gives up after a little patience, or at once.
+        """
+        with self._changed:
+            self._next, self._at_once = job, at_once
+            self._asked += 1
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="lrlab", daemon=True)
+                self._thread.start()
+            self._changed.notify_all()
+
+    def stop(self) -> None:
+        """Drop the job that waits and make the one that runs give up."""
+        with self._changed:
+            self._next = None
+            self._asked += 1
+            self._changed.notify_all()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until nothing runs or waits; False if that took longer than `timeout` seconds."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._busy and self._next is None, timeout)
+
+    def _superseded(self, asked: int, began: float) -> bool:
+        """Whether a job, the number `asked`, is to give up: it was stopped, or had its time."""
+        if self._asked == asked:
+            return False
+        at_once = self._at_once or self._next is None
+        return at_once or time.monotonic() - began > self._PATIENCE_SECONDS
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                if not self._changed.wait_for(lambda: self._next is not None, self._IDLE_SECONDS):
+                    self._thread = None
+                    return
+                job, self._next = self._next, None
+                asked, self._busy = self._asked, True
+            assert job is not None
+            try:
+                job(partial(self._superseded, asked, time.monotonic()))
+            except Exception:  # noqa: BLE001 - it must not take the worker down
+                threading.excepthook(threading.ExceptHookArgs([*sys.exc_info(), self._thread]))
+            finally:
+                with self._changed:
+                    self._busy = False
+                    self._changed.notify_all()
+
+
+_WORKERS: WeakSet[Worker] = WeakSet()
+_SECONDS_TO_END = 5.0
+
+
+@atexit.register
+def _stop_all() -> None:
+    """Let no thread be inside TensorFlow as Python ends: that aborts the process."""
+    workers = list(_WORKERS)
+    for worker in workers:
+        worker.stop()
+    for worker in workers:
+        worker.wait(_SECONDS_TO_END)

@@ -1,0 +1,218 @@
+"""A worker runs one job at a time, the newest first and last, and survives whatever a job does."""
+
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from lrlab.explorers.worker import Worker
+
+SOON = 20  # seconds after which something that should happen at once has not happened
+
+
+@pytest.fixture
+def worker():
+    worker = Worker()
+    yield worker
+    worker.stop()
+    assert worker.wait(SOON)
+
+
+class Job:
+    """Runs until it is let go; notes that it began, and whether it was superseded by then."""
+
+    def __init__(self):
+        self.began, self.go_on = threading.Event(), threading.Event()
+        self.was_superseded = None
+
+    def __call__(self, superseded):
+        self.began.set()
+        assert self.go_on.wait(SOON)
+        self.was_superseded = superseded()
+
+
+def started(worker, job):
+    worker.submit(job)
+    assert job.began.wait(SOON)
+    return job
+
+
+def test_a_job_runs_in_a_daemon_thread_of_its_own(worker):
+    threads = []
+    worker.submit(lambda superseded: threads.append(threading.current_thread()))
+    assert worker.wait(SOON)
+    assert threads[0] is not threading.current_thread()
+    assert threads[0].daemon
+
+
+def test_a_job_that_nothing_follows_is_not_superseded(worker):
+    job = started(worker, Job())
+    job.go_on.set()
+    assert worker.wait(SOON)
+    assert job.was_superseded is False
+
+
+@pytest.mark.parametrize(
+    ("patience", "at_once", "superseded"),
+    [(0, False, True), (1000, False, False), (1000, True, True)],
+)
+def test_a_newer_job_supersedes_the_one_that_runs_after_a_little_patience(
+    worker, patience, at_once, superseded
+):
+    worker._PATIENCE_SECONDS = patience
+    old, new = started(worker, Job()), Job()
+    worker.submit(new, at_once=at_once)
+    old.go_on.set()
+    new.go_on.set()
+    assert worker.wait(SOON)
+    assert (old.was_superseded, new.was_superseded) == (superseded, False)
+
+
+def test_of_the_jobs_that_wait_only_the_newest_runs(worker):
+    ran = []
+    first = started(worker, Job())
+    for number in range(1000):
+        worker.submit(lambda superseded, number=number: ran.append(number))
+    assert ran == []
+    first.go_on.set()
+    assert worker.wait(SOON)
+    assert ran == [999]
+
+
+def test_jobs_from_many_threads_never_run_at_once(worker):
+    running, most = [], []
+
+    def job(superseded):
+        running.append(1)
+        most.append(len(running))
+        running.pop()
+
+    def submit_many():
+        for _ in range(200):
+            worker.submit(job)
+
+    threads = [threading.Thread(target=submit_many) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert worker.wait(SOON)
+    assert set(most) == {1}
+
+
+def test_stop_supersedes_the_job_that_runs_and_drops_the_one_that_waits(worker):
+    ran = []
+    worker._PATIENCE_SECONDS = 1000
+    job = started(worker, Job())
+    worker.submit(lambda superseded: ran.append("waited"))
+    worker.stop()
+    job.go_on.set()
+    assert worker.wait(SOON)
+    assert job.was_superseded
+    assert ran == []
+
+
+def test_it_works_on_after_a_stop(worker):
+    ran = []
+    worker.stop()
+    worker.submit(lambda superseded: ran.append(superseded()))
+    assert worker.wait(SOON)
+    assert ran == [False]
+
+
+def test_busy_from_the_asking_to_the_end(worker):
+    assert not worker.busy
+    job = started(worker, Job())
+    assert worker.busy
+    worker.stop()
+    assert worker.busy, "it still runs"
+    job.go_on.set()
+    assert worker.wait(SOON)
+    assert not worker.busy
+
+
+def test_wait_gives_up_in_time(worker):
+    job = started(worker, Job())
+    assert worker.wait(0.01) is False
+    job.go_on.set()
+    assert worker.wait(SOON) is True
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_job_that_raises_is_reported_and_the_next_one_runs(worker, monkeypatch):
+    reports, ran = [], []
+    monkeypatch.setattr(threading, "excepthook", reports.append)
+
+    def fails(superseded):
+        raise RuntimeError("on purpose")
+
+    worker.submit(fails)
+    assert worker.wait(SOON)
+    worker.submit(lambda superseded: ran.append(1))
+    assert worker.wait(SOON)
+    assert [str(report.exc_value) for report in reports] == ["on purpose"]
+    assert ran == [1]
+
+
+def test_a_job_may_submit_the_next(worker):
+    ran = []
+    worker.submit(lambda superseded: worker.submit(lambda superseded: ran.append(1)))
+    assert worker.wait(SOON)
+    assert ran == [1]
+
+
+def test_an_idle_thread_ends_and_a_new_one_starts(worker):
+    threads = []
+
+    def job(superseded):
+        threads.append(threading.current_thread())
+
+    worker._IDLE_SECONDS = 0.01
+    for _ in range(2):
+        worker.submit(job)
+        assert worker.wait(SOON)
+        threads[-1].join(SOON)
+        assert not threads[-1].is_alive()
+    assert threads[0] is not threads[1]
+
+
+def test_a_worker_that_nobody_asked_has_no_thread():
+    before = threading.active_count()
+    Worker().wait()
+    assert threading.active_count() == before
+
+
+def printed_by(code):
+    ran = subprocess.run(
+        [sys.executable, "-c", "import threading; from lrlab.explorers import worker\n" + code],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    return ran.stdout
+
+
+def test_a_job_gives_up_before_python_ends():
+    """A thread that is inside TensorFlow by then would abort the process."""
+    code = (
+        "began = threading.Event()\n"
+        "def job(superseded):\n"
+        "    began.set()\n"
+        "    while not superseded():\n"
+        "        pass\n"
+        "    print('gave up')\n"
+        "worker.Worker().submit(job)\n"
+        "assert began.wait(60)"
+    )
+    assert printed_by(code) == "gave up\n"
+
+
+def test_python_ends_though_a_job_does_not():
+    code = (
+        "worker._SECONDS_TO_END, began = 0.1, threading.Event()\n"
+        "worker.Worker().submit(lambda superseded: (began.set(), threading.Event().wait()))\n"
+        "assert began.wait(60)"
+    )
+    assert printed_by(code) == ""
