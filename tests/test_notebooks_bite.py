@@ -1,0 +1,84 @@
+"""A changed number in lrlab turns a notebook red: each test changes a copy of the package."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+# name: (notebook, module, what stands there, what is put there instead)
+CHANGES = {
+    "decay power": (
+        "03_step_decay",
+        "schedules.py",
+        "** (epoch // self.epochs_per_drop)",
+        "** (1 + epoch // self.epochs_per_drop)",
+    ),
+    "drop interval": (
+        "00_start_here",
+        "schedules.py",
+        "(epoch // self.epochs_per_drop)",
+        "(epoch // (self.epochs_per_drop + 1))",
+    ),
+    "drop interval of the explorer": (
+        "00_start_here",
+        "explorers/step_decay.py",
+        "epochs_per_drop: int = 5",
+        "epochs_per_drop: int = 6",
+    ),
+    "default rate": (
+        "00_start_here",
+        "explorers/learning_rate.py",
+        "learning_rate: float = 0.01",
+        "learning_rate: float = 0.0101",
+    ),
+    "batch order": (
+        "02_setting_the_learning_rate",
+        "_compiled.py",
+        "array[index], whole), index)",
+        "array[full - 1 - index], whole), index)",
+    ),
+    "seed": ("02_setting_the_learning_rate", "experiment.py", "seed: int = 0", "seed: int = 1"),
+}
+
+
+def run_notebook(repository: Path, folder: Path, notebook: str) -> subprocess.CompletedProcess[str]:
+    """Compare one notebook with its stored outputs, with the lrlab of `folder`."""
+    (folder / "notebooks").mkdir()
+    for name in ("conftest.py", "pyproject.toml", f"notebooks/{notebook}.ipynb"):
+        shutil.copy(repository / name, folder / name)
+    (folder / "tests").mkdir()
+    shutil.copy(repository / "tests" / "nbval_numbers.py", folder / "tests")
+    options = ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=120", "-x", "-q"]
+    options += ["-p", "no:cacheprovider", "-p", "no:xdist", "--color=no", "--rootdir", str(folder)]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST", "COV"))}
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", *options, f"notebooks/{notebook}.ipynb"],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_changed_number_turns_a_notebook_red(change, repository, tmp_path):
+    notebook, module, before, after = CHANGES[change]
+    shutil.copytree(
+        repository / "lrlab", tmp_path / "lrlab", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    source = (tmp_path / "lrlab" / module).read_text()
+    assert source.count(before) == 1, f"{module} no longer has {before!r} exactly once"
+    (tmp_path / "lrlab" / module).write_text(source.replace(before, after))
+
+    done = run_notebook(repository, tmp_path, notebook)
+
+    # Red because an output differs, with cells before it green: not because the copy is broken.
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert re.search(r"mismatch '(text/plain|stdout)'", done.stdout), done.stdout
+    assert re.search(r"1 failed, [1-9]\d* passed", done.stdout), done.stdout
