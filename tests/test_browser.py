@@ -1,0 +1,348 @@
+"""What a learner does in a real JupyterLab in a real Chromium: run all, drag, look, copy."""
+
+import ast
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from lab import REPOSITORY, ExplorerInPage, Lab, Notebook, browsing, filming, serving
+from PIL import Image
+from playwright.sync_api import Browser, BrowserContext, expect
+
+pytestmark = pytest.mark.browser
+
+# What TensorFlow writes as it starts, and what a warning looks like.
+START_UP = re.compile(r"oneDNN|absl::|cpu_feature_guard|cuda|rebuild TensorFlow|Warning:", re.I)
+RATE = "learning rate"
+EXPLORERS = [
+    "import lrlab",
+    "explorer = lrlab.LearningRateExplorer()\nexplorer",
+    "second = lrlab.LearningRateExplorer(learning_rate=0.2)\nsecond",
+    """digits = lrlab.data.digits()
+long = lrlab.LearningRateExplorer(
+    lrlab.Experiment(lambda: lrlab.models.mlp(digits), digits, epochs=5000)
+)
+long.stop()
+long""",
+]
+# At every frame: which picture is there, and how far down are the buttons?
+WATCH = """(explorer) => {
+  const image = explorer.querySelector('img'), button = explorer.querySelector('button');
+  window.watched = { pictures: new Set(), heights: new Set() };
+  const look = () => {
+    if (!window.watched) return;
+    watched.pictures.add(image.src);
+    watched.heights.add(button.offsetTop);
+    requestAnimationFrame(look);
+  };
+  look();
+}"""
+WATCHED = """() => {
+  const { pictures, heights } = window.watched;
+  window.watched = null;
+  return [pictures.size, heights.size];
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    with browsing(chromium) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with serving(tmp_path_factory.mktemp("lab")) as lab:
+        for path in (REPOSITORY / "notebooks").glob("*.ipynb"):
+            shutil.copy(path, lab.folder)
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def complaints() -> list[str]:
+    """Errors in the pages' consoles. JupyterLab itself logs none while its server is up."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def context(browser: Browser, lab: Lab, complaints: list[str]) -> Iterator[BrowserContext]:
+    context = browser.new_context(viewport={"width": 1280, "height": 1000})
+    context.grant_permissions(["clipboard-read", "clipboard-write"], origin=lab.url)
+    context.on("weberror", lambda error: complaints.append(str(error.error)))
+    context.on(
+        "console", lambda said: complaints.append(said.text) if said.type == "error" else None
+    )
+    yield context
+    context.close()
+
+
+@pytest.fixture(scope="module")
+def open_notebook(context: BrowserContext, lab: Lab) -> Callable[[str], Notebook]:
+    def open_and_run(name: str) -> Notebook:
+        notebook = Notebook(context.new_page(), lab, name)
+        notebook.run_all()
+        return notebook
+
+    return open_and_run
+
+
+@pytest.fixture(scope="module")
+def notebook(open_notebook: Callable[[str], Notebook], lab: Lab) -> Iterator[Notebook]:
+    """One with explorers, after Run All."""
+    with open_notebook(lab.write("explorers.ipynb", EXPLORERS)) as notebook:
+        for number in (0, 1):
+            notebook.explorer(number).wait_for_picture()
+        yield notebook
+
+
+@pytest.fixture
+def explorer(notebook: Notebook) -> ExplorerInPage:
+    """The first explorer, at a rate where it learns, nothing pinned."""
+    notebook.ask("explorer.clear_pins(); explorer.learning_rate.value = 0.1; explorer.wait()")
+    explorer = notebook.explorer()
+    expect(explorer.picture).to_have_attribute("alt", re.compile("learning rate is 0.1 throughout"))
+    return explorer
+
+
+@pytest.fixture(autouse=True)
+def no_complaints(complaints: list[str]) -> Iterator[None]:
+    """After every test: no error in a browser's console."""
+    yield
+    assert complaints == []
+
+
+def assert_nothing_red(notebook: Notebook) -> None:
+    """No error and no stderr in the page, and nothing there that TensorFlow says as it starts."""
+    assert notebook.red == []
+    outputs = notebook.page.locator(".jp-Cell-outputArea").all_text_contents()
+    assert [text for text in outputs if START_UP.search(text)] == []
+
+
+def numbers_of(notebook: Notebook, run: str) -> str:
+    """The final validation loss of a run in the kernel, as a readout writes it."""
+    return notebook.ask(f"print(f\"validation loss {{({run}).final['val_loss']:.4g}}\")")
+
+
+def drawn(notebook: Notebook, explorer: str) -> bytes:
+    """The picture that an explorer in the kernel has drawn last."""
+    return ast.literal_eval(notebook.ask(f"{explorer}.wait(); print({explorer}._picture.value)"))
+
+
+def is_blank(picture: Image.Image) -> bool:
+    darkest, lightest = picture.convert("L").getextrema()
+    return lightest - darkest < 100
+
+
+def eventually(question: Callable[[], Any], answer: Any, seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while (received := question()) != answer and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert received == answer
+
+
+def tab_to(explorer: ExplorerInPage, slider: str, button: str) -> None:
+    """Go from a slider to a button as a person without a mouse does."""
+    explorer.slider(slider).focus()
+    for _ in range(12):
+        explorer.root.page.keyboard.press("Tab")
+        if explorer.button(button).evaluate("button => button === document.activeElement"):
+            return
+    pytest.fail(f"Tab does not reach {button}")
+
+
+def test_dragging_the_rate_redraws_without_a_blank_frame_or_a_jump(notebook, explorer):
+    before, said = explorer.png(), explorer.readout.text_content()
+    explorer.drag(RATE, to=0.2)  # the readout has its full height then
+    explorer.root.evaluate(WATCH)
+    with filming(notebook.page, explorer.picture) as frames:
+        explorer.drag(RATE, to=0.95)
+        explorer.drag(RATE, to=0.7)
+        rate = float(explorer.position(RATE))
+        run = f"explorer.experiment.run({rate})"
+        expect(explorer.readout).to_contain_text(numbers_of(notebook, run))
+    pictures, heights = notebook.page.evaluate(WATCHED)
+    assert 0.3 < rate < 1
+    expect(explorer.picture).to_have_attribute("alt", re.compile(f"rate is {rate:g} throughout"))
+    assert pictures >= 5
+    assert heights == 1
+    assert len(frames) >= 5
+    assert [frame for frame in frames if is_blank(frame)] == []
+    assert explorer.png() != before
+    assert explorer.readout.text_content() != said
+
+
+def test_the_last_picture_is_that_of_the_last_run(notebook, explorer):
+    explorer.drag(RATE, to=0.6)
+    rate = float(explorer.position(RATE))
+    eventually(lambda: float(notebook.ask("print(explorer.wait().schedule)")), rate)
+    eventually(explorer.png, drawn(notebook, "explorer"))
+
+
+def test_every_press_of_an_arrow_key_retrains(notebook, explorer):
+    explorer.slider(RATE).focus()
+    for rate in ("0.11", "0.13", "0.14"):
+        before = explorer.png()
+        notebook.page.keyboard.press("ArrowRight")
+        explorer.wait_for_picture(other_than=before)
+        expect(explorer.readout).to_contain_text(
+            numbers_of(notebook, f"explorer.experiment.run({rate})")
+        )
+        assert float(explorer.position(RATE)) == float(rate)
+
+
+def test_a_page_leaves_the_value_that_a_program_set(notebook, explorer):
+    notebook.ask("explorer.learning_rate.value = 0.1234; explorer.wait()")
+    expect(explorer.picture).to_have_attribute("alt", re.compile(r"rate is 0\.123 throughout"))
+    explorer.slider(RATE).press("ArrowRight")
+    eventually(lambda: notebook.ask("print(explorer.wait().schedule)"), "0.14")
+    notebook.ask("explorer.learning_rate.value = 0.1234")
+    assert notebook.ask("print(explorer.wait().schedule)") == "0.1234"
+
+
+def test_a_screen_reader_is_told_what_the_picture_shows_and_every_name(notebook, explorer):
+    def accessibility_tree() -> list[tuple[str, str, str]]:
+        session = notebook.page.context.new_cdp_session(notebook.page)
+        nodes = session.send("Accessibility.getFullAXTree")["nodes"]
+        session.detach()
+        parts = ("role", "name", "value")
+        return [tuple(node.get(part, {}).get("value", "") for part in parts) for node in nodes]
+
+    def pictures() -> list[str]:
+        return [
+            name
+            for role, name, _ in accessibility_tree()
+            if role == "image" and name.startswith("Training loss")
+        ]
+
+    first, second = pictures()
+    explorer.slider(RATE).press("ArrowLeft")
+    eventually(lambda: "rate is 0.089 throughout" in pictures()[0], True)
+    assert first != pictures()[0]
+    assert second == pictures()[1]
+    nodes = accessibility_tree()
+    assert [name for role, name, _ in nodes if role == "slider"] == [RATE] * 3
+    assert explorer.slider(RATE).get_attribute("aria-valuetext") == "0.089"  # not its logarithm
+    names = [name for role, name, _ in nodes if role in ("button", "ToggleButton")]
+    for name in ("Pin", "Clear pins", "Reset", "Stop", "Show the Keras code"):
+        assert names.count(name) == 3
+
+
+def test_the_code_that_is_copied_is_the_one_for_the_present_rate(notebook, explorer):
+    expect(explorer.code).to_be_hidden()
+    explorer.button("Show the Keras code").click()
+    explorer.slider(RATE).press("ArrowRight")
+    expect(explorer.code).to_contain_text("0.11")
+    explorer.button("Copy the code").click()
+    expect(explorer.button("Copied")).to_be_visible()
+    copied = notebook.page.evaluate("navigator.clipboard.readText()")
+    assert copied.strip() == notebook.ask("print(explorer.code)")
+    assert "import keras" in copied
+    explorer.button("Hide the Keras code").click()
+    expect(explorer.code).to_be_hidden()
+
+
+@pytest.mark.parametrize("key", ["Enter", "Space"])
+def test_pin_clear_and_reset_by_keyboard(notebook, explorer, key):
+    keyboard, unpinned = notebook.page.keyboard, explorer.png()
+
+    def pins() -> str:
+        return notebook.ask("print(len(explorer.pins))")
+
+    tab_to(explorer, RATE, "Pin")
+    keyboard.press(key)
+    eventually(pins, "1")
+    pinned = explorer.wait_for_picture(other_than=unpinned)
+    tab_to(explorer, RATE, "Clear pins")
+    keyboard.press(key)
+    eventually(pins, "0")
+    assert explorer.wait_for_picture(other_than=pinned) == unpinned
+    tab_to(explorer, RATE, "Reset")
+    keyboard.press(key)
+    expect(explorer.readout).to_contain_text(numbers_of(notebook, "explorer.runs[0]"))
+    assert float(explorer.position(RATE)) == 0.01
+    tab_to(explorer, RATE, "Show the Keras code")
+    keyboard.press(key)
+    expect(explorer.code).to_contain_text("0.01")
+    keyboard.press(key)
+    expect(explorer.code).to_be_hidden()
+
+
+def test_two_explorers_in_a_notebook_leave_each_other_alone(notebook, explorer):
+    other = notebook.explorer(1)
+    others = other.png(), other.readout.text_content()
+    before = explorer.png()
+    explorer.drag(RATE, to=0.5)
+    explorer.wait_for_picture(other_than=before)
+    assert (other.png(), other.readout.text_content()) == others
+    eventually(explorer.png, now := drawn(notebook, "explorer"))
+    other.drag(RATE, to=0.55)
+    other.wait_for_picture(other_than=others[0])
+    assert explorer.png() == now
+
+
+def test_the_picture_follows_the_theme_of_the_page(notebook, explorer):
+    light = explorer.png()
+    try:
+        notebook.command("apputils:change-theme", theme="JupyterLab Dark")
+        assert explorer.wait_for_picture(other_than=light) != light
+        assert notebook.ask("print(explorer._figure.theme)") == "dark"
+    finally:
+        notebook.command("apputils:change-theme", theme="JupyterLab Light")
+    eventually(explorer.png, light)
+
+
+def test_stop_by_keyboard_ends_a_long_run(notebook):
+    long = notebook.explorer(2)
+    long.slider(RATE).press("ArrowRight")
+    expect(long.readout).to_contain_text(re.compile(r"Epoch \d+ of 5000"), timeout=30_000)
+    assert notebook.ask("print(long._worker.busy)") == "True"
+    tab_to(long, RATE, "Stop")
+    notebook.page.keyboard.press("Enter")
+    expect(long.readout).to_contain_text("Stopped")
+    assert notebook.ask("print(long.wait(5))") == "None"
+    assert_nothing_red(notebook)
+
+
+def test_restart_and_run_all(notebook):
+    notebook.ask("explorer.learning_rate.value = second.learning_rate.value = 0.05")
+    notebook.restart_and_run_all()
+    explorer, second = notebook.explorer(0), notebook.explorer(1)
+    second.wait_for_picture()
+    expect(explorer.picture).to_have_attribute("alt", re.compile("rate is 0.01 throughout"))
+    explorer.slider(RATE).press("ArrowRight")
+    expect(explorer.picture).to_have_attribute("alt", re.compile("rate is 0.011 throughout"))
+    assert notebook.ask("print(len(explorer.runs), len(second.runs))") == "2 1"
+    assert_nothing_red(notebook)
+
+
+@pytest.mark.parametrize(
+    ("name", "places", "run"),
+    [
+        ("00_start_here.ipynb", {RATE: 0.7}, "{}"),
+        (
+            "03_step_decay.ipynb",
+            {"first rate": 0.75, "decay factor": 0.45, "epochs per drop": 0.2},
+            "lrlab.StepDecay({}, {}, {})",
+        ),
+    ],
+    ids=lambda value: value if str(value).endswith(".ipynb") else "",
+)
+def test_run_all_then_drag_every_slider(open_notebook, name, places, run):
+    with open_notebook(name) as notebook:
+        explorer = notebook.explorer()
+        explorer.picture.scroll_into_view_if_needed()
+        explorer.wait_for_picture()
+        for slider, place in places.items():
+            before, said = explorer.png(), explorer.readout.text_content()
+            with filming(notebook.page, explorer.picture) as frames:
+                explorer.drag(slider, place)
+                settings = [explorer.position(each) for each in places]
+                expected = f"explorer.experiment.run({run.format(*settings)})"
+                expect(explorer.readout).to_contain_text(numbers_of(notebook, expected))
+            assert [frame for frame in frames if is_blank(frame)] == []
+            assert explorer.wait_for_picture(other_than=before)
+            assert explorer.readout.text_content() != said
+        assert_nothing_red(notebook)
