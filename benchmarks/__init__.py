@@ -1,0 +1,1 @@
+"""What lrlab's speed is, held against everything else a person could use: `make bench`."""

@@ -1,0 +1,184 @@
+"""What was to be reached, and whether it was."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from benchmarks.timing import FIT, KEPT, LIMIT, PLAIN, RUN, Figures, ratios
+
+HEADLINE, CNN, SMALL = "digits, MLP 64-32-10", "digits, CNN", "moons, 2-4-2-1"
+PAINTED = "key press to picture painted, {} ms"
+RETRAININGS = "complete retrainings a second while dragging"
+
+
+@dataclass(frozen=True)
+class Goal:
+    """One line of the table.
+
+    Attributes:
+        what: In words.
+        target: The number to reach.
+        kind: Whether the number is the least or the most allowed.
+        unit: Written after both numbers.
+        measure: Takes the figures of all topics and returns the number; a KeyError or IndexError
+            where it was not measured.
+        also: A condition beside the number.
+    """
+
+    what: str
+    target: float
+    kind: Literal["at least", "at most"]
+    unit: str
+    measure: Callable[[Figures], float]
+    also: Callable[[Figures], bool] = lambda results: True
+
+    def measured(self, results: Figures) -> float | None:
+        """Return the number, or None where it was not measured."""
+        try:
+            return self.measure(results)
+        except (KeyError, IndexError):
+            return None
+
+    def reached(self, results: Figures) -> bool | None:
+        """Tell whether the goal is reached; None where it was not measured."""
+        value = self.measured(results)
+        if value is None:
+            return None
+        enough = value >= self.target if self.kind == "at least" else value <= self.target
+        return enough and self.also(results)
+
+
+def _faster(case: str, side: str, other: str) -> Callable[[Figures], float]:
+    """How many times as long the other side takes: the median over repeats."""
+
+    def measure(results: Figures) -> float:
+        times = results["retrain"][case]["times"]
+        return statistics.median(ratios(times[other], times[side]))
+
+    return measure
+
+
+def _relative_to_limit(side: str) -> Callable[[Figures], float]:
+    def measure(results: Figures) -> float:
+        times = results["retrain"][HEADLINE]["times"]
+        return statistics.median(ratios(times[side], times[LIMIT]))
+
+    return measure
+
+
+def _cnn(results: Figures) -> float:
+    return min(_faster(CNN, side, KEPT)(results) for side in (FIT, RUN))
+
+
+def _never_slower(results: Figures) -> float:
+    return min(_faster(c, s, KEPT)(results) for c in results["retrain"] for s in (FIT, RUN))
+
+
+def _milliseconds_an_epoch(results: Figures) -> float:
+    case = results["retrain"][SMALL]
+    slower = max(statistics.median(case["times"][side]) for side in (FIT, RUN))
+    return float(1000 * slower / case["size"]["epochs"])
+
+
+def _grid(results: Figures) -> float:
+    times = results["grid"]["times"]
+    return statistics.median(ratios(times[PLAIN], times[RUN]))
+
+
+def _browser(name: str) -> Callable[[Figures], float]:
+    def measure(results: Figures) -> float:
+        sessions = results["frame"]["browser"]
+        if not sessions:
+            raise IndexError("no browser")
+        return float(statistics.median(session[name] for session in sessions))
+
+    return measure
+
+
+def added(results: Figures, name: str) -> list[float]:
+    """Return the seconds that a picture adds to an epoch, a value a repeat."""
+    topic: Mapping[str, Any] = results["live_plot"]
+    alone, epochs = topic["times"]["no picture"], topic["epochs"]
+    pairs = zip(topic["times"][name], alone, strict=True)
+    return [(with_picture - without) / epochs for with_picture, without in pairs]
+
+
+def _live_plot(results: Figures) -> float:
+    ours, theirs = added(results, "lrlab.LivePlot"), added(results, "livelossplot")
+    return statistics.median(ratios(ours, theirs))
+
+
+def _first_curve(results: Figures) -> float:
+    kernels = results["start"]["kernels"]
+    return statistics.median(ratios(kernels["first curve"], kernels["import keras"]))
+
+
+def _memory(results: Figures) -> float:
+    return float(results["start"]["megabytes"]["1000"] - results["start"]["megabytes"]["0"])
+
+
+_BOTH = (FIT, RUN)
+GOALS = [
+    *(
+        Goal(
+            f"retrain, {side}: times faster than plain build, compile, `fit`",
+            *(100, "at least", "x"),
+            _faster(HEADLINE, side, PLAIN),
+        )
+        for side in _BOTH
+    ),
+    *(
+        Goal(
+            f"retrain, {side}: its time against the JAX limit's",
+            *(1.5, "at most", "x"),
+            _relative_to_limit(side),
+        )
+        for side in _BOTH
+    ),
+    Goal(
+        "2-4-2-1 net, 250 points, batch 10: an epoch (the slower of the two)",
+        *(0.3, "at most", " ms"),
+        _milliseconds_an_epoch,
+    ),
+    Goal(
+        "any benchmarked model against `model.fit` kept compiled (the worst of all)",
+        *(1, "at least", "x"),
+        _never_slower,
+    ),
+    Goal(
+        "key press to painted curve in Chromium, median",
+        *(40, "at most", " ms"),
+        _browser(PAINTED.format("median")),
+    ),
+    Goal(
+        "key press to painted curve in Chromium, 90th percentile",
+        *(60, "at most", " ms"),
+        _browser(PAINTED.format("90th percentile")),
+    ),
+    Goal(
+        "complete retrainings a second while dragging",
+        *(25, "at least", ""),
+        _browser(RETRAININGS),
+    ),
+    Goal(
+        "`LivePlot`'s cost an epoch against livelossplot's",
+        *(0.05, "at most", "x"),
+        _live_plot,
+    ),
+    Goal(
+        "CNN on digits against `model.fit` kept compiled (the slower of the two)",
+        *(2, "at least", "x"),
+        _cnn,
+    ),
+    Goal("the 9 x 7 grid against a plain Keras loop", 80, "at least", "x", _grid),
+    Goal(
+        "fresh kernel to first curve against `import keras`, controls there before TensorFlow",
+        *(1.4, "at most", "x"),
+        _first_curve,
+        lambda results: not results["start"]["TensorFlow loaded before the controls"],
+    ),
+    Goal("memory after 1,000 retrainings, more than before", 30, "at most", " MB", _memory),
+]
