@@ -11,7 +11,7 @@ import operator
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from lrlab._tensorflow import keras, tf
 
@@ -222,13 +222,11 @@ class Program:
             return step(_hiding_size(batch) if hides else batch)
 
         xla = self.model.jit_compile
-        compiled: Callable[[Any, bool], Any]
-        compiled = tf.function(single, autograph=False, jit_compile=xla, reduce_retracing=True)
-        return compiled
+        return as_graph(single, jit_compile=xla, reduce_retracing=True)
 
     def _with_or_without_xla(self, graph: Callable[..., Any]) -> Callable[..., Any]:
-        with_xla = tf.function(graph, autograph=False, jit_compile=True)
-        without_xla = tf.function(graph, autograph=False)
+        with_xla = as_graph(graph, jit_compile=True)
+        without_xla = as_graph(graph)
 
         def call(*args: Any) -> Any:
             if self.xla:
@@ -346,6 +344,16 @@ class Program:
                 val_logs = pythonify_logs(row.get("val_"))
                 yield row[""] | {f"val_{name}": value for name, value in val_logs.items()}
             done += count
+
+
+def as_graph(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+    """A `tf.function` that may be made for many models.
+
+    TensorFlow counts traces by the line of source they come from, so it would warn of too many.
+    """
+    graph = tf.function(function, autograph=False, **options)
+    graph._omit_frequent_tracing_warning = True
+    return cast(Callable[..., Any], graph)
 
 
 def _while(condition: Callable[..., Any], body: Callable[..., Any], variables: Any) -> Any:

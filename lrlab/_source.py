@@ -35,7 +35,7 @@ def source_of_model(model: keras.Model) -> str:
 
     Raises:
         ValueError: If the model cannot be expressed so: a functional graph, a subclass, a layer of
-            one's own, a Lambda, a layer used twice, or one that was adapted to data.
+            one's own, a Lambda, a Bidirectional, a layer used twice, or one adapted to data.
 
     Example:
         >>> from lrlab import data, models
@@ -64,11 +64,17 @@ def source_of_model(model: keras.Model) -> str:
                 f"What a {type(layer).__name__} layer learned by adapt() is not in its settings. "
                 f"Received: layer {layer.name!r}. Scale the data before the model instead."
             )
+        if isinstance(layer, keras.layers.Bidirectional):
+            raise ValueError(
+                "A Bidirectional layer does not say whether its backward layer was given, and the "
+                f"first weights depend on it. Received: layer {layer.name!r}. Keep the function "
+                "that builds the model."
+            )
     # Default objects are built to compare with, and each of them draws a seed from `random`.
     state = random.getstate()
     try:
         return source(keras.saving.serialize_keras_object(model), 0)
-    except NotImplementedError as error:  # a layer of one's own without get_config
+    except (NotImplementedError, TypeError) as error:  # one without a full get_config
         raise ValueError(
             "Only layers that know their settings can be written as code. Received: a model with "
             f"one that does not ({error}). Keep the function that builds the model."

@@ -5,8 +5,8 @@ from __future__ import annotations
 import inspect
 import random
 import threading
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
@@ -17,7 +17,7 @@ import numpy as np
 
 from lrlab import keras_code
 from lrlab._checks import as_whole_number
-from lrlab._compiled import Batches, Program, State, as_tensors
+from lrlab._compiled import Batches, Program, State, as_graph, as_tensors
 from lrlab.data import Dataset, as_dataset
 from lrlab.schedules import Schedule, is_keras_schedule, preview
 from lrlab.training import Needs, Session, check_labels
@@ -136,6 +136,7 @@ class Experiment:
         validation = as_tensors(self.dataset.x_val, self.dataset.y_val)
         self._validation = Batches.cut(validation, self.batch_size)
         self._lock = threading.Lock()
+        self._trained_by: int | None = None  # the thread that holds the lock
         self._start: Callable[[], None] | None = None
         self._start_loss = 0.0
 
@@ -210,7 +211,7 @@ class Experiment:
                 write_code=partial(self.code, schedule, callbacks),
             )
 
-        with self._lock:
+        with self._turn():
             session = self._session([recorder, *members] if recorder else [])
             if table is None:
                 self.model.optimizer.learning_rate = rates[0]
@@ -219,11 +220,27 @@ class Experiment:
                     yield run()
             yield run(self._moved())
 
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Wait until no other thread trains."""
+        if self._trained_by == threading.get_ident():  # it would wait for itself, for ever
+            raise RuntimeError(
+                "An experiment trains one run at a time, and one of this thread's is unfinished: "
+                "`run` was called inside a callback, or while iterating over `follow`. Finish it "
+                "first, or close() the generator."
+            )
+        with self._lock:
+            self._trained_by = threading.get_ident()
+            try:
+                yield
+            finally:
+                self._trained_by = None
+
     def _session(self, callbacks: Sequence[keras.callbacks.Callback]) -> Session:
         """Everything put back to the start, ready to train."""
         program = Program.of(self.model, self._first_batch, self._validation[0])
         if self._start is None:
-            self._start = tf.function(State(self.model).restore, autograph=False)
+            self._start = as_graph(State(self.model).restore)
             self._start_weights = self._flat_weights()
             self._start_loss = self._measured_loss()
         self._start()

@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any
 
 from lrlab._tensorflow import keras, tf
@@ -135,22 +135,36 @@ class Session:
         span = range(initial_epoch, epochs)
         always = self.validation is None or all(map(validates, span))
         in_parts = self.needs.parts or not always or not self.program.reports_metrics
-        if not (in_parts or self.needs.epochs or self.shuffle):
-            for epoch, logs in zip(
-                span, self.program.run(self.train, self.validation, rates, len(span)), strict=True
-            ):
-                callbacks.on_epoch_begin(epoch)
-                callbacks.on_epoch_end(epoch, logs)
+        if in_parts or self.needs.epochs or self.shuffle:
+            trained = self._epoch_by_epoch(span, validates, rates, in_parts)
+        else:
+            trained = self._many_epochs_a_call(span, rates)
+        try:
+            for logs in trained:
                 yield pythonify_logs(logs)
-            span = range(0)
-        for epoch in span:
-            row = None if rates is None else rates[epoch - initial_epoch]
-            in_parts = (
-                in_parts or model.stop_training
-            )  # before the first batch: then it is the last
+        except GeneratorExit:
+            pass  # whoever iterates has seen enough, and the training ends as any other
+        if isinstance(model.optimizer, keras.optimizers.Optimizer) and epochs > 0:
+            model.optimizer.finalize_variable_values(model.trainable_weights)
+        callbacks.on_train_end(logs)
+
+    def _many_epochs_a_call(self, span: range, rates: Any) -> Iterator[Mapping[str, Any]]:
+        every = self.program.run(self.train, self.validation, rates, len(span))
+        for epoch, logs in zip(span, every, strict=True):
+            self.callbacks.on_epoch_begin(epoch)
+            self.callbacks.on_epoch_end(epoch, logs)
+            yield logs
+
+    def _epoch_by_epoch(
+        self, span: range, validates: Callable[[int], bool], rates: Any, in_parts: bool
+    ) -> Iterator[Mapping[str, Any]]:
+        for index, epoch in enumerate(span):
+            row = None if rates is None else rates[index]
+            # Stopped before the first batch: then it is the last.
+            in_parts = in_parts or self.model.stop_training
             if in_parts:
-                model.reset_metrics()
-            callbacks.on_epoch_begin(epoch)
+                self.model.reset_metrics()
+            self.callbacks.on_epoch_begin(epoch)
             if self.shuffle:
                 # NumPy's global generator, so that keras.utils.set_random_seed covers it.
                 order = np.random.permutation(self.train.samples)  # noqa: NPY002
@@ -162,13 +176,10 @@ class Session:
             else:
                 row = None if row is None else row[None]
                 (logs,) = self.program.run(self.train, self.validation, row, 1)
-            callbacks.on_epoch_end(epoch, logs)
-            yield pythonify_logs(logs)
-            if model.stop_training:
+            self.callbacks.on_epoch_end(epoch, logs)
+            yield logs
+            if self.model.stop_training:
                 break
-        if isinstance(model.optimizer, keras.optimizers.Optimizer) and epochs > 0:
-            model.optimizer.finalize_variable_values(model.trainable_weights)
-        callbacks.on_train_end(logs)
 
     def _train_in_parts(self, rates: Any) -> dict[str, Any]:
         program, count = self.program, self.train.count

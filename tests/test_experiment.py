@@ -358,6 +358,25 @@ class TestFollow:
         runs.close()
         assert experiment.run(0.1).history == expected
 
+    def test_closing_it_early_ends_the_training_for_callbacks(self, experiment):
+        ended = []
+        ends = keras.callbacks.LambdaCallback(on_train_end=lambda logs: ended.append(True))
+        runs = experiment.follow(0.5, callbacks=[ends])
+        next(runs)
+        assert not ended
+        runs.close()
+        assert ended == [True]
+
+    def test_a_second_run_beside_an_unfinished_one_is_refused(self, experiment):
+        """One thread would wait for itself, for ever."""
+        expected = experiment.run(0.1).history
+        runs = experiment.follow(0.5)
+        next(runs)
+        with pytest.raises(RuntimeError, match="is unfinished"):
+            experiment.run(0.1)
+        runs.close()
+        assert experiment.run(0.1).history == expected
+
     def test_an_error_in_a_callback_spoils_nothing(self, experiment):
         class Fails(keras.callbacks.Callback):
             def on_epoch_end(self, epoch, logs=None):
@@ -403,6 +422,11 @@ class TestCompiledOnce:
             experiment.run(StepDecay(0.1, 0.5, step + 1), callbacks=[plateau()])
         assert program.traces == with_callbacks
         assert vars(experiment.model)["_lrlab_program"] is program
+
+    def test_many_experiments_are_no_reason_for_a_warning(self, caplog):
+        for seed in range(7):
+            experiment_of(epochs=1, seed=seed).run(0.1)
+        assert not caplog.records
 
     def test_two_hundred_runs_need_no_more_memory(self, experiment):
         def run_many(count):

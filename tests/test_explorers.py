@@ -504,18 +504,19 @@ class TestWhatANotebookKeeps:
             assert repr(explorer) == f"LearningRateExplorer: 1e+04 -> {explorer.runs[-1].verdict}"
 
     def test_a_picture_lies_beside_the_widget(self, constant):
-        bundle = constant._repr_mimebundle_()
+        bundle, about = constant._repr_mimebundle_()
         assert bundle["text/plain"] == repr(constant)
         assert "application/vnd.jupyter.widget-view+json" in bundle
         assert base64.b64decode(bundle["image/png"]) == constant._picture.value
         assert base64.b64decode(bundle["image/png"])[:4] == PNG
+        assert about["image/png"] == {"alt": constant._picture.alt}
 
     def test_a_live_page_does_not_wait_for_the_first_run(self, slow, monkeypatch):
         monkeypatch.delenv("LRLAB_WAIT", raising=False)
         experiment, gate = slow
         with made(LearningRateExplorer, experiment) as explorer:
             assert gate.reached.acquire(timeout=SOON)
-            bundle = explorer._repr_mimebundle_()
+            bundle, _ = explorer._repr_mimebundle_()
             assert bundle["text/plain"] == "LearningRateExplorer: training"
             assert "image/png" not in bundle
             explorer.stop()

@@ -187,6 +187,8 @@ class TestCode:
             (keras.Sequential([layers.Dense(2, activation=lambda x: x)]), "A lambda"),
             (keras.Sequential([layers.Normalization()]), "Normalization layer learned by adapt"),
             (keras.Sequential([keras.Input((4,)), shared, shared]), "used twice"),
+            (keras.Sequential([layers.Bidirectional(layers.LSTM(2))]), "A Bidirectional layer"),
+            (keras.Sequential([layers.RNN([layers.LSTMCell(2)])]), "layers that know"),
         ]:
             with pytest.raises(ValueError, match=says):
                 source_of_model(model)

@@ -121,6 +121,7 @@ class Explorer(ipywidgets.VBox):
     def stop(self) -> None:
         """Stop the run that is going on, within an epoch; what it has drawn stays."""
         if self._worker.busy:
+            self._say("Stopping …")
             # As a job: whatever the run that gives way still says comes before it.
             words = "Stopped. Move a control to train again."
             self._worker.submit(lambda _: self._say(words), at_once=True)
@@ -265,13 +266,15 @@ class Explorer(ipywidgets.VBox):
         words = [*numbers, run.verdict] if run.verdict in _REPEATABLE else [run.verdict]
         return f"{self.label(run.schedule)} -> {', '.join(words)}"
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         if os.environ.get("LRLAB_WAIT") == "1":
             self.wait()
         bundle: dict[str, Any] = super()._repr_mimebundle_(**kwargs)
-        if self._picture.value:  # for wherever there is no kernel: GitHub, nbviewer, nbconvert
-            bundle["image/png"] = base64.b64encode(self._picture.value).decode()
-        return bundle
+        if not self._picture.value:
+            return bundle, {}
+        # For wherever there is no kernel: GitHub, nbviewer, nbconvert.
+        bundle["image/png"] = base64.b64encode(self._picture.value).decode()
+        return bundle, {"image/png": {"alt": self._picture.alt}}
 
 
 def _short(value: float) -> str:
