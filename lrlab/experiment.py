@@ -17,7 +17,7 @@ import numpy as np
 
 from lrlab import keras_code
 from lrlab._checks import as_whole_number
-from lrlab._compiled import Batches, Program, State, as_graph, as_tensors
+from lrlab._compiled import Batches, Program, as_graph, as_tensors
 from lrlab.data import Dataset, as_dataset
 from lrlab.schedules import Schedule, is_keras_schedule, preview
 from lrlab.training import Needs, Session, check_labels
@@ -131,14 +131,15 @@ class Experiment:
         self._compile(optimizer, loss, metrics)
         for labels in (self.dataset.y_train, self.dataset.y_val):
             check_labels(self.model, labels)
-        self._arrays = as_tensors(self.dataset.x_train, self.dataset.y_train)
-        self._first_batch = tuple(array[: self.batch_size] for array in self._arrays[:2])
+        training = as_tensors(self.dataset.x_train, self.dataset.y_train)
         validation = as_tensors(self.dataset.x_val, self.dataset.y_val)
+        self._first_samples = tuple(array[:_SAMPLES_AT_START] for array in training[:2])
+        self._training = Batches.cut(training, self.batch_size)
         self._validation = Batches.cut(validation, self.batch_size)
         self._lock = threading.Lock()
         self._trained_by: int | None = None  # the thread that holds the lock
-        self._start: Callable[[], None] | None = None
-        self._start_loss = 0.0
+        self._build_model = build_model
+        self._starts: dict[int, _Start] = {}
 
     def _compile(self, optimizer: Any, loss: Any, metrics: Sequence[Any] | None) -> None:
         model = self.model
@@ -163,36 +164,49 @@ class Experiment:
             name: arguments[name] for name in kept if arguments.get(name) is not None
         }
 
-    def run(self, schedule: Schedule, *, callbacks: Sequence[keras.callbacks.Callback] = ()) -> Run:
+    def run(
+        self,
+        schedule: Schedule,
+        *,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+        seed: int | None = None,
+    ) -> Run:
         """Train from the start and return the `Run`.
 
         Args:
             schedule: A learning rate; a function of the epoch, counted from 0, that returns it
                 (`StepDecay` is one); or a Keras `LearningRateSchedule`.
             callbacks: Keras callbacks for this run.
+            seed: Start from the weights of this seed, not the experiment's; nothing is compiled
+                anew, so a rate can be judged from several starts.
 
         Raises:
             ValueError: If the rate is not a finite number above 0, if a schedule gives a negative
                 one, or if a schedule object meets a callback that sets the rate as well.
         """
-        *_, run = self.follow(schedule, callbacks=callbacks)
+        *_, run = self.follow(schedule, callbacks=callbacks, seed=seed)
         return run
 
     def follow(
-        self, schedule: Schedule, *, callbacks: Sequence[keras.callbacks.Callback] = ()
+        self,
+        schedule: Schedule,
+        *,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+        seed: int | None = None,
     ) -> Generator[Run, None, None]:
         """Train as `run` does, and yield the run so far after each epoch.
 
         Whoever stops iterating stops the training; closing the generator ends it properly.
         """
         rates = preview(schedule, self.epochs, self.steps_per_epoch)
+        seed = self.seed if seed is None else as_whole_number(seed, "seed", 0)
         callbacks = keras.tree.flatten(callbacks or [])  # one alone will do, as in Keras
         members = _with_schedule(schedule, callbacks)
         # A callback may change the rate. Then the optimizer keeps it, and it is written down.
         recorder = _RateRecorder.beside(members, self.steps_per_epoch) if members else None
         table = None
         if not members or is_keras_schedule(schedule):
-            table = tf.constant(rates.reshape(self.epochs, -1), tf.float32)
+            table = rates.reshape(self.epochs, -1).astype(np.float32)
 
         def run(moved: float = 0.0) -> Run:
             history = self.model.history.history
@@ -206,19 +220,19 @@ class Experiment:
                 history={name: list(values) for name, values in history.items()}
                 | {"learning_rate": last},
                 learning_rates=used,
-                start_loss=self._start_loss,
+                start_loss=start.loss,
                 moved=moved,
-                write_code=partial(self.code, schedule, callbacks),
+                write_code=partial(self.code, schedule, callbacks, seed=seed),
             )
 
         with self._turn():
-            session = self._session([recorder, *members] if recorder else [])
+            session, start = self._session([recorder, *members] if recorder else [], seed)
             if table is None:
                 self.model.optimizer.learning_rate = rates[0]
             with closing(session.epochs(self.epochs, rates=table)) as epochs:
                 for _ in epochs:
                     yield run()
-            yield run(self._moved())
+            yield run(start.moved())
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
@@ -236,14 +250,24 @@ class Experiment:
             finally:
                 self._trained_by = None
 
-    def _session(self, callbacks: Sequence[keras.callbacks.Callback]) -> Session:
-        """Everything put back to the start, ready to train."""
-        program = Program.of(self.model, self._first_batch, self._validation[0])
-        if self._start is None:
-            self._start = as_graph(State(self.model).restore)
-            self._start_weights = self._flat_weights()
-            self._start_loss = self._measured_loss()
-        self._start()
+    def _start(self, program: Program, seed: int) -> _Start:
+        """Everything put back to the start from a seed."""
+        if not self._starts:
+            self._starts[self.seed] = _Start(program, self._first_samples)
+        if seed not in self._starts:
+            program.state.put_back(self._starts[self.seed].state)
+            other = _built(self._build_model, seed)
+            for variable, value in zip(self.model.variables, other.variables, strict=True):
+                variable.assign(value)
+            self._starts[seed] = _Start(program, self._first_samples)
+        program.state.put_back(self._starts[seed].state)
+        return self._starts[seed]
+
+    def _session(
+        self, callbacks: Sequence[keras.callbacks.Callback], seed: int
+    ) -> tuple[Session, _Start]:
+        program = Program.of(self.model, self._training, self._validation)
+        start = self._start(program, seed)
         members = keras.callbacks.CallbackList(
             list(callbacks),
             add_history=True,
@@ -252,23 +276,16 @@ class Experiment:
             epochs=self.epochs,
             steps=self.steps_per_epoch,
         )
-        return Session(program, self._arrays, self.batch_size, self._validation, members, False)
+        batches = self._training, self._validation
+        return Session(program, *batches, members, before=start.state), start
 
-    def _measured_loss(self) -> float:
-        x, y = (array[:_SAMPLES_AT_START] for array in self._arrays)
-        # As training measures it: an untrained BatchNormalization gives nonsense without it.
-        return float(self.model.compute_loss(x=x, y=y, y_pred=self.model(x, training=True)))
-
-    def _flat_weights(self) -> np.ndarray:
-        weights = [np.ravel(weight) for weight in self.model.trainable_weights]
-        return np.concatenate(weights).astype(float)
-
-    def _moved(self) -> float:
-        with np.errstate(over="ignore", invalid="ignore"):
-            distance = np.linalg.norm(self._flat_weights() - self._start_weights)
-        return float(distance / (np.linalg.norm(self._start_weights) or 1.0))
-
-    def code(self, schedule: Schedule, callbacks: Sequence[keras.callbacks.Callback] = ()) -> str:
+    def code(
+        self,
+        schedule: Schedule,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+        *,
+        seed: int | None = None,
+    ) -> str:
         """Return the plain Keras program that gives the numbers of such a run, see `keras_code`."""
         return keras_code.program(
             dataset=self.dataset,
@@ -278,8 +295,30 @@ class Experiment:
             callbacks=callbacks,
             epochs=self.epochs,
             batch_size=self.batch_size,
-            seed=self.seed,
+            seed=self.seed if seed is None else seed,
         )
+
+
+class _Start:
+    """Where a run begins: the state of the untrained model, and its loss on these samples."""
+
+    def __init__(self, program: Program, samples: tuple[Any, Any]) -> None:
+        model, (x, y) = program.model, samples
+        self.state = program.state.take()
+        weights = [(w, tf.cast(w.value, tf.float64)) for w in model.trainable_weights]
+        length = tf.linalg.global_norm([value for _, value in weights])
+
+        def moved() -> Any:
+            ways = [tf.cast(weight.value, tf.float64) - value for weight, value in weights]
+            return tf.linalg.global_norm(ways) / tf.where(length > 0, length, 1)
+
+        self._moved = as_graph(moved)
+        # As training measures it: an untrained BatchNormalization gives nonsense without it.
+        self.loss = float(model.compute_loss(x=x, y=y, y_pred=model(x, training=True)))
+
+    def moved(self) -> float:
+        """How far the trainable weights are from here, as a share of their length."""
+        return float(self._moved())
 
 
 class _RateRecorder(keras.callbacks.Callback):

@@ -20,6 +20,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from lrlab._tensorflow import keras, tf
@@ -30,7 +31,7 @@ from keras.src.trainers.data_adapters.array_data_adapter import can_convert_arra
 from keras.src.utils.python_utils import pythonify_logs
 
 from lrlab._checks import as_whole_number
-from lrlab._compiled import SECONDS_A_CALL, Batches, Program, State, as_tensors
+from lrlab._compiled import SECONDS_A_CALL, Batches, Program, as_tensors
 
 # --- callbacks ------------------------------------------------------------------------------------
 
@@ -100,17 +101,17 @@ class Session:
     def __init__(
         self,
         program: Program,
-        arrays: Any,
-        batch_size: int,
+        train: Batches,
         validation: Batches | None,
         callbacks: keras.callbacks.CallbackList,
-        shuffle: bool,
+        *,
+        shuffled: Callable[[np.ndarray], Batches] | None = None,
+        before: Sequence[Any] | None = None,
     ) -> None:
+        """`shuffled` cuts the batches anew each epoch; `before` is the model's present state."""
         self.program, self.model = program, program.model
-        self.arrays, self.batch_size, self.shuffle = arrays, batch_size, shuffle
-        self.train = Batches.cut(arrays, batch_size)
-        self.validation = validation
-        self.callbacks = callbacks
+        self.train, self.validation, self.callbacks = train, validation, callbacks
+        self.shuffled, self.before = shuffled, before
         self.needs = Needs(callbacks.callbacks)
 
     def epochs(
@@ -118,12 +119,12 @@ class Session:
         epochs: int,
         initial_epoch: int = 0,
         validates: Callable[[int], bool] = lambda epoch: True,
-        rates: Any = None,
+        rates: np.ndarray | None = None,
     ) -> Generator[Mapping[str, Any], None, None]:
         """Train, and yield the logs of each epoch. Whoever stops iterating stops the training.
 
-        `rates`, a float32 tensor of shape (epochs, steps), is the learning rate of every step from
-        initial_epoch on; None leaves it to the optimizer.
+        `rates`, of shape (epochs, steps), is the learning rate of every step from initial_epoch on;
+        None leaves it to the optimizer.
         """
         model, callbacks = self.model, self.callbacks
         logs: Mapping[str, Any] | None = None
@@ -135,28 +136,34 @@ class Session:
         span = range(initial_epoch, epochs)
         always = self.validation is None or all(map(validates, span))
         in_parts = self.needs.parts or not always or not self.program.reports_metrics
-        if in_parts or self.needs.epochs or self.shuffle:
+        if in_parts or self.needs.epochs or self.shuffled:
             trained = self._epoch_by_epoch(span, validates, rates, in_parts)
         else:
             trained = self._many_epochs_a_call(span, rates)
         try:
             for logs in trained:
-                yield pythonify_logs(logs)
+                yield logs
         except GeneratorExit:
             pass  # whoever iterates has seen enough, and the training ends as any other
         if isinstance(model.optimizer, keras.optimizers.Optimizer) and epochs > 0:
             model.optimizer.finalize_variable_values(model.trainable_weights)
         callbacks.on_train_end(logs)
 
-    def _many_epochs_a_call(self, span: range, rates: Any) -> Iterator[Mapping[str, Any]]:
-        every = self.program.run(self.train, self.validation, rates, len(span))
+    def _many_epochs_a_call(
+        self, span: range, rates: np.ndarray | None
+    ) -> Iterator[Mapping[str, Any]]:
+        every = self.program.run(self.train, self.validation, rates, len(span), self.before)
         for epoch, logs in zip(span, every, strict=True):
-            self.callbacks.on_epoch_begin(epoch)
-            self.callbacks.on_epoch_end(epoch, logs)
+            for history in self.callbacks.callbacks:  # nobody else is there
+                history.on_epoch_end(epoch, logs)
             yield logs
 
     def _epoch_by_epoch(
-        self, span: range, validates: Callable[[int], bool], rates: Any, in_parts: bool
+        self,
+        span: range,
+        validates: Callable[[int], bool],
+        rates: np.ndarray | None,
+        in_parts: bool,
     ) -> Iterator[Mapping[str, Any]]:
         for index, epoch in enumerate(span):
             row = None if rates is None else rates[index]
@@ -165,10 +172,9 @@ class Session:
             if in_parts:
                 self.model.reset_metrics()
             self.callbacks.on_epoch_begin(epoch)
-            if self.shuffle:
+            if self.shuffled:
                 # NumPy's global generator, so that keras.utils.set_random_seed covers it.
-                order = np.random.permutation(self.train.samples)  # noqa: NPY002
-                self.train = Batches.cut(self.arrays, self.batch_size, order)
+                self.train = self.shuffled(np.random.permutation(self.train.samples))  # noqa: NPY002
             if in_parts:
                 logs = self._train_in_parts(row)
                 if self.validation is not None and validates(epoch):
@@ -177,11 +183,11 @@ class Session:
                 row = None if row is None else row[None]
                 (logs,) = self.program.run(self.train, self.validation, row, 1)
             self.callbacks.on_epoch_end(epoch, logs)
-            yield logs
+            yield pythonify_logs(logs)
             if self.model.stop_training:
                 break
 
-    def _train_in_parts(self, rates: Any) -> dict[str, Any]:
+    def _train_in_parts(self, rates: np.ndarray | None) -> dict[str, Any]:
         program, count = self.program, self.train.count
         own_step = type(self.model).train_step is not keras.Model.train_step
         by_batch = (
@@ -198,12 +204,14 @@ class Session:
             if by_batch:
                 logs = self._train_by_batch(rates, start, stop)
             else:
-                before = State(self.model) if self.needs.replay else None
+                before = program.state.take() if self.needs.replay else None
                 began = time.perf_counter()
                 self.callbacks.on_train_batch_begin(start)
-                logs = program.train(self.train.parts, rates, tf.constant(start), tf.constant(stop))
+                logs = program.train(
+                    self.train.parts, rates, tf.constant(start), tf.constant(stop), before=before
+                )
                 if before and not np.isfinite(logs.get("loss", 0.0)):
-                    before.restore()
+                    program.state.put_back(before)
                     logs = self._train_by_batch(rates, start, stop)
                 else:
                     self.callbacks.on_train_batch_end(stop - 1, logs)
@@ -212,7 +220,7 @@ class Session:
             start = stop
         return dict(logs)
 
-    def _train_by_batch(self, rates: Any, start: int, stop: int) -> dict[str, Any]:
+    def _train_by_batch(self, rates: np.ndarray | None, start: int, stop: int) -> dict[str, Any]:
         logs: dict[str, Any] = {}
         for step in range(start, stop):
             if rates is not None:
@@ -425,7 +433,7 @@ def fit(
     train, validation = Batches.cut(arrays, batch_size), None
     if validation_arrays is not None:
         validation = Batches.cut(validation_arrays, given["validation_batch_size"] or batch_size)
-    program = Program.of(model, train[0], validation and validation[0])
+    program = Program.of(model, train, validation)
     if not isinstance(callbacks, keras.callbacks.CallbackList):
         callbacks = keras.callbacks.CallbackList(
             callbacks,
@@ -436,7 +444,8 @@ def fit(
             steps=train.count,
             model=model,
         )
-    session = Session(program, arrays, batch_size, validation, callbacks, shuffle)
+    cut_anew = partial(Batches.cut, arrays, batch_size) if shuffle else None
+    session = Session(program, train, validation, callbacks, shuffled=cut_anew)
 
     def validates(epoch: int) -> bool:
         return bool(model._should_eval(epoch, given["validation_freq"]))

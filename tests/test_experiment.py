@@ -124,6 +124,25 @@ class TestSameStart:
     def test_another_seed_is_another_start(self, experiment):
         assert experiment_of(seed=1).run(0.1).history != experiment.run(0.1).history
 
+    @pytest.mark.parametrize(
+        "build", [dense, with_state, compiled(lambda: keras.optimizers.Adam(0.1))]
+    )
+    def test_a_run_from_another_seed_is_that_of_an_experiment_with_it(self, build):
+        experiment = experiment_of(build)
+        before, other = experiment.run(0.1), experiment.run(0.1, seed=3)
+        expected = experiment_of(build, seed=3).run(0.1)
+        assert other.history == expected.history
+        assert (other.start_loss, other.code) == (expected.start_loss, expected.code)
+        assert other.moved == pytest.approx(expected.moved)
+        assert experiment.run(0.1).history == before.history
+
+    def test_runs_from_other_seeds_trace_nothing(self, experiment):
+        experiment.run(0.1)
+        traces = vars(experiment.model)["_lrlab_program"].traces
+        for seed in range(4):
+            experiment.run(0.1, seed=seed)
+        assert vars(experiment.model)["_lrlab_program"].traces == traces
+
     def test_an_equal_experiment_gives_equal_runs(self, experiment):
         assert experiment_of().run(0.1).history == experiment.run(0.1).history
 

@@ -13,7 +13,7 @@ import pytest
 
 import lrlab
 from lrlab import Experiment, LearningRateExplorer, StepDecay, StepDecayExplorer
-from lrlab.explorers import base
+from lrlab.explorers import base, panel
 
 SOON = 60  # seconds after which something that should happen at once has not happened
 PNG = b"\x89PNG"
@@ -111,6 +111,30 @@ def slow():
     gate.closed = False
     for _ in range(1000):
         gate.open.release()
+
+
+class TestDefaultExperiment:
+    def test_the_controls_do_not_wait_for_it(self, experiment, monkeypatch):
+        """It has to load TensorFlow first."""
+        made_by = []
+
+        def default():
+            made_by.append(threading.current_thread())
+            return experiment
+
+        monkeypatch.setattr(base, "_default_experiment", default)
+        with made(LearningRateExplorer) as explorer:
+            assert explorer.wait(SOON).verdict
+            assert explorer.experiment is experiment
+            assert threading.current_thread() not in made_by
+
+    def test_it_is_one_for_all(self):
+        threads = [threading.Thread(target=base._default_experiment) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(SOON)
+        assert base._digits_and_mlp.cache_info().misses == 1
 
 
 class TestControls:
@@ -535,8 +559,9 @@ class TestWhatANotebookKeeps:
             gate.closed = False
             gate.open.release()
             thread.join(SOON)
-            assert "->" in bundles[0]["text/plain"]
-            assert "image/png" in bundles[0]
+            ((bundle, _),) = bundles
+            assert "->" in bundle["text/plain"]
+            assert "image/png" in bundle
 
 
 class TestCells:
@@ -548,7 +573,7 @@ class TestCells:
         parent = {}
         shell = types.SimpleNamespace(get_parent=lambda: parent)
         monkeypatch.setattr(IPython, "get_ipython", lambda: shell)
-        monkeypatch.setattr(base, "_OF_CELL", {})
+        monkeypatch.setattr(panel, "_OF_CELL", {})
 
         def execute(cell, execution):
             parent.update(metadata={"cellId": cell}, header={"msg_id": execution})
@@ -587,7 +612,7 @@ class TestCells:
     def test_where_a_cell_has_no_id_nothing_is_kept(self, experiment, cell):
         cell(None, "1")
         LearningRateExplorer(experiment).wait(SOON)
-        assert base._OF_CELL == {}
+        assert panel._OF_CELL == {}
 
 
 def test_the_public_names_are_these_classes():

@@ -51,9 +51,10 @@ def test_a_retraining_from_a_restored_state_repeats_itself() -> None:
     model = mlp("adam")
     lrlab.fit(model, X, Y, epochs=1, verbose=0, shuffle=False)
     state = State(model)
+    start = state.take()
     histories = []
     for _ in range(2):
-        state.restore()
+        state.put_back(start)
         histories.append(lrlab.fit(model, X, Y, epochs=3, verbose=0, shuffle=False).history)
     assert histories[0] == histories[1]
 
