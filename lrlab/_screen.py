@@ -3,6 +3,7 @@
 import functools
 import io
 import math
+import zlib
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, cast
 
@@ -98,7 +99,7 @@ class Screen:
         image = Image.fromarray(indices)
         image.putpalette(self._palette)
         file = io.BytesIO()
-        image.save(file, "png", compress_level=1)
+        image.save(file, "png", compress_level=1, compress_type=zlib.Z_RLE)  # flat colours are runs
         return file.getvalue()
 
     def _indices(self, pixels: np.ndarray) -> np.ndarray:

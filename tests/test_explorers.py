@@ -58,7 +58,7 @@ def decay(experiment):
 
 
 def readout(explorer):
-    return explorer._readout.value
+    return explorer._picture.words
 
 
 def button(explorer, words):

@@ -124,18 +124,16 @@ class Explorer(Panel):
                     now = time.monotonic()
                     if now - drawn > _SECONDS_A_FRAME:
                         drawn = now
-                        self._draw(run)
-                        self._show_progress(run, now - began)
+                        self._draw(run, self._progress(run, now - began))
             assert run is not None
             self.error = None
             self.runs.append(run)
-            self._draw(run)
-            self._show_result(run)
+            self._draw(run, _outcome(run))
         except Exception as error:  # noqa: BLE001 - whatever somebody's model raises, they read it
             if not superseded():
                 self.report(error)
 
-    def _draw(self, run: Run) -> None:
+    def _draw(self, run: Run, words: str | None = None) -> None:
         curves = Curves(run.history, run.learning_rates)
         with self._drawing:
             if self._figure is None:
@@ -143,7 +141,7 @@ class Explorer(Panel):
                     self.experiment.epochs, start_loss=run.start_loss, size=SIZE, theme=self.theme
                 )
             self._figure.draw(curves, self._pinned_curves)
-            self.show(self._figure.png(), describe(curves, self.experiment.epochs))
+            self.show(self._figure.png(), describe(curves, self.experiment.epochs), words)
 
     def theme_changed(self) -> None:
         """Draw again: the page has become dark or light."""
@@ -160,21 +158,12 @@ class Explorer(Panel):
         if self.runs:
             self._draw(self.runs[-1])
 
-    def _show_progress(self, run: Run, seconds: float) -> None:
+    def _progress(self, run: Run, seconds: float) -> str | None:
         done, epochs = len(run.history["loss"]), self.experiment.epochs
-        if done < epochs:
-            left = seconds / done * (epochs - done)
-            self.say(f"Epoch {done} of {epochs}, about {left:.0f} s left")
-
-    def _show_result(self, run: Run) -> None:
-        numbers = ", ".join(
-            f"{name.replace('_', ' ').replace('val ', 'validation ')} <b>{value:.4g}</b>"
-            for name, value in run.final.items()
-            if name != "learning_rate"
-        )
-        kind = f"lrlab-{run.verdict.replace(' ', '-')}"
-        verdict = f'<b class="{kind}">{run.verdict}</b>: {html.escape(run.reason)}'
-        self.say(f"{numbers}<br>{verdict}", markup=True)
+        if done == epochs:
+            return None
+        left = seconds / done * (epochs - done)
+        return f"Epoch {done} of {epochs}, about {left:.0f} s left"
 
     def result(self) -> str:
         """Return settings and outcome in one short line."""
@@ -185,6 +174,17 @@ class Explorer(Panel):
         numbers = [f"{name}={_short(run.final[name])}" for name in shown]
         words = [*numbers, run.verdict] if run.verdict in _REPEATABLE else [run.verdict]
         return f"{self.label(run.schedule)} -> {', '.join(words)}"
+
+
+def _outcome(run: Run) -> str:
+    """The last numbers, the verdict and its reason, as HTML."""
+    numbers = ", ".join(
+        f"{name.replace('_', ' ').replace('val ', 'validation ')} <b>{value:.4g}</b>"
+        for name, value in run.final.items()
+        if name != "learning_rate"
+    )
+    kind = f"lrlab-{run.verdict.replace(' ', '-')}"
+    return f'{numbers}<br><b class="{kind}">{run.verdict}</b>: {html.escape(run.reason)}'
 
 
 def _short(value: float) -> str:

@@ -22,7 +22,7 @@ SIZE = 760, 460  # pixels
 class Panel(ipywidgets.VBox):
     """Controls, and a picture that answers every movement of theirs.
 
-    A subclass says in `job` what a movement sets off; whatever it shows, it shows with `show` and
+    A subclass says in `job` what a movement sets off, and shows what comes of it with `show` and
     `say`.
 
     Args:
@@ -44,7 +44,6 @@ class Panel(ipywidgets.VBox):
         self._worker = Worker()
         self._picture = Picture(width=SIZE[0], height=SIZE[1], alt="The first run is on its way.")
         self._picture.observe(lambda change: self.theme_changed(), "dark")
-        self._readout = ipywidgets.HTML().add_class("lrlab-readout")
         self._code_view = Code()
         self._code_view.layout.display = "none"
         self._code_toggle = ipywidgets.ToggleButton(
@@ -63,7 +62,6 @@ class Panel(ipywidgets.VBox):
             [
                 *controls.values(),
                 self._picture,
-                self._readout,
                 ipywidgets.HBox(row, layout={"flex_flow": "row wrap"}),
                 *below,
                 self._code_view,
@@ -136,15 +134,17 @@ class Panel(ipywidgets.VBox):
         """That of the page."""
         return "dark" if self._picture.dark else "light"
 
-    def show(self, png: bytes, alt: str) -> None:
-        """Show a picture, and the words that say what it shows."""
-        with self._picture.hold_sync():  # one message for both
+    def show(self, png: bytes, alt: str, words: str | None = None) -> None:
+        """Show a picture, what it shows in words, and new words below it (HTML), if there are."""
+        with self._picture.hold_sync():  # one message for all
             self._picture.value = png
             self._picture.alt = alt
+            if words is not None:
+                self._picture.words = words
 
-    def say(self, words: str, *, markup: bool = False) -> None:
-        """Write below the picture; as HTML only what is known to be harmless."""
-        self._readout.value = words if markup else html.escape(words)
+    def say(self, words: str) -> None:
+        """Write below the picture."""
+        self._picture.words = html.escape(words)
 
     def report(self, error: Exception) -> None:
         """Show an error as words; earlier pictures and runs stay."""

@@ -1,40 +1,52 @@
-// A picture with a text alternative. It tells the kernel whether the page is dark, and it gives the
-// controls beside it what ipywidgets leaves out for a screen reader.
+// A picture with a text alternative, and words below it. It tells the kernel whether the page is
+// dark, and it gives the controls beside it what ipywidgets leaves out for a screen reader.
 
 // So that the picture's place is kept, without a broken-image sign, until the first one arrives.
 const EMPTY = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7";
 
+// A data address needs no detour by the browser's other processes, as that of a Blob does.
+const address = (bytes) => {
+  const array = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let text = "";
+  for (let i = 0; i < array.length; i += 8192)
+    text += String.fromCharCode(...array.subarray(i, i + 8192));
+  return `data:image/png;base64,${btoa(text)}`;
+};
+
 export default {
   render({ model, el }) {
+    const place = document.createElement("div");
+    place.className = "lrlab-frame";
+    place.style.width = `${model.get("width")}px`;
+    place.style.aspectRatio = `${model.get("width")} / ${model.get("height")}`;
     const image = document.createElement("img");
     image.className = "lrlab-picture";
     image.decoding = "sync"; // with the frame that shows it, so that none is blank
-    image.style.width = `${model.get("width")}px`;
-    image.style.aspectRatio = `${model.get("width")} / ${model.get("height")}`;
     image.src = EMPTY;
+    place.append(image);
+    const readout = document.createElement("div");
+    readout.className = "lrlab-readout";
+    readout.setAttribute("role", "status");
+    const text = document.createElement("div");
+    readout.append(text);
+    el.append(place, readout);
 
-    // One picture loads at a time, and then the newest: the old one stays until it is there.
-    let url, old, newer;
     const show = () => {
       const bytes = model.get("value");
-      if (!bytes?.byteLength) return;
-      newer = old !== undefined;
-      if (newer) return;
-      old = url ?? null;
-      image.src = url = URL.createObjectURL(new Blob([bytes], { type: "image/png" }));
-    };
-    image.onload = image.onerror = () => {
-      if (old === undefined) return;
-      if (old) URL.revokeObjectURL(old);
-      old = undefined;
-      if (newer) show();
+      if (bytes?.byteLength) image.src = address(bytes);
     };
     const describe = () => (image.alt = model.get("alt"));
-    model.on("change:value", show);
-    model.on("change:alt", describe);
-    show();
-    describe();
-    el.append(image);
+    const say = () => {
+      text.innerHTML = model.get("words");
+      // The words keep the height that they once had: buttons must not jump.
+      const missing = text.offsetHeight - readout.clientHeight;
+      if (missing > 0) readout.style.height = `${text.offsetHeight}px`;
+    };
+    const parts = { value: show, alt: describe, words: say };
+    for (const [name, update] of Object.entries(parts)) {
+      model.on(`change:${name}`, update);
+      update();
+    }
 
     const tellTheme = () => {
       model.set("dark", document.body.dataset.jpThemeLight === "false");
@@ -46,7 +58,6 @@ export default {
 
     const nameControls = () => {
       const explorer = el.closest(".lrlab-explorer");
-      explorer?.querySelector(".lrlab-readout")?.setAttribute("role", "status");
       for (const handle of explorer?.querySelectorAll(".noUi-handle") ?? []) {
         const row = handle.closest(".widget-inline-hbox");
         const said = (part) => row?.querySelector(part)?.textContent ?? "";
@@ -55,25 +66,22 @@ export default {
         handle.setAttribute("aria-valuetext", said(".widget-readout"));
       }
     };
-    const controls = new MutationObserver(nameControls);
-    const shown = new ResizeObserver((entries) => {
+    const controls = new MutationObserver((changes) => {
+      if (changes.some(({ target }) => !el.contains(target))) nameControls();
+    });
+    // Once it has its place in the page, its neighbours are there, and a width to wrap words at.
+    const shown = new ResizeObserver(() => {
       const explorer = el.closest(".lrlab-explorer");
-      const readout = explorer?.querySelector(".lrlab-readout");
-      // The words below the picture keep the height they once had: buttons must not jump.
-      for (const { target, contentRect } of entries)
-        if (target === readout) readout.style.minHeight = `${contentRect.height}px`;
-      if (!explorer || !readout) return;
-      shown.observe(readout);
+      if (!explorer) return;
       controls.observe(explorer, { childList: true, subtree: true });
       nameControls();
+      say();
     });
-    shown.observe(image);
+    shown.observe(place);
 
     return () => {
       [theme, controls, shown].forEach((observer) => observer.disconnect());
-      model.off("change:value", show);
-      model.off("change:alt", describe);
-      [url, old].forEach((each) => each && URL.revokeObjectURL(each));
+      for (const [name, update] of Object.entries(parts)) model.off(`change:${name}`, update);
     };
   },
 };

@@ -11,15 +11,18 @@ _HERE = Path(__file__).parent
 
 
 class Picture(anywidget.AnyWidget):
-    """A PNG picture and the words that say what it shows. An `ipywidgets.Image` takes no `alt`.
+    """A PNG picture, the `alt` that says what it shows, and `words` below it, as HTML.
 
-    `dark` comes from the page: whether its theme is a dark one.
+    They are one widget so that they come in one message: an `ipywidgets.Image` takes no `alt`, and
+    a second widget for the words would have the page lay out and paint once more. `dark` comes
+    from the page: whether its theme is a dark one.
     """
 
     _esm = _HERE / "picture.js"
     _css = _HERE / "explorer.css"
     value = traitlets.Bytes().tag(sync=True)
     alt = traitlets.Unicode().tag(sync=True)
+    words = traitlets.Unicode().tag(sync=True)
     width = traitlets.Int().tag(sync=True)
     height = traitlets.Int().tag(sync=True)
     dark = traitlets.Bool().tag(sync=True)
