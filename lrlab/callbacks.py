@@ -1,5 +1,6 @@
 """Callbacks that serve in plain `model.fit` as well as in `lrlab.fit`."""
 
+import base64
 import os
 import sys
 import time
@@ -18,7 +19,7 @@ __all__ = ["LivePlot"]
 class LivePlot(keras.callbacks.Callback):
     """Watch a fit: loss over epochs, the learning rate aligned below it, redrawn in place.
 
-    In Jupyter a picture appears when training begins and is replaced as epochs end, so pass
+    In Jupyter a picture appears when the first epoch ends and is replaced as others do, so pass
     `verbose=0` to `fit`. Without a kernel (IPython is not imported, or its shell has none, as in a
     terminal) nothing is drawn, and Keras's own output is what you see; `png()` has the picture.
 
@@ -80,7 +81,7 @@ class LivePlot(keras.callbacks.Callback):
         self._last_frame = 0.0
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Show an empty picture, to be filled in place."""
+        """Make room for the picture; the first epoch fills it."""
         self._first_epoch, self._broken = True, False
         self._epochs = max(self.params["epochs"], 1)
         self._image = self._handle = None
@@ -90,7 +91,7 @@ class LivePlot(keras.callbacks.Callback):
 
         self._figure = None  # an axis that grew for the last fit starts anew
         width, height = self._look["size"]
-        self._image = Image(value=self.png(), format="png", width=width, height=height)
+        self._image = Image(value=_NOTHING, format="png", width=width, height=height)
         self._handle = _display(self, display_id=True)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -159,11 +160,18 @@ class LivePlot(keras.callbacks.Callback):
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[Any, Any]:
         """The picture for a stored notebook and, while a page shows it, the live one."""
-        bundle: dict[str, Any] = {"text/plain": repr(self), "image/png": self.png()}
+        bundle: dict[str, Any] = {"text/plain": repr(self)}
         if self._image is not None:
             view = "application/vnd.jupyter.widget-view+json"
             bundle[view] = self._image._repr_mimebundle_()[view]
+        bundle["image/png"] = self.png() if self._image is None else bytes(self._image.value)
         return bundle, {"image/png": {"alt": describe(self.curves, self._epochs)}}
+
+
+# One transparent pixel. Axes that hold nothing would be drawn twice, for their limits will change.
+_NOTHING = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNgYGBgAAAABQABpfZFQAAAAABJRU5ErkJggg=="
+)
 
 
 def _rate_of_last_update(optimizer: Any) -> float:
