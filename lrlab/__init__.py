@@ -23,9 +23,12 @@ if TYPE_CHECKING:
     from lrlab.callbacks import LivePlot
     from lrlab.exercises import check
     from lrlab.experiment import Experiment, Run
-    from lrlab.explorers import LearningRateExplorer, StepDecayExplorer
+    from lrlab.explorers import (
+        LearningRateExplorer,
+        StepDecayExplorer,
+    )
     from lrlab.predictions import predict
-    from lrlab.schedules import StepDecay, preview
+    from lrlab.schedules import OneCycle, StepDecay, preview
     from lrlab.training import fit
 
 __version__ = "0.1.0"
@@ -34,6 +37,7 @@ _MODULE_OF = {
     "Experiment": "experiment",
     "LearningRateExplorer": "explorers",
     "LivePlot": "callbacks",
+    "OneCycle": "schedules",
     "Run": "experiment",
     "StepDecay": "schedules",
     "StepDecayExplorer": "explorers",
@@ -47,6 +51,7 @@ __all__ = [
     "Experiment",
     "LearningRateExplorer",
     "LivePlot",
+    "OneCycle",
     "Run",
     "StepDecay",
     "StepDecayExplorer",
