@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lrlab.experiment import Experiment, Run
     from lrlab.explorers import (
         LearningRateExplorer,
+        ScheduleExplorer,
         StepDecayExplorer,
     )
     from lrlab.predictions import predict
@@ -39,6 +40,7 @@ _MODULE_OF = {
     "LivePlot": "callbacks",
     "OneCycle": "schedules",
     "Run": "experiment",
+    "ScheduleExplorer": "explorers",
     "StepDecay": "schedules",
     "StepDecayExplorer": "explorers",
     "check": "exercises",
@@ -53,6 +55,7 @@ __all__ = [
     "LivePlot",
     "OneCycle",
     "Run",
+    "ScheduleExplorer",
     "StepDecay",
     "StepDecayExplorer",
     "callbacks",
