@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lrlab.experiment import Experiment, Run
     from lrlab.explorers import (
         LearningRateExplorer,
+        QuadraticExplorer,
         ScheduleExplorer,
         StepDecayExplorer,
     )
@@ -39,6 +40,7 @@ _MODULE_OF = {
     "LearningRateExplorer": "explorers",
     "LivePlot": "callbacks",
     "OneCycle": "schedules",
+    "QuadraticExplorer": "explorers",
     "Run": "experiment",
     "ScheduleExplorer": "explorers",
     "StepDecay": "schedules",
@@ -54,6 +56,7 @@ __all__ = [
     "LearningRateExplorer",
     "LivePlot",
     "OneCycle",
+    "QuadraticExplorer",
     "Run",
     "ScheduleExplorer",
     "StepDecay",
