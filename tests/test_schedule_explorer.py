@@ -209,6 +209,7 @@ class TestTraining:
         expected = experiment.run(0.5, callbacks=[callback])
         assert run.history == expected.history
         assert run.final["learning_rate"] < explorer.intended(run)[-1] == 0.5
+        assert explorer._picture.alt.endswith(" The intended rate is 0.5 throughout.")
 
     def test_every_movement_retrains(self, explorer):
         for kind, names in KINDS.items():
@@ -261,8 +262,8 @@ class TestWords:
         explorer.kind.value = "cosine with restarts"
         explorer.wait(SOON)
         explorer.pin()
-        assert explorer.pins[-1][0] == "restarts 0.5, 2, 1"
-        assert repr(explorer).startswith("ScheduleExplorer: restarts 0.5, 2, 1 -> ")
+        assert explorer.pins[-1][0] == "restarts 0.5 2 1"
+        assert repr(explorer).startswith("ScheduleExplorer: restarts 0.5 2 1 -> ")
         explorer.clear_pins()
 
     @pytest.mark.parametrize("kind", KINDS)

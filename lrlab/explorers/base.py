@@ -157,8 +157,10 @@ class Explorer(Panel):
                 self._figure = CurvesFigure(
                     self.experiment.epochs, start_loss=run.start_loss, size=SIZE, theme=self.theme
                 )
-            self._figure.draw(curves, self._pinned_curves, self.intended(run))
-            self.show(self._figure.png(), describe(curves, self.experiment.epochs))
+            intended = self.intended(run)
+            self._figure.draw(curves, self._pinned_curves, intended)
+            words = describe(curves, self.experiment.epochs, intended)
+            self.show(self._figure.png(), words)
 
     def theme_changed(self) -> None:
         """Draw again: the page has become dark or light."""

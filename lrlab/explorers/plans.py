@@ -137,7 +137,7 @@ class Plan:
     def __str__(self) -> str:
         """Return the kind and its first numbers."""
         numbers = [f"{value:.3g}" for _, value in self.arguments[:3]]
-        return f"{_SHORT.get(self.kind, self.kind)} {', '.join(numbers)}"
+        return f"{_SHORT.get(self.kind, self.kind)} {' '.join(numbers)}"
 
 
 @lru_cache(maxsize=64)
