@@ -23,9 +23,14 @@ if TYPE_CHECKING:
     from lrlab.callbacks import LivePlot
     from lrlab.exercises import check
     from lrlab.experiment import Experiment, Run
-    from lrlab.explorers import LearningRateExplorer, StepDecayExplorer
+    from lrlab.explorers import (
+        LearningRateExplorer,
+        QuadraticExplorer,
+        ScheduleExplorer,
+        StepDecayExplorer,
+    )
     from lrlab.predictions import predict
-    from lrlab.schedules import StepDecay, preview
+    from lrlab.schedules import OneCycle, StepDecay, preview
     from lrlab.training import fit
 
 __version__ = "0.1.0"
@@ -34,7 +39,10 @@ _MODULE_OF = {
     "Experiment": "experiment",
     "LearningRateExplorer": "explorers",
     "LivePlot": "callbacks",
+    "OneCycle": "schedules",
+    "QuadraticExplorer": "explorers",
     "Run": "experiment",
+    "ScheduleExplorer": "explorers",
     "StepDecay": "schedules",
     "StepDecayExplorer": "explorers",
     "check": "exercises",
@@ -47,7 +55,10 @@ __all__ = [
     "Experiment",
     "LearningRateExplorer",
     "LivePlot",
+    "OneCycle",
+    "QuadraticExplorer",
     "Run",
+    "ScheduleExplorer",
     "StepDecay",
     "StepDecayExplorer",
     "callbacks",

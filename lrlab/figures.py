@@ -363,12 +363,13 @@ class CurvesFigure:
             self._screen.write(x, axis[1] - 5, _number(rates[-1]), self._ink["rate"])
 
 
-def describe(curves: Curves, epochs: int) -> str:
+def describe(curves: Curves, epochs: int, intended: np.ndarray | None = None) -> str:
     """Say in plain words what the picture of a run shows, for those who cannot see it.
 
     Args:
         curves: The run.
         epochs: How many epochs it was to last.
+        intended: The learning rate a step that was intended; told where the run's is another.
 
     Example:
         >>> curves = Curves({"loss": [1.92, 0.11], "val_loss": [0.9, 0.14]}, np.full(90, 0.1))
@@ -397,10 +398,15 @@ def describe(curves: Curves, epochs: int) -> str:
             text = f"Training loss is {_number(loss[0])} after {ran}"
         if len(val_loss):
             text += f", validation loss ends at {_number(val_loss[-1])}"
-    return f"{text}. {_describe_rates(curves.learning_rates)}".strip()
+    words = [f"{text}.", _describe_rates(curves.learning_rates)]
+    rates = curves.learning_rates
+    # A rate that an optimizer held has 24 bits.
+    if intended is not None and not np.allclose(rates, intended[: len(rates)], rtol=1e-5, atol=0):
+        words.append(_describe_rates(intended, "intended rate"))
+    return " ".join(filter(None, words))
 
 
-def _describe_rates(rates: np.ndarray) -> str:
+def _describe_rates(rates: np.ndarray, name: str = "learning rate") -> str:
     rates = rates[_usual(rates)]
     if not len(rates):
         return ""
@@ -408,13 +414,13 @@ def _describe_rates(rates: np.ndarray) -> str:
     changes = np.diff(rates)
     changes = changes[changes != 0]
     if not len(changes):
-        return f"The learning rate is {first} throughout."
+        return f"The {name} is {first} throughout."
     if (changes < 0).all() or (changes > 0).all():
         verb = "falls" if changes[0] < 0 else "rises"
         steps = f" in {len(changes)} step{'s' * (len(changes) > 1)}" * (len(changes) <= 20)
-        return f"The learning rate {verb} from {first} to {last}{steps}."
+        return f"The {name} {verb} from {first} to {last}{steps}."
     between = f"{_number(rates.min())} and {_number(rates.max())}"
-    return f"The learning rate goes from {first} to {last}, always between {between}."
+    return f"The {name} goes from {first} to {last}, always between {between}."
 
 
 def _usual(values: Any) -> Any:

@@ -31,6 +31,23 @@ for name, values in history.history.items():
 """
 
 
+_ONE_CYCLE = """\
+
+class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
+    # Up along half a cosine from {first:.6g} to {top:.6g}, then down to {last:.6g}.
+    peak = {peak!r}  # step
+    up = {up}
+    down = {down}
+
+    def __call__(self, step):
+        step = keras.ops.cast(step, "float32")
+        beyond = step - self.peak
+        return keras.ops.where(beyond < 0, self.up(step), self.down(beyond))
+
+
+"""
+
+
 # Arguments of callbacks that are kept in an attribute of another name.
 _KEPT_AS = {"separator": "sep"}
 
@@ -66,7 +83,9 @@ def program(
     imports, data, building = _data_and_model(dataset, model, given)
     definition, rate, listed = _schedule(schedule, epochs, given)
     listed += [_callback(callback, given) for callback in callbacks]
-    seeding = [f"keras.utils.set_random_seed({seed})", f"model = {building}"]
+    # An optimizer has to know its schedule when it is made, a callback only needs it in `fit`.
+    before, after = (definition, []) if rate is not None else ([], definition)
+    seeding = [*before, f"keras.utils.set_random_seed({seed})", f"model = {building}"]
     fit = _FIT.format(
         batch_size=batch_size,
         epochs=epochs,
@@ -75,7 +94,7 @@ def program(
     compiling = _compile(compile_arguments, rate, given)
     header = [f"# Takes as given: {', '.join(dict.fromkeys(given))}."] if given else []
     imports = sorted(imports, key=lambda line: (line.startswith("from"), line))
-    return "\n".join([*header, *imports, "", *data, *seeding, compiling, *definition, fit])
+    return "\n".join([*header, *imports, "", *data, *seeding, compiling, *after, fit])
 
 
 def _data_and_model(
@@ -115,6 +134,8 @@ def _schedule(
         ]
         return lines, None, ["keras.callbacks.LearningRateScheduler(schedule)"]
     if is_keras_schedule(schedule):
+        if type(schedule).__name__ == "OneCycleSchedule":
+            return _one_cycle(schedule), Name("OneCycle()"), []
         return [], _object(schedule, "schedule", given), []
     if callable(schedule):
         rates = [repr(float(schedule(epoch))) for epoch in range(epochs)]
@@ -125,6 +146,22 @@ def _schedule(
         by_epoch = "lambda epoch: learning_rates[epoch]"
         return lines, None, [f"keras.callbacks.LearningRateScheduler({by_epoch})"]
     return [], Name(repr(float(schedule))), []
+
+
+def _one_cycle(schedule: Any) -> list[str]:
+    """The lines of a class that does the same: Keras has none."""
+    from lrlab._source import source
+
+    up, down = _serialized(schedule.up), _serialized(schedule.down)
+    code = _ONE_CYCLE.format(
+        first=schedule.up.initial_learning_rate,
+        top=schedule.down.initial_learning_rate,
+        last=schedule.down.initial_learning_rate * schedule.down.alpha,
+        up=source(up, 4, len("up = ") - 1),
+        down=source(down, 4, len("down = ") - 1),
+        peak=schedule.config["peak_step"],
+    )
+    return code.splitlines()
 
 
 def _compile(arguments: Mapping[str, Any], rate: Any, given: list[str]) -> str:

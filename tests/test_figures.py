@@ -54,6 +54,17 @@ class TestCurves:
         assert not Curves({"loss": []}, np.empty(0)).diverged
 
 
+@pytest.mark.parametrize(
+    ("intended", "told"), [(0.1, False), (np.float32(0.1), False), (0.2, True), (None, False)]
+)
+def test_words_tell_the_intended_rate_where_the_run_had_another(intended, told):
+    rates = None if intended is None else np.full(40, intended, float)
+    words = describe(GOOD, 4, rates)
+    assert words.startswith(describe(GOOD, 4))
+    assert words.endswith(" The intended rate is 0.2 throughout.") == told
+    assert ("intended" in words) == told
+
+
 class TestPicture:
     @pytest.mark.parametrize("size", [(760, 460), (900, 400)])
     def test_the_png_has_the_size_asked_for(self, size):

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from lrlab import Experiment, StepDecay, data, models
+from lrlab import Experiment, OneCycle, StepDecay, data, models
 from lrlab._source import source
 
 ks = keras.optimizers.schedules
@@ -63,6 +63,8 @@ CASES = {
     "staircase": (*MOONS, {}, ks.ExponentialDecay(0.5, 10, 0.8, staircase=True), None),
     "cosine": (*MOONS, {}, ks.CosineDecay(0.0, 60, warmup_target=0.5, warmup_steps=10), None),
     "piecewise": (*MOONS, {}, ks.PiecewiseConstantDecay([20, 40], [0.5, 0.1, 0.05]), None),
+    "one cycle": (*MOONS, {}, OneCycle(0.5, EPOCHS).to_keras(25), None),
+    "one cycle by the epoch": (*MOONS, {}, OneCycle(0.5, EPOCHS), None),
     "callbacks": (*MOONS, {"epochs": 8}, 0.5, PLATEAU),
     "step decay and callbacks": (*MOONS, {"epochs": 8}, StepDecay(0.5, 0.5, 3), PLATEAU),
     "adam": (
@@ -241,6 +243,19 @@ class TestCompletePrograms:
             optimizer = eval(call, {"keras": keras})  # noqa: S307
             assert type(optimizer._learning_rate) is type(schedule)
             assert optimizer._learning_rate.get_config() == schedule.get_config()
+
+    @pytest.mark.parametrize("cycle", [OneCycle(), OneCycle(0.1 + 0.2, 7, 0.314, 3.3, 1e4 / 3)])
+    def test_one_cycle_is_written_as_a_class_that_does_the_same(self, cycle):
+        experiment = Experiment(own_model, DATA, epochs=EPOCHS)
+        schedule = cycle.to_keras(steps_per_epoch=45)
+        code = experiment.code(schedule)
+        assert formatted(code) == code
+        assert max(map(len, code.splitlines())) <= 88
+        (definition,) = re.findall(r"^class OneCycle.*?(?=^keras)", code, re.DOTALL | re.MULTILINE)
+        known = {"keras": keras}
+        exec(definition, known)  # noqa: S102
+        for step in range(0, 16 * 45, 7):
+            assert float(known["OneCycle"]()(step)) == float(schedule(step))
 
     def test_a_function_of_the_epoch_is_written_as_a_table(self):
         experiment = Experiment(own_model, DATA, epochs=30)

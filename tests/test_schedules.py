@@ -12,7 +12,7 @@ from lrlab._tensorflow import keras
 import numpy as np
 import pytest
 
-from lrlab import StepDecay, preview, schedules
+from lrlab import OneCycle, StepDecay, preview, schedules
 from lrlab._checks import as_learning_rate, as_whole_number
 
 NOT_A_RATE = [
@@ -168,6 +168,92 @@ class TestStepDecay:
             StepDecay().to_keras(steps)
 
 
+class TestOneCycle:
+    def test_goes_up_for_a_quarter_and_down_for_the_rest(self):
+        """By hand, over 16 epochs: half a cosine is half way at its middle."""
+        cycle = OneCycle(1.0, epochs=16, warmup_fraction=0.25, div=10, div_final=100)
+        assert cycle(0) == pytest.approx(0.1)
+        assert cycle(2) == pytest.approx((0.1 + 1) / 2)
+        assert cycle(4) == 1.0
+        assert cycle(4 + 6) == pytest.approx((1 + 0.01) / 2)
+        assert cycle(4 + 4) == pytest.approx(0.01 + 0.99 * (1 + 0.5) / 2), "cos 60° is a half"
+        assert cycle(16) == cycle(40) == pytest.approx(0.01)
+
+    def test_is_that_of_fastai(self):
+        """Its `combined_cos`, copied from fastai 2.8, callback/schedule.py."""
+
+        def cos_annealing(start, end, pos):
+            return start + (1 + math.cos(math.pi * (1 - pos))) * (end - start) / 2
+
+        def fastai(pos, pct=0.25, start=0.3 / 25, middle=0.3, end=0.3 / 1e5):
+            if pos < pct:
+                return cos_annealing(start, middle, pos / pct)
+            return cos_annealing(middle, end, (pos - pct) / (1 - pct))
+
+        cycle = OneCycle(0.3, epochs=15)
+        for epoch in range(15):
+            assert cycle(epoch) == pytest.approx(fastai(epoch / 15))
+
+    @pytest.mark.parametrize(("epochs", "steps_per_epoch"), [(15, 45), (7, 3), (1, 5)])
+    def test_for_an_optimizer_it_is_the_same_at_every_step(self, epochs, steps_per_epoch):
+        cycle = OneCycle(0.8, epochs, warmup_fraction=0.3)
+        schedule = cycle.to_keras(steps_per_epoch)
+        assert isinstance(schedule, ks.LearningRateSchedule)
+        for step in range((epochs + 2) * steps_per_epoch):
+            expected = cycle(step / steps_per_epoch)
+            assert float(schedule(step)) == pytest.approx(expected, rel=1e-5, abs=1e-7)
+
+    def test_keras_trains_with_what_preview_says(self):
+        cycle = OneCycle(0.8, epochs=4, div=5, div_final=50)
+        rates = preview(cycle.to_keras(3), epochs=4, steps_per_epoch=3)
+        np.testing.assert_allclose(rates, rates_of_training(cycle.to_keras(3), 4, 3), rtol=2e-6)
+        assert rates == pytest.approx([cycle(step / 3) for step in range(12)], rel=1e-5)
+
+    def test_the_schedule_of_an_optimizer_can_be_saved(self):
+        schedule = OneCycle(0.5, 10).to_keras(20)
+        written = keras.optimizers.schedules.serialize(schedule)
+        revived = keras.optimizers.schedules.deserialize(written)
+        assert revived.get_config() == schedule.get_config()
+        assert float(revived(77)) == float(schedule(77))
+
+    def test_keras_takes_it_for_a_function_of_the_epoch(self):
+        model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+        model.compile("sgd", "mse")
+        cycle = OneCycle(0.1, epochs=4)
+        scheduler = keras.callbacks.LearningRateScheduler(cycle)
+        history = model.fit(
+            np.zeros((4, 1)), np.zeros(4), epochs=4, callbacks=[scheduler], verbose=0
+        )
+        assert history.history["learning_rate"] == pytest.approx([cycle(e) for e in range(4)])
+
+    def test_an_optimizer_that_gets_it_says_what_to_do_instead(self):
+        optimizer = keras.optimizers.SGD(learning_rate=OneCycle())
+        with pytest.raises(ValueError, match=r"OneCycle.*cycle\.to_keras\(steps_per_epoch\)"):
+            optimizer.apply([keras.ops.ones(())], [keras.Variable(1.0)])
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            *[("max_learning_rate", rate) for rate in (0, -1, math.nan, "1", None)],
+            *[("epochs", epochs) for epochs in (0, 2.5, None)],
+            *[("warmup_fraction", share) for share in (0, 1, -0.1, math.nan, "0.3", True)],
+            *[(name, d) for name in ("div", "div_final") for d in (0.9, 0, math.inf, "25", None)],
+        ],
+    )
+    def test_what_cannot_work_is_refused(self, name, value):
+        with pytest.raises(ValueError, match=f"^`{name}` must be") as error:
+            OneCycle(**{name: value})
+        assert f"Received: {name}={value!r}" in str(error.value)
+
+    def test_is_a_value_of_python_numbers(self):
+        cycle = OneCycle(1, np.int64(8), np.float64(0.5), 10, np.float32(100))
+        assert cycle == OneCycle(1.0, 8, 0.5, 10.0, 100.0)
+        assert type(cycle.div_final) is type(cycle(3)) is float
+        assert pickle.loads(pickle.dumps(cycle)) == cycle
+        with pytest.raises(FrozenInstanceError):
+            cycle.div = 2
+
+
 class TestPreview:
     def test_a_number_stays_what_it_is(self):
         for rate in (0.5, np.float32(0.5), np.array(0.5)):
@@ -195,6 +281,16 @@ class TestPreview:
         tried = {type(make()) for make in BUILT_IN.values()}
         known = {value for value in vars(ks).values() if isinstance(value, type)}
         assert tried == known - {ks.LearningRateSchedule}
+
+    @pytest.mark.parametrize("name", BUILT_IN)
+    def test_all_steps_at_once_give_what_a_step_at_a_time_gives(self, name):
+        schedule = BUILT_IN[name]()
+        one_by_one = schedules._rates_one_by_one(schedule, 12)
+        np.testing.assert_allclose(preview(schedule, 4, 3), one_by_one, rtol=1e-6, atol=1e-9)
+
+    def test_a_warm_up_of_no_steps_is_none(self):
+        schedule = ks.CosineDecay(0.0, 6, warmup_target=0.5, warmup_steps=0)
+        assert preview(schedule, 1, 6) == pytest.approx([float(schedule(s)) for s in range(6)])
 
     def test_a_schedule_of_ones_own_counts_steps(self):
         rates = preview(Sawtooth(), epochs=2, steps_per_epoch=2)

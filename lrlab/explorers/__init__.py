@@ -1,6 +1,8 @@
 """Explorers: controls beside a picture; every movement of a slider retrains a real Keras model."""
 
 from lrlab.explorers.learning_rate import LearningRateExplorer
+from lrlab.explorers.quadratic import QuadraticExplorer
+from lrlab.explorers.schedule import ScheduleExplorer
 from lrlab.explorers.step_decay import StepDecayExplorer
 
-__all__ = ["LearningRateExplorer", "StepDecayExplorer"]
+__all__ = ["LearningRateExplorer", "QuadraticExplorer", "ScheduleExplorer", "StepDecayExplorer"]

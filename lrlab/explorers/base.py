@@ -7,7 +7,7 @@ import threading
 import time
 from abc import abstractmethod
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from contextlib import closing
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,8 @@ from lrlab.explorers.worker import Job, Superseded
 from lrlab.figures import Curves, CurvesFigure, describe
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from lrlab.experiment import Experiment, Run
     from lrlab.schedules import Schedule
 
@@ -75,6 +77,19 @@ class Explorer(Panel):
     def label(self, schedule: Any) -> str:
         """Return a few words for such a schedule, to stand beside a pinned curve."""
 
+    # --- what a subclass may say as well ---
+
+    def follow(self, schedule: Any) -> Generator[Run, None, None]:
+        """Return the training by such a schedule: the run so far, epoch by epoch.
+
+        It is asked for by the worker, so this may load Keras and take its time.
+        """
+        return self.experiment.follow(schedule)
+
+    def intended(self, run: Run) -> np.ndarray | None:
+        """Return the rate of each step that was meant to be, to be drawn beside what was."""
+        return None
+
     # --- what a person does ---
 
     def job(self) -> Job:
@@ -117,7 +132,7 @@ class Explorer(Panel):
                 self.say("Compiling the model, once …")
             began = time.monotonic()
             drawn = began
-            with closing(self.experiment.follow(schedule)) as runs:
+            with closing(self.follow(schedule)) as runs:
                 for run in runs:
                     if superseded():
                         return
@@ -140,8 +155,10 @@ class Explorer(Panel):
                 self._figure = CurvesFigure(
                     self.experiment.epochs, start_loss=run.start_loss, size=SIZE, theme=self.theme
                 )
-            self._figure.draw(curves, self._pinned_curves)
-            self.show(self._figure.png(), describe(curves, self.experiment.epochs), words)
+            intended = self.intended(run)
+            self._figure.draw(curves, self._pinned_curves, intended)
+            alt = describe(curves, self.experiment.epochs, intended)
+            self.show(self._figure.png(), alt, words)
 
     def theme_changed(self) -> None:
         """Draw again: the page has become dark or light."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import ipywidgets
+import numpy as np
 import traitlets
 
-from lrlab._checks import as_learning_rate
+from lrlab._checks import as_learning_rate, as_number, as_whole_number
 
 _STYLE = {"description_width": "140px"}
 _LAYOUT = {"width": "100%", "max_width": "740px"}
@@ -32,7 +34,11 @@ class RateSlider(ipywidgets.FloatLogSlider):
         super().set_state(sync_data)
 
 
-def rate_slider(description: str, value: float) -> RateSlider:
+def rate_slider(
+    description: str,
+    value: float,
+    tooltip: str = "The learning rate: how far each step goes. The axis is logarithmic",
+) -> RateSlider:
     """A logarithmic slider from 0.0001 to 10, further where the first value lies beyond."""
     rate = as_learning_rate(value)
     return RateSlider(
@@ -41,9 +47,7 @@ def rate_slider(description: str, value: float) -> RateSlider:
         max=max(1, math.ceil(math.log10(rate))),
         step=0.05,
         readout_format=".2g",
-        **_common(
-            description, "The learning rate: how far each step goes. The axis is logarithmic"
-        ),
+        **_common(description, tooltip),
     )
 
 
@@ -67,6 +71,90 @@ def interval_slider(description: str, value: int) -> ipywidgets.IntSlider:
         max=max(15, value),
         **_common(description, "Epochs from one drop of the rate to the next"),
     )
+
+
+def number_slider(
+    description: str,
+    value: float,
+    least: float,
+    most: float,
+    tooltip: str,
+    *,
+    name: str,
+) -> ipywidgets.FloatSlider:
+    """A slider between two numbers, both included.
+
+    Raises:
+        ValueError: If its first value, the argument `name`, is not between them.
+    """
+    number = as_number(value)
+    if not least <= number <= most:
+        raise ValueError(
+            f"`{name}` must be a number from {least:g} to {most:g}, for so far its slider goes. "
+            f"Received: {name}={value!r}. Try {name}={least if number < least else most:g}."
+        )
+    return ipywidgets.FloatSlider(
+        value=number,
+        min=least,
+        max=most,
+        step=0.05 if most < 10 else 1,
+        readout_format=".2f" if most < 10 else ".0f",
+        **_common(description, tooltip),
+    )
+
+
+def epochs_slider(
+    description: str, value: int, longest: int, tooltip: str, *, least: int = 1, name: str
+) -> ipywidgets.IntSlider:
+    """A slider of whole epochs up to the longest, or further where the first value lies beyond."""
+    epochs = as_whole_number(value, name, least)
+    return ipywidgets.IntSlider(
+        value=epochs, min=least, max=max(longest, epochs), **_common(description, tooltip)
+    )
+
+
+def boundaries_slider(
+    description: str, value: Sequence[int], longest: int
+) -> ipywidgets.IntRangeSlider:
+    """A slider with two handles, for the two epochs in which the rate changes.
+
+    Raises:
+        ValueError: Unless the first value is two epochs in order.
+    """
+    if np.shape(value) != (2,) or not value[0] < value[1]:
+        raise ValueError(
+            "`boundaries` must be two epochs, the earlier one first. "
+            f"Received: boundaries={value!r}. Try boundaries=(5, 10)."
+        )
+    first, last = (as_whole_number(epoch, "boundaries", 1) for epoch in value)
+    return ipywidgets.IntRangeSlider(
+        value=(first, last),
+        min=1,
+        max=max(longest, last),
+        **_common(description, "The two epochs in which the rate changes"),
+    )
+
+
+def choice(
+    description: str, value: str, options: Iterable[str], tooltip: str
+) -> ipywidgets.Dropdown:
+    """A choice among words.
+
+    Raises:
+        ValueError: If the first one is not among them.
+    """
+    options = list(options)
+    if value not in options:
+        raise ValueError(
+            f"`{description}` must be one of {options}. Received: {description}={value!r}. "
+            f"Try {description}={options[0]!r}."
+        )
+    return ipywidgets.Dropdown(value=value, options=options, **_common(description, tooltip))
+
+
+def checkbox(description: str, value: bool, tooltip: str) -> ipywidgets.Checkbox:
+    """A box to tick."""
+    return ipywidgets.Checkbox(value=bool(value), **_common(description, tooltip))
 
 
 def _common(description: str, tooltip: str) -> dict[str, Any]:
