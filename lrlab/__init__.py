@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         keras_code,
         models,
         predictions,
+        range_test,
         schedules,
         training,
     )
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from lrlab.experiment import Experiment, Run
     from lrlab.explorers import LearningRateExplorer, StepDecayExplorer
     from lrlab.predictions import predict
+    from lrlab.range_test import LearningRateRangeTest
     from lrlab.schedules import StepDecay, preview
     from lrlab.training import fit
 
@@ -33,6 +35,7 @@ __version__ = "0.1.0"
 _MODULE_OF = {
     "Experiment": "experiment",
     "LearningRateExplorer": "explorers",
+    "LearningRateRangeTest": "range_test",
     "LivePlot": "callbacks",
     "Run": "experiment",
     "StepDecay": "schedules",
@@ -46,6 +49,7 @@ _MODULE_OF = {
 __all__ = [
     "Experiment",
     "LearningRateExplorer",
+    "LearningRateRangeTest",
     "LivePlot",
     "Run",
     "StepDecay",
@@ -63,6 +67,7 @@ __all__ = [
     "predict",
     "predictions",
     "preview",
+    "range_test",
     "schedules",
     "training",
 ]
