@@ -268,7 +268,7 @@ class RangeTest(keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch, logs=None):
         share = len(self.losses) / (self.steps - 1)
-        rate = {lowest!r} * {ratio!r} ** share
+        rate = {lowest!r} * {ratio!r}**share
         self.model.optimizer.learning_rate = rate
         self.learning_rates.append(rate)
         # Or logs["loss"] would be the mean over the epoch so far.

@@ -1,4 +1,4 @@
-"""The range test: true batch losses at a rising rate, everything put back, a suggestion to judge."""
+"""The range test: true batch losses, everything put back, a suggestion that can be judged."""
 
 import doctest
 
@@ -258,7 +258,7 @@ def test_an_argument_that_cannot_work_is_said_at_the_door(settings, says):
 
 def test_a_schedule_in_the_optimizer_is_refused_as_the_fit_begins():
     schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.5)
-    with pytest.raises(ValueError, match="learning_rate=ExponentialDecay.*Compile with a number"):
+    with pytest.raises(ValueError, match=r"learning_rate=ExponentialDecay.*Compile with a number"):
         ranged(seeded(lambda: mlp(keras.optimizers.SGD(schedule))))
 
 
@@ -268,7 +268,7 @@ def test_data_without_a_length_need_a_number_of_steps():
             yield X[:BATCH], Y[:BATCH]
 
     model = seeded(mlp)
-    with pytest.raises(ValueError, match="must know how many steps.*steps=None"):
+    with pytest.raises(ValueError, match=r"must know how many steps.*steps=None"):
         model.fit(batches(), callbacks=[LearningRateRangeTest()], verbose=0)
     test = LearningRateRangeTest(steps=6)
     model.fit(batches(), callbacks=[test], verbose=0)
