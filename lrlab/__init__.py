@@ -19,12 +19,18 @@ if TYPE_CHECKING:
         predictions,
         range_test,
         schedules,
+        steering,
         training,
     )
     from lrlab.callbacks import LivePlot
     from lrlab.exercises import check
     from lrlab.experiment import Experiment, Run
-    from lrlab.explorers import LearningRateExplorer, StepDecayExplorer
+    from lrlab.explorers import (
+        LearningRateDialExplorer,
+        LearningRateExplorer,
+        RangeTestExplorer,
+        StepDecayExplorer,
+    )
     from lrlab.predictions import predict
     from lrlab.range_test import LearningRateRangeTest
     from lrlab.schedules import StepDecay, preview
@@ -34,9 +40,11 @@ __version__ = "0.1.0"
 
 _MODULE_OF = {
     "Experiment": "experiment",
+    "LearningRateDialExplorer": "explorers",
     "LearningRateExplorer": "explorers",
     "LearningRateRangeTest": "range_test",
     "LivePlot": "callbacks",
+    "RangeTestExplorer": "explorers",
     "Run": "experiment",
     "StepDecay": "schedules",
     "StepDecayExplorer": "explorers",
@@ -48,9 +56,11 @@ _MODULE_OF = {
 
 __all__ = [
     "Experiment",
+    "LearningRateDialExplorer",
     "LearningRateExplorer",
     "LearningRateRangeTest",
     "LivePlot",
+    "RangeTestExplorer",
     "Run",
     "StepDecay",
     "StepDecayExplorer",
@@ -69,6 +79,7 @@ __all__ = [
     "preview",
     "range_test",
     "schedules",
+    "steering",
     "training",
 ]
 

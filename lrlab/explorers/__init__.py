@@ -1,6 +1,13 @@
 """Explorers: controls beside a picture; every movement of a slider retrains a real Keras model."""
 
+from lrlab.explorers.dial import LearningRateDialExplorer
 from lrlab.explorers.learning_rate import LearningRateExplorer
+from lrlab.explorers.range_test import RangeTestExplorer
 from lrlab.explorers.step_decay import StepDecayExplorer
 
-__all__ = ["LearningRateExplorer", "StepDecayExplorer"]
+__all__ = [
+    "LearningRateDialExplorer",
+    "LearningRateExplorer",
+    "RangeTestExplorer",
+    "StepDecayExplorer",
+]

@@ -7,7 +7,7 @@ import threading
 import time
 from abc import abstractmethod
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
@@ -36,10 +36,15 @@ class Explorer(Panel):
     Args:
         experiment: What to train, any model and data; by default a small network on digits.
         controls: The controls, by the names of the attributes under which they can be reached.
+        buttons: More buttons, to stand before all others.
     """
 
     def __init__(
-        self, experiment: Experiment | None, controls: Mapping[str, ipywidgets.ValueWidget]
+        self,
+        experiment: Experiment | None,
+        controls: Mapping[str, ipywidgets.ValueWidget],
+        *,
+        buttons: Sequence[ipywidgets.Button] = (),
     ) -> None:
         if experiment is not None:
             _check_experiment(experiment)
@@ -50,6 +55,7 @@ class Explorer(Panel):
         self._figure: CurvesFigure | None = None
         self._pinned_curves: tuple[Curves, ...] = ()
         buttons = [
+            *buttons,
             button("Pin", "Keep this curve for comparison", self.pin),
             button("Clear pins", "Take the kept curves away", self.clear_pins),
         ]
@@ -75,6 +81,10 @@ class Explorer(Panel):
     def label(self, schedule: Any) -> str:
         """Return a few words for such a schedule, to stand beside a pinned curve."""
 
+    def shown(self) -> Run | None:
+        """Return the run that is to be drawn again, or pinned: the last finished one."""
+        return self.runs[-1] if self.runs else None
+
     # --- what a person does ---
 
     def job(self) -> Job:
@@ -93,8 +103,7 @@ class Explorer(Panel):
 
     def pin(self) -> None:
         """Keep the last finished run in the picture, to compare others with it."""
-        if self.runs:
-            run = self.runs[-1]
+        if run := self.shown():
             self.pins.append((self.label(run.schedule), run))
             self._redraw_pins()
 
@@ -136,11 +145,13 @@ class Explorer(Panel):
                 self.report(error)
 
     def _draw(self, run: Run) -> None:
-        curves = Curves(run.history, run.learning_rates)
+        self._draw_curves(Curves(run.history, run.learning_rates), run.start_loss)
+
+    def _draw_curves(self, curves: Curves, start_loss: float) -> None:
         with self._drawing:
             if self._figure is None:
                 self._figure = CurvesFigure(
-                    self.experiment.epochs, start_loss=run.start_loss, size=SIZE, theme=self.theme
+                    self.experiment.epochs, start_loss=start_loss, size=SIZE, theme=self.theme
                 )
             self._figure.draw(curves, self._pinned_curves)
             self.show(self._figure.png(), describe(curves, self.experiment.epochs))
@@ -149,16 +160,16 @@ class Explorer(Panel):
         """Draw again: the page has become dark or light."""
         with self._drawing:
             self._figure = None
-        if self.runs:
-            self._draw(self.runs[-1])
+        if run := self.shown():
+            self._draw(run)
 
     def _redraw_pins(self) -> None:
         self._pinned_curves = tuple(
             Curves(run.history, run.learning_rates, label=label, verdict=run.verdict)
             for label, run in self.pins
         )
-        if self.runs:
-            self._draw(self.runs[-1])
+        if run := self.shown():
+            self._draw(run)
 
     def _show_progress(self, run: Run, seconds: float) -> None:
         done, epochs = len(run.history["loss"]), self.experiment.epochs
