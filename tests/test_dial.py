@@ -12,7 +12,14 @@ import numpy as np
 import pytest
 
 import lrlab
-from lrlab import Experiment, LearningRateDialExplorer, LearningRateExplorer, schedules, steering
+from lrlab import (
+    Experiment,
+    LearningRateDialExplorer,
+    LearningRateExplorer,
+    explorers,
+    schedules,
+    steering,
+)
 from lrlab.schedules import RatesByEpoch
 from lrlab.steering import Steered
 
@@ -80,6 +87,7 @@ def button(explorer, words):
 def test_the_examples_in_the_docstrings_run():
     assert doctest.testmod(steering).failed == 0
     assert doctest.testmod(schedules).failed == 0
+    assert doctest.testmod(explorers.dial).failed == 0
 
 
 class TestSteered:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import threading
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
@@ -72,6 +73,7 @@ class RangeTestExplorer(Panel):
         self.measured: Measured | None = None
         self.reason = ""
         self._start_loss = 0.0
+        self._drawing = threading.Lock()
         self._figure: RangeFigure | None = None
         self._tests: dict[tuple[float, float], LearningRateRangeTest] = {}
         self._final: dict[float, dict[int, float]] = {}  # by rate, then by seed
@@ -132,8 +134,10 @@ class RangeTestExplorer(Panel):
 
     def theme_changed(self) -> None:
         """Draw again: the page has become dark or light."""
-        self._figure = None
-        self.run()
+        with self._drawing:
+            self._figure = None
+        if self.measured:
+            self._draw(self.measured)
 
     # --- what happens then ---
 
@@ -196,18 +200,21 @@ class RangeTestExplorer(Panel):
             suggestion,
             {rate: list(self._final[rate].values()) for rate in rates},
         )
-        figure = self._figure
-        if figure is None:
-            figure = self._figure = RangeFigure(
-                self._start_loss,
-                f"validation loss after {self.experiment.epochs} epochs",
-                rates=(10.0**self.lowest.min, 10.0**self.highest.max),
-                size=SIZE,
-                theme=self.theme,
-            )
-        figure.draw(self.measured)
-        self.show(figure.png(), describe_range_test(self.measured))
+        self._draw(self.measured)
         self.say(self._words(progress), markup=True)
+
+    def _draw(self, measured: Measured) -> None:
+        with self._drawing:
+            if self._figure is None:
+                self._figure = RangeFigure(
+                    self._start_loss,
+                    f"validation loss after {self.experiment.epochs} epochs",
+                    rates=(10.0**self.lowest.min, 10.0**self.highest.max),
+                    size=SIZE,
+                    theme=self.theme,
+                )
+            self._figure.draw(measured)
+            self.show(self._figure.png(), describe_range_test(measured))
 
     def _words(self, progress: str) -> str:
         assert self.measured is not None
