@@ -221,6 +221,10 @@ class TestButtons:
         button(dial, "One epoch").click()
         assert len(dial.wait(SOON).history["loss"]) == 2
 
+    def test_a_number_of_epochs_that_cannot_work_is_refused(self, dial):
+        with pytest.raises(ValueError, match="`epochs` must be a whole number of at least 1"):
+            dial.step(0)
+
     def test_no_epoch_follows_the_last_one(self, dial):
         dial.step(100)
         run = dial.wait(SOON)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lrlab._checks import as_learning_rate, as_number
+from lrlab._checks import as_learning_rate, as_number, as_whole_number
 from lrlab.explorers.base import Explorer
 from lrlab.explorers.controls import rate_slider, speed_slider
 from lrlab.explorers.panel import button
@@ -72,6 +72,7 @@ class LearningRateDialExplorer(Explorer):
         self._steering = threading.Lock()  # of the three above
         self._training: Steered | None = None
         self._now: Run | None = None  # the training so far
+        self._began = -math.inf  # its last epoch, in seconds
         controls = {
             "learning_rate": rate_slider("learning rate", rate),
             "epochs_per_second": speed_slider("epochs a second", float(epochs_per_second)),
@@ -98,7 +99,12 @@ class LearningRateDialExplorer(Explorer):
         self.run()
 
     def step(self, epochs: int = 1) -> None:
-        """Train for so many epochs at the rate that the dial shows now, without a pause."""
+        """Train for so many epochs at the rate that the dial shows now, without a pause.
+
+        Raises:
+            ValueError: If it is not a whole number of at least 1.
+        """
+        epochs = as_whole_number(epochs, "epochs", 1)
         with self._steering:
             self._playing = False
             self._orders.extend([self.learning_rate.value] * epochs)
@@ -115,8 +121,8 @@ class LearningRateDialExplorer(Explorer):
 
     def schedule(self) -> RatesByEpoch:
         """Return the moves so far: the rate of each epoch, the last one for all that follow."""
-        rates = self._training.rates if self._training and self._now else []
-        return RatesByEpoch(tuple(rates) or (self.learning_rate.value,))
+        rates = self._now.history["learning_rate"] if self._now else [self.learning_rate.value]
+        return RatesByEpoch(tuple(rates))
 
     def label(self, schedule: Any) -> str:
         """Return the first and the last rate, to stand beside a pinned curve."""
@@ -164,7 +170,6 @@ class LearningRateDialExplorer(Explorer):
         """Train epochs as they are due, until there is nothing to do but to wait for a person."""
         from lrlab.steering import Steered
 
-        last = -math.inf  # when the last epoch began
         try:
             while not superseded():
                 if self._training is None or self._anew:
@@ -177,11 +182,11 @@ class LearningRateDialExplorer(Explorer):
                     if 0 < self._epochs_done < self.experiment.epochs:
                         self.say(f"Paused after epoch {self._where}. Go on, or train one more.")
                     return
-                rate = self._next_rate(last)
+                rate = self._next_rate()
                 if rate is None:
                     time.sleep(_SECONDS_A_LOOK)
                     continue
-                last = time.monotonic()
+                self._began = time.monotonic()
                 self._now = self._training.epoch(rate)
                 self.error = None
                 if self._epochs_done == self.experiment.epochs:
@@ -203,12 +208,12 @@ class LearningRateDialExplorer(Explorer):
                 self._rest()
             return not (self._playing or self._orders or self._anew)
 
-    def _next_rate(self, last: float) -> float | None:
-        """The rate of the epoch that is due now, if one is; the last one began at that time."""
+    def _next_rate(self) -> float | None:
+        """The rate of the epoch that is due now, if one is."""
         with self._steering:
             if self._orders:
                 return self._orders.popleft()
-            due = last + 1 / self.epochs_per_second.value <= time.monotonic()
+            due = self._began + 1 / self.epochs_per_second.value <= time.monotonic()
             return float(self.learning_rate.value) if self._playing and due else None
 
     @property

@@ -50,7 +50,7 @@ class RangeTestExplorer(Panel):
         >>> import lrlab
         >>> explorer = lrlab.RangeTestExplorer(seeds=1)
         >>> measured = explorer.wait()
-        >>> measured.best / 10 < measured.suggestion < measured.best
+        >>> 0.01 < measured.suggestion < measured.best
         True
     """
 
