@@ -174,7 +174,7 @@ class LearningRateDialExplorer(Explorer):
             while not superseded():
                 if self._training is None or self._anew:
                     if self._training is None:
-                        self.say("Compiling the model, once …")
+                        self.say("Getting ready …")
                     self._anew = False
                     self._training, self._now = Steered(self.experiment), None
                     self._show_now()
@@ -186,6 +186,8 @@ class LearningRateDialExplorer(Explorer):
                 if rate is None:
                     time.sleep(_SECONDS_A_LOOK)
                     continue
+                if self._began == -math.inf:
+                    self.say("Compiling the model, once …")
                 self._began = time.monotonic()
                 self._now = self._training.epoch(rate)
                 self.error = None
