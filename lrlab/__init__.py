@@ -17,19 +17,24 @@ if TYPE_CHECKING:
         keras_code,
         models,
         predictions,
+        range_test,
         schedules,
+        steering,
         training,
     )
     from lrlab.callbacks import LivePlot
     from lrlab.exercises import check
     from lrlab.experiment import Experiment, Run
     from lrlab.explorers import (
+        LearningRateDialExplorer,
         LearningRateExplorer,
         QuadraticExplorer,
+        RangeTestExplorer,
         ScheduleExplorer,
         StepDecayExplorer,
     )
     from lrlab.predictions import predict
+    from lrlab.range_test import LearningRateRangeTest
     from lrlab.schedules import OneCycle, StepDecay, preview
     from lrlab.training import fit
 
@@ -37,10 +42,13 @@ __version__ = "0.1.0"
 
 _MODULE_OF = {
     "Experiment": "experiment",
+    "LearningRateDialExplorer": "explorers",
     "LearningRateExplorer": "explorers",
+    "LearningRateRangeTest": "range_test",
     "LivePlot": "callbacks",
     "OneCycle": "schedules",
     "QuadraticExplorer": "explorers",
+    "RangeTestExplorer": "explorers",
     "Run": "experiment",
     "ScheduleExplorer": "explorers",
     "StepDecay": "schedules",
@@ -53,10 +61,13 @@ _MODULE_OF = {
 
 __all__ = [
     "Experiment",
+    "LearningRateDialExplorer",
     "LearningRateExplorer",
+    "LearningRateRangeTest",
     "LivePlot",
     "OneCycle",
     "QuadraticExplorer",
+    "RangeTestExplorer",
     "Run",
     "ScheduleExplorer",
     "StepDecay",
@@ -74,7 +85,9 @@ __all__ = [
     "predict",
     "predictions",
     "preview",
+    "range_test",
     "schedules",
+    "steering",
     "training",
 ]
 

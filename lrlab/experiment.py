@@ -285,15 +285,19 @@ class Experiment:
         callbacks: Sequence[keras.callbacks.Callback] = (),
         *,
         seed: int | None = None,
+        epochs: int | None = None,
     ) -> str:
-        """Return the plain Keras program that gives the numbers of such a run, see `keras_code`."""
+        """Return the plain Keras program that gives the numbers of such a run, see `keras_code`.
+
+        `epochs` is for a run that has not gone all the way.
+        """
         return keras_code.program(
             dataset=self.dataset,
             model=self.model,
             compile_arguments=self._compiled,
             schedule=schedule,
             callbacks=callbacks,
-            epochs=self.epochs,
+            epochs=self.epochs if epochs is None else epochs,
             batch_size=self.batch_size,
             seed=self.seed if seed is None else seed,
         )

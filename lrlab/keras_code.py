@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 import math
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lrlab.schedules import Schedule, StepDecay, is_keras_schedule
@@ -26,9 +28,27 @@ history = model.fit(
     shuffle=False,
 {callbacks}    verbose=0,
 )
-for name, values in history.history.items():
-    print(f"{{name}}: {{values[-1]:.4f}}")
 """
+
+_PRINT = """\
+for name, values in history.history.items():
+    print(f"{name}: {values[-1]:.4f}")
+"""
+
+
+@dataclass(frozen=True)
+class Snippet:
+    """What a callback of lrlab's is in plain Keras; its method `as_plain_keras` returns one.
+
+    Attributes:
+        definition: The lines that define it and make it, before the fit.
+        name: The variable that these leave it in.
+        ending: The lines that print what it found, instead of the history.
+    """
+
+    definition: str
+    name: str
+    ending: str
 
 
 _ONE_CYCLE = """\
@@ -82,6 +102,9 @@ def program(
     given: list[str] = []
     imports, data, building = _data_and_model(dataset, model, given)
     definition, rate, listed = _schedule(schedule, epochs, given)
+    snippets = [c.as_plain_keras() for c in callbacks if hasattr(c, "as_plain_keras")]
+    for snippet in snippets:
+        definition += ["", "", snippet.definition.rstrip()]
     listed += [_callback(callback, given) for callback in callbacks]
     # An optimizer has to know its schedule when it is made, a callback only needs it in `fit`.
     before, after = (definition, []) if rate is not None else ([], definition)
@@ -94,7 +117,9 @@ def program(
     compiling = _compile(compile_arguments, rate, given)
     header = [f"# Takes as given: {', '.join(dict.fromkeys(given))}."] if given else []
     imports = sorted(imports, key=lambda line: (line.startswith("from"), line))
-    return "\n".join([*header, *imports, "", *data, *seeding, compiling, *after, fit])
+    ending = "".join(snippet.ending for snippet in snippets) or _PRINT
+    lines = [*header, *imports, "", *data, *seeding, compiling, *after, fit + ending]
+    return re.sub(r"\n{4,}", "\n\n\n", "\n".join(lines))
 
 
 def _data_and_model(
@@ -225,6 +250,9 @@ def _callback(callback: keras.callbacks.Callback, given: list[str]) -> str:
     """
     from lrlab._source import call
 
+    if hasattr(callback, "as_plain_keras"):
+        name: str = callback.as_plain_keras().name
+        return name
     cls = type(callback)
     arguments = {}
     for name, parameter in inspect.signature(cls).parameters.items():

@@ -194,6 +194,38 @@ def _no_epoch(kind: str, name: str) -> ValueError:
     )
 
 
+@dataclass(frozen=True)
+class RatesByEpoch:
+    """A learning rate for each epoch; the last one stays for all that follow.
+
+    It is a function of the epoch, so Keras takes it as it is:
+    `keras.callbacks.LearningRateScheduler(RatesByEpoch((0.5, 0.1)))`.
+
+    Args:
+        rates: At least one.
+
+    Raises:
+        ValueError: If there is none, or one is not a finite number above 0.
+
+    Example:
+        >>> rates = RatesByEpoch((0.5, 0.1))
+        >>> [rates(epoch) for epoch in range(4)]
+        [0.5, 0.1, 0.1, 0.1]
+    """
+
+    rates: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if not len(self.rates):
+            raise ValueError("`rates` must hold at least one rate. Received: rates=().")
+        rates = tuple(as_learning_rate(rate, "rates") for rate in self.rates)
+        object.__setattr__(self, "rates", rates)
+
+    def __call__(self, epoch: int) -> float:
+        """Return the learning rate of an epoch, counted from 0."""
+        return self.rates[min(epoch, len(self.rates) - 1)]
+
+
 def preview(schedule: Schedule, epochs: int, steps_per_epoch: int) -> np.ndarray:
     """Return the learning rate of every step of a training, without training.
 

@@ -175,7 +175,7 @@ class TestTraining:
         assert planned.shape == (EPOCHS * BATCHES,)
         assert planned[::BATCHES] == pytest.approx(BY_HAND[kind], rel=1e-5, abs=1e-7)
 
-    @pytest.mark.parametrize("kind", set(KINDS) - {"ReduceLROnPlateau"})
+    @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "ReduceLROnPlateau"])
     def test_the_recorded_rates_are_the_planned_ones(self, explorer, kind):
         explorer.kind.value = kind
         run = explorer.wait(SOON)

@@ -1,8 +1,17 @@
 """Explorers: controls beside a picture; every movement of a slider retrains a real Keras model."""
 
+from lrlab.explorers.dial import LearningRateDialExplorer
 from lrlab.explorers.learning_rate import LearningRateExplorer
 from lrlab.explorers.quadratic import QuadraticExplorer
+from lrlab.explorers.range_test import RangeTestExplorer
 from lrlab.explorers.schedule import ScheduleExplorer
 from lrlab.explorers.step_decay import StepDecayExplorer
 
-__all__ = ["LearningRateExplorer", "QuadraticExplorer", "ScheduleExplorer", "StepDecayExplorer"]
+__all__ = [
+    "LearningRateDialExplorer",
+    "LearningRateExplorer",
+    "QuadraticExplorer",
+    "RangeTestExplorer",
+    "ScheduleExplorer",
+    "StepDecayExplorer",
+]

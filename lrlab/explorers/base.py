@@ -7,7 +7,7 @@ import threading
 import time
 from abc import abstractmethod
 from collections import deque
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
@@ -38,10 +38,15 @@ class Explorer(Panel):
     Args:
         experiment: What to train, any model and data; by default a small network on digits.
         controls: The controls, by the names of the attributes under which they can be reached.
+        buttons: More buttons, to stand before all others.
     """
 
     def __init__(
-        self, experiment: Experiment | None, controls: Mapping[str, ipywidgets.ValueWidget]
+        self,
+        experiment: Experiment | None,
+        controls: Mapping[str, ipywidgets.ValueWidget],
+        *,
+        buttons: Sequence[ipywidgets.Button] = (),
     ) -> None:
         if experiment is not None:
             _check_experiment(experiment)
@@ -52,6 +57,7 @@ class Explorer(Panel):
         self._figure: CurvesFigure | None = None
         self._pinned_curves: tuple[Curves, ...] = ()
         buttons = [
+            *buttons,
             button("Pin", "Keep this curve for comparison", self.pin),
             button("Clear pins", "Take the kept curves away", self.clear_pins),
         ]
@@ -90,6 +96,10 @@ class Explorer(Panel):
         """Return the rate of each step that was meant to be, to be drawn beside what was."""
         return None
 
+    def shown(self) -> Run | None:
+        """Return the run that is to be drawn again, or pinned: the last finished one."""
+        return self.runs[-1] if self.runs else None
+
     # --- what a person does ---
 
     def job(self) -> Job:
@@ -108,8 +118,7 @@ class Explorer(Panel):
 
     def pin(self) -> None:
         """Keep the last finished run in the picture, to compare others with it."""
-        if self.runs:
-            run = self.runs[-1]
+        if run := self.shown():
             self.pins.append((self.label(run.schedule), run))
             self._redraw_pins()
 
@@ -143,19 +152,27 @@ class Explorer(Panel):
             assert run is not None
             self.error = None
             self.runs.append(run)
-            self._draw(run, _outcome(run))
+            self._draw(run, outcome(run))
         except Exception as error:  # noqa: BLE001 - whatever somebody's model raises, they read it
             if not superseded():
                 self.report(error)
 
     def _draw(self, run: Run, words: str | None = None) -> None:
         curves = Curves(run.history, run.learning_rates)
+        self._draw_curves(curves, run.start_loss, self.intended(run), words)
+
+    def _draw_curves(
+        self,
+        curves: Curves,
+        start_loss: float,
+        intended: np.ndarray | None = None,
+        words: str | None = None,
+    ) -> None:
         with self._drawing:
             if self._figure is None:
                 self._figure = CurvesFigure(
-                    self.experiment.epochs, start_loss=run.start_loss, size=SIZE, theme=self.theme
+                    self.experiment.epochs, start_loss=start_loss, size=SIZE, theme=self.theme
                 )
-            intended = self.intended(run)
             self._figure.draw(curves, self._pinned_curves, intended)
             alt = describe(curves, self.experiment.epochs, intended)
             self.show(self._figure.png(), alt, words)
@@ -164,16 +181,16 @@ class Explorer(Panel):
         """Draw again: the page has become dark or light."""
         with self._drawing:
             self._figure = None
-        if self.runs:
-            self._draw(self.runs[-1])
+        if run := self.shown():
+            self._draw(run)
 
     def _redraw_pins(self) -> None:
         self._pinned_curves = tuple(
             Curves(run.history, run.learning_rates, label=label, verdict=run.verdict)
             for label, run in self.pins
         )
-        if self.runs:
-            self._draw(self.runs[-1])
+        if run := self.shown():
+            self._draw(run)
 
     def _progress(self, run: Run, seconds: float) -> str | None:
         done, epochs = len(run.history["loss"]), self.experiment.epochs
@@ -193,7 +210,7 @@ class Explorer(Panel):
         return f"{self.label(run.schedule)} -> {', '.join(words)}"
 
 
-def _outcome(run: Run) -> str:
+def outcome(run: Run) -> str:
     """The last numbers, the verdict and its reason, as HTML."""
     numbers = ", ".join(
         f"{name.replace('_', ' ').replace('val ', 'validation ')} <b>{value:.4g}</b>"

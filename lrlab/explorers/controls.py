@@ -157,6 +157,30 @@ def checkbox(description: str, value: bool, tooltip: str) -> ipywidgets.Checkbox
     return ipywidgets.Checkbox(value=bool(value), **_common(description, tooltip))
 
 
+def smoothing_slider(description: str, value: float) -> ipywidgets.FloatSlider:
+    """A slider from 0, which smooths nothing, to 0.98."""
+    return ipywidgets.FloatSlider(
+        value=value,
+        min=0,
+        max=0.98,
+        step=0.02,
+        readout_format=".2f",
+        **_common(description, "How much of the earlier losses each smoothed loss keeps"),
+    )
+
+
+def speed_slider(description: str, value: float) -> ipywidgets.FloatLogSlider:
+    """A slider of epochs a second."""
+    return ipywidgets.FloatLogSlider(
+        value=value,
+        min=-1,
+        max=1.5,
+        step=0.1,
+        readout_format=".2g",
+        **_common(description, "How many epochs are trained a second, if the model is as fast"),
+    )
+
+
 def _common(description: str, tooltip: str) -> dict[str, Any]:
     return {
         "description": description,

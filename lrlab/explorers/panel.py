@@ -31,6 +31,8 @@ class Panel(ipywidgets.VBox):
         below: What else to put below the buttons.
     """
 
+    stop_button = "Stop", "Stop the training that is running"  # words and tooltip
+
     def __init__(
         self,
         controls: Mapping[str, ipywidgets.ValueWidget],
@@ -55,7 +57,7 @@ class Panel(ipywidgets.VBox):
         row = [
             *buttons,
             button("Reset", "Put the controls back to where they were first", self.reset),
-            button("Stop", "Stop the training that is running", self.stop),
+            button(*self.stop_button, self.stop),
             self._code_toggle,
         ]
         super().__init__(

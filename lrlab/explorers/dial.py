@@ -1,0 +1,239 @@
+"""The learning rate as a dial that is turned while the model trains."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lrlab._checks import as_learning_rate, as_number, as_whole_number
+from lrlab.explorers.base import Explorer, outcome
+from lrlab.explorers.controls import rate_slider, speed_slider
+from lrlab.explorers.panel import button
+from lrlab.explorers.worker import Job, Superseded
+from lrlab.figures import Curves
+from lrlab.schedules import RatesByEpoch
+
+if TYPE_CHECKING:
+    from lrlab.experiment import Experiment, Run
+    from lrlab.steering import Steered
+
+_SECONDS_A_LOOK = 0.02  # how soon a pause, or another speed, counts
+
+
+class LearningRateDialExplorer(Explorer):
+    """A dial for the learning rate, turned by hand while a model trains before your eyes.
+
+    "Go on" trains at the pace of the speed slider, each epoch at the rate that the dial shows as it
+    begins; "One epoch" trains a single one, "Start again" begins anew. Turning the dial restarts
+    nothing. The moves are kept: `schedule()` replays them exactly, and `code` has them in Keras.
+
+    Args:
+        experiment: What to train; by default a small network on handwritten digits.
+        learning_rate: Where the dial stands first.
+        epochs_per_second: The speed first. A slow model takes the time that it needs.
+
+    Raises:
+        ValueError: If a value is not a finite number above 0.
+
+    Example:
+        >>> import lrlab
+        >>> explorer = lrlab.LearningRateDialExplorer(learning_rate=1.0)
+        >>> explorer.step(10)
+        >>> explorer.learning_rate.value = 0.1
+        >>> explorer.step(5)
+        >>> by_hand = explorer.wait()
+        >>> replayed = explorer.experiment.run(explorer.schedule())
+        >>> abs(replayed.final["loss"] - by_hand.final["loss"]) < 1e-5
+        True
+    """
+
+    stop_button = "Pause", "Stop after this epoch; Go on goes on from there"
+
+    def __init__(
+        self,
+        experiment: Experiment | None = None,
+        *,
+        learning_rate: float = 0.1,
+        epochs_per_second: float = 1.0,
+    ) -> None:
+        rate = as_learning_rate(learning_rate)
+        if not 0.1 <= as_number(epochs_per_second) <= 30:
+            raise ValueError(
+                "`epochs_per_second` must lie between 0.1 and 30, a pace that can be followed. "
+                f"Received: epochs_per_second={epochs_per_second!r}. 1 is an epoch a second."
+            )
+        self._orders: deque[float] = deque()  # the rates of epochs that were asked for one by one
+        self._playing = self._anew = False
+        self._steering = threading.Lock()  # of the three above
+        self._training: Steered | None = None
+        self._now: Run | None = None  # the training so far
+        self._began = -math.inf  # its last epoch, in seconds
+        controls = {
+            "learning_rate": rate_slider("learning rate", rate),
+            "epochs_per_second": speed_slider("epochs a second", float(epochs_per_second)),
+        }
+        buttons = [
+            button("Go on", "Train on, at the pace of the slider", self.go_on),
+            button("One epoch", "Train for one epoch at the rate of the dial", self.step),
+            button("Start again", "Begin anew with the untrained model", self.start_again),
+        ]
+        super().__init__(experiment, controls, buttons=buttons)
+
+    # --- what a person does ---
+
+    def go_on(self) -> None:
+        """Train on at the pace of the slider, to the last epoch or until it is paused."""
+        with self._steering:
+            self._playing = True
+        self.run()
+
+    def stop(self) -> None:
+        """Pause after the epoch that is being trained."""
+        with self._steering:
+            self._rest()
+        self.run()
+
+    def step(self, epochs: int = 1) -> None:
+        """Train for so many epochs at the rate that the dial shows now, without a pause.
+
+        Raises:
+            ValueError: If it is not a whole number of at least 1.
+        """
+        epochs = as_whole_number(epochs, "epochs", 1)
+        with self._steering:
+            self._playing = False
+            self._orders.extend([self.learning_rate.value] * epochs)
+        self.run()
+
+    def start_again(self) -> None:
+        """Begin anew with the untrained model; if it was going on, it goes on."""
+        with self._steering:
+            self._orders.clear()
+            self._anew = True
+        self.run()
+
+    # --- what comes of it ---
+
+    def schedule(self) -> RatesByEpoch:
+        """Return the moves so far: the rate of each epoch, the last one for all that follow."""
+        rates = self._now.history["learning_rate"] if self._now else [self.learning_rate.value]
+        return RatesByEpoch(tuple(rates))
+
+    def label(self, schedule: Any) -> str:
+        """Return the first and the last rate, to stand beside a pinned curve."""
+        return f"{schedule.rates[0]:.2g} … {schedule.rates[-1]:.2g}"
+
+    @property
+    def code(self) -> str:
+        """The plain Keras program with the moves so far, that trains as far as they go."""
+        return self._now.code if self._now else self.experiment.code(self.learning_rate.value)
+
+    def wait(self, timeout: float | None = None) -> Run | None:
+        """Wait until no epoch is trained or asked for, and return the training so far, if any.
+
+        Raises:
+            TimeoutError: If it takes longer than `timeout` seconds.
+        """
+        super().wait(timeout)
+        return self._now
+
+    def shown(self) -> Run | None:
+        """Return the training so far."""
+        return self._now
+
+    def theme_changed(self) -> None:
+        """Draw again: the page has become dark or light."""
+        super().theme_changed()
+        if self._training and not self._now:
+            self._show_now()
+
+    def job(self) -> Job:
+        """Return the training on from where it is."""
+        return self._train_on
+
+    def result(self) -> str:
+        """Return the moves and their outcome in one short line."""
+        finished = self.runs and self.runs[-1] is self._now
+        return super().result() if finished else f"{self._epochs_done} epochs trained by hand"
+
+    # --- what happens then ---
+
+    def _control_moved(self, change: Any) -> None:
+        """The dial is read as an epoch begins, and the speed while it is waited for."""
+
+    def _train_on(self, superseded: Superseded) -> None:
+        """Train epochs as they are due, until there is nothing to do but to wait for a person."""
+        from lrlab.steering import Steered
+
+        try:
+            while not superseded():
+                if self._training is None or self._anew:
+                    if self._training is None:
+                        self.say("Getting ready …")
+                    self._anew = False
+                    self._training, self._now = Steered(self.experiment), None
+                    self._show_now()
+                if self._at_rest():
+                    if 0 < self._epochs_done < self.experiment.epochs:
+                        self.say(f"Paused after epoch {self._where}. Go on, or train one more.")
+                    return
+                rate = self._next_rate()
+                if rate is None:
+                    time.sleep(_SECONDS_A_LOOK)
+                    continue
+                if self._began == -math.inf:
+                    self.say("Compiling the model, once …")
+                self._began = time.monotonic()
+                self._now = self._training.epoch(rate)
+                self.error = None
+                if self._epochs_done == self.experiment.epochs:
+                    self.runs.append(self._now)
+                self._show_now()
+        except Exception as error:  # noqa: BLE001 - whatever somebody's model raises, they read it
+            with self._steering:
+                self._rest()
+            self.report(error)
+
+    def _rest(self) -> None:
+        self._playing = False
+        self._orders.clear()
+
+    def _at_rest(self) -> bool:
+        """Whether nothing is to be trained until somebody says so."""
+        with self._steering:
+            if self._epochs_done == self.experiment.epochs:
+                self._rest()
+            return not (self._playing or self._orders or self._anew)
+
+    def _next_rate(self) -> float | None:
+        """The rate of the epoch that is due now, if one is."""
+        with self._steering:
+            if self._orders:
+                return self._orders.popleft()
+            due = self._began + 1 / self.epochs_per_second.value <= time.monotonic()
+            return float(self.learning_rate.value) if self._playing and due else None
+
+    @property
+    def _epochs_done(self) -> int:
+        return len(self._now.history["loss"]) if self._now else 0
+
+    @property
+    def _where(self) -> str:
+        return f"{self._epochs_done} of {self.experiment.epochs}"
+
+    def _show_now(self) -> None:
+        """Draw the training so far and say where it is."""
+        assert self._training is not None
+        if self._now is None:
+            self._draw_curves(Curves({"loss": ()}, np.empty(0)), self._training.start_loss)
+            self.say("Press Go on, then turn the dial while the model trains.")
+        elif self._epochs_done == self.experiment.epochs:
+            self._draw(self._now, outcome(self._now))
+        else:
+            self._draw(self._now, f"Epoch {self._where}")
+        self._show_code()
