@@ -179,21 +179,6 @@ class TestOneCycle:
         assert cycle(4 + 4) == pytest.approx(0.01 + 0.99 * (1 + 0.5) / 2), "cos 60° is a half"
         assert cycle(16) == cycle(40) == pytest.approx(0.01)
 
-    def test_is_that_of_fastai(self):
-        """Its `combined_cos`, copied from fastai 2.8, callback/schedule.py."""
-
-        def cos_annealing(start, end, pos):
-            return start + (1 + math.cos(math.pi * (1 - pos))) * (end - start) / 2
-
-        def fastai(pos, pct=0.25, start=0.3 / 25, middle=0.3, end=0.3 / 1e5):
-            if pos < pct:
-                return cos_annealing(start, middle, pos / pct)
-            return cos_annealing(middle, end, (pos - pct) / (1 - pct))
-
-        cycle = OneCycle(0.3, epochs=15)
-        for epoch in range(15):
-            assert cycle(epoch) == pytest.approx(fastai(epoch / 15))
-
     @pytest.mark.parametrize(("epochs", "steps_per_epoch"), [(15, 45), (7, 3), (1, 5)])
     def test_for_an_optimizer_it_is_the_same_at_every_step(self, epochs, steps_per_epoch):
         cycle = OneCycle(0.8, epochs, warmup_fraction=0.3)
