@@ -73,7 +73,7 @@ def retrain_section(retrain: Figures) -> str:
         "`clear_session`. *Kept compiled* is `fit` again on one model. The limit is the same "
         "mathematics as one `jax.jit` program with a `lax.scan` over batches and epochs. A ratio "
         "is that of the two times of one repeat. The last column is the greatest difference from "
-        "*build, compile, fit* in any number of the history; for the limit in the last epoch's losses."
+        "*build, compile, fit* in any number of the history; for the limit, in the last losses."
     ]
     for name, case in retrain.items():
         times, size = case["times"], case["size"]
