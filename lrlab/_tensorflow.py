@@ -73,7 +73,9 @@ def _without_start_up_lines() -> Iterator[None]:
 # At module level rather than in a function: Python's import lock then makes the second of two
 # threads wait for the first, and a type checker sees two modules.
 if "keras" in sys.modules:
-    _check_backend(sys.modules["keras"].config.backend(), "keras.config.backend()")
+    import keras  # another thread may still be loading it: this waits
+
+    _check_backend(keras.config.backend(), "keras.config.backend()")
 else:
     _check_backend(os.environ.setdefault("KERAS_BACKEND", "tensorflow"), "KERAS_BACKEND")
 # XLA announces its first compilation at level 0.

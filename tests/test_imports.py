@@ -166,6 +166,24 @@ class TestTensorFlow:
         result = run(code)
         assert (result.returncode, result.stderr) == (0, "")
 
+    @pytest.mark.parametrize("also", ["keras", "tensorflow"])
+    def test_somebody_else_may_be_loading_keras_meanwhile(self, also):
+        """As when a cell makes an explorer, whose worker needs Keras, and then imports it."""
+        code = (
+            "import importlib, threading, time\n"
+            "found = []\n"
+            "load = lambda: found.append(importlib.import_module('lrlab._tensorflow').keras)\n"
+            "worker = threading.Thread(target=load)\n"
+            "worker.start()\n"
+            f"import {also}\n"
+            "worker.join()\n"
+            "import keras\n"
+            "assert found == [keras] and keras.config.backend() == 'tensorflow'\n"
+            "model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])\n"
+            "assert model.count_params() == 2"
+        )
+        assert run(code).returncode == 0
+
 
 def walk_what_runs(node: ast.AST) -> Iterator[ast.AST]:
     """Like ast.walk in the order of the lines, without what only a type checker reads."""
