@@ -1,0 +1,73 @@
+"""The exercises of `03_step_decay`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from lrlab.exercises.judging import Hint, accurate, as_run, exercise
+from lrlab.schedules import StepDecay
+
+
+@exercise("03-schedule")
+def _schedule(answer: Any) -> str:
+    if not callable(answer):
+        raise Hint("Give the function itself: check(..., schedule), with no parentheses after it.")
+    rates = [_rate_of(answer, epoch) for epoch in range(12)]
+    right = [0.8 * 0.5 ** (epoch // 4) for epoch in range(12)]
+    wrong = np.flatnonzero(~np.isclose(rates, right, atol=0))
+    if wrong.size:
+        epoch = int(wrong[0])
+        words = f"In epoch {epoch} your rate is {rates[epoch]:.4g} and should be {right[epoch]:.4g}"
+        for mistake, hint in _SLIPS:
+            if np.allclose(rates, [mistake(epoch) for epoch in range(12)], atol=0):
+                raise Hint(f"{words}: {hint}")
+        raise Hint(f"{words}. Epochs count from 0, so the first drop comes in epoch 4.")
+    return "0.8 in epochs 0 to 3, 0.4 in 4 to 7, 0.2 in 8 to 11."
+
+
+def _rate_of(schedule: Callable[[int], Any], epoch: int) -> float:
+    try:
+        rate = schedule(epoch)
+    except Exception as error:  # a learner's function may raise anything
+        raise Hint(f"In epoch {epoch} it raises {type(error).__name__}: {error}") from error
+    if not isinstance(rate, float):
+        raise Hint(f"It must return a float. In epoch {epoch} it returned {rate!r}.")
+    return rate
+
+
+_SLIPS: tuple[tuple[Callable[[int], float], str], ...] = (
+    (
+        lambda epoch: 0.8 * 0.5 ** (epoch / 4),
+        "`/` makes it fall a little every epoch. `//`, division without remainder, counts whole "
+        "drops.",
+    ),
+    (
+        lambda epoch: 0.8 * 0.5 * (epoch // 4),
+        "the number of drops is an exponent. Write `**`, a power, between factor and drops.",
+    ),
+    (
+        lambda epoch: 0.8 * 0.5 ** (epoch % 4),
+        "`%` is the remainder, which starts again every 4 epochs. `//` counts the drops.",
+    ),
+    (
+        lambda epoch: 0.8 * 0.5**epoch,
+        "it halves every epoch. Divide the epoch by the interval, with `//`.",
+    ),
+)
+
+
+@exercise("03-one-number")
+def _one_number(answer: Any) -> str:
+    run, default = as_run(answer), StepDecay()
+    decay = run.schedule
+    if not isinstance(decay, StepDecay):
+        raise Hint("Run it with a lrlab.StepDecay: experiment.run(lrlab.StepDecay(...)).")
+    changed = [name for name in vars(default) if getattr(decay, name) != getattr(default, name)]
+    if len(changed) != 1:
+        raise Hint(f"Change one number. You changed {' and '.join(changed) or 'none'}.")
+    if changed != ["initial_learning_rate"]:
+        raise Hint(f"With another {changed[0]} the rate still never exceeds 0.01: too low here.")
+    return accurate(run, f"From {decay.initial_learning_rate}")
