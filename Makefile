@@ -27,7 +27,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	  echo 'lrlab needs Python 3.11, 3.12 or 3.13, and "$(PYTHON)" is not one of them.' >&2; \
 	  echo 'Name one that is:  make setup PYTHON=python3.12' >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(RUN) pip install --disable-pip-version-check -c constraints.txt -e '.[cpu,lab,test,lint]'
+	$(RUN) pip install --disable-pip-version-check -c constraints.txt -e '.[cpu,cluster,export,lab,test,lint]'
 	@# JupyterLab's question about news would cover the page on its first start.
 	@mkdir -p $(VENV)/share/jupyter/lab/settings
 	@echo '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}' \

@@ -17,6 +17,7 @@ from packaging.utils import canonicalize_name
 import lrlab
 
 REPOSITORY = Path(__file__).parent.parent
+LEARNER = "cpu", "cluster", "export", "lab"  # the extras that the notebooks need
 LINUX = {**default_environment(), "sys_platform": "linux", "platform_machine": "x86_64"}
 MAC = {**default_environment(), "sys_platform": "darwin", "platform_machine": "arm64"}
 
@@ -115,7 +116,7 @@ def test_the_conda_environment_repeats_the_pins():
 def test_the_conda_environment_has_what_a_learner_needs(where):
     conda, pip = environment()
     assert conda == ["python=3.12", "pip"]
-    assert names(list(pip.values()), where) == names(declared("cpu", "lab"), where)
+    assert names(list(pip.values()), where) == names(declared(*LEARNER), where)
 
 
 def test_binder_gets_the_same_environment():
@@ -160,7 +161,7 @@ def test_binder_installs_the_pinned_packages(rendered):
     (updated,) = re.findall(r'env update .*--file "(\S+\.yml)"', rendered)
     assert copied == updated == "binder/environment.yml"
     text = (REPOSITORY / updated).read_text()
-    for name in names(declared("cpu", "lab"), LINUX):
+    for name in names(declared(*LEARNER), LINUX):
         assert f"- {name}=={pin(constraints()[name])}" in text
 
 
