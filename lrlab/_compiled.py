@@ -140,15 +140,16 @@ class Batches:
         if order is not None:
             arrays = _map(lambda array: tf.gather(array, order), arrays)
 
-        def stack(array: Any) -> Any:
-            shape = [full, batch_size, *array.shape[1:]]
-            return tf.reshape(array[: full * batch_size], shape)
-
-        rest = None
+        whole, rest = arrays, None
         if samples % batch_size:
+            whole = _map(lambda array: array[: full * batch_size], arrays)
             rest = _map(lambda array: array[full * batch_size :], arrays)
+
+        def stack(array: Any) -> Any:
+            return tf.reshape(array, [full, batch_size, *array.shape[1:]])
+
         count = math.ceil(samples / batch_size)
-        return cls(_map(stack, arrays), rest, count, batch_size, samples)
+        return cls(_map(stack, whole), rest, count, batch_size, samples)
 
     @property
     def parts(self) -> tuple[Any, Any]:
@@ -445,11 +446,12 @@ class State:
         variables = [*model.variables, *model.optimizer.variables]
         variables += [variable for metric in model.metrics for variable in metric.variables]
         variables = list({id(variable): variable for variable in variables}.values())
-
-        def put_back(values: Sequence[Any]) -> None:
-            for variable, value in zip(variables, values, strict=True):
-                variable.assign(value)
-
+        self._variables = variables
         # One call instead of one a variable.
         self.take = as_graph(lambda: [tf.identity(variable.value) for variable in variables])
-        self.put_back = as_graph(put_back)
+        self.put_back = as_graph(self.assign)
+
+    def assign(self, values: Sequence[Any]) -> None:
+        """Put values back one by one, or as a part of somebody's graph."""
+        for variable, value in zip(self._variables, values, strict=True):
+            variable.assign(value)

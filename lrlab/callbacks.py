@@ -67,7 +67,7 @@ class LivePlot(keras.callbacks.Callback):
                 "frames_per_second must be above 0 and at most 60. Received: "
                 f"frames_per_second={frames_per_second!r}. 15 looks smooth."
             )
-        self._look: dict[str, Any] = {"theme": theme, "size": size, "start_loss": start_loss}
+        self._look: dict[str, Any] = {"theme": theme, "size": tuple(size), "start_loss": start_loss}
         check_arguments(1, theme=theme, size=size)
         self._figure: CurvesFigure | None = None
         self._seconds_a_frame = 1 / frames_per_second
@@ -89,7 +89,8 @@ class LivePlot(keras.callbacks.Callback):
             return
         from ipywidgets import Image
 
-        self._figure = None  # an axis that grew for the last fit starts anew
+        if self._figure is not None:
+            self._figure.start_anew()
         width, height = self._look["size"]
         self._image = Image(value=_NOTHING, format="png", width=width, height=height)
         self._handle = _display(self, display_id=True)
@@ -121,6 +122,7 @@ class LivePlot(keras.callbacks.Callback):
             if not self._broken:
                 self._handle.update(self)
             self._handle = None
+            self._give_back_figure()
         elif _in_kernel() and not self._broken:
             _display(self)
 
@@ -135,9 +137,19 @@ class LivePlot(keras.callbacks.Callback):
     def png(self) -> bytes:
         """The picture of what was trained so far, as a PNG file."""
         if self._figure is None or self._figure.epochs != self._epochs:
-            self._figure = CurvesFigure(self._epochs, **self._look)
+            self._figure = _SPARE.pop(self._kind, None) or CurvesFigure(self._epochs, **self._look)
+            self._figure.start_anew()
         self._figure.draw(self.curves)
         return self._figure.png()
+
+    @property
+    def _kind(self) -> tuple[Any, ...]:
+        return self._epochs, *self._look.values()
+
+    def _give_back_figure(self) -> None:
+        if self._figure is not None and not self._broken and len(_SPARE) < _MOST_SPARE:
+            _SPARE[self._kind] = self._figure
+        self._figure = None
 
     def _redraw(self) -> None:
         if self._broken:
@@ -167,6 +179,10 @@ class LivePlot(keras.callbacks.Callback):
         bundle["image/png"] = self.png() if self._image is None else bytes(self._image.value)
         return bundle, {"image/png": {"alt": describe(self.curves, self._epochs)}}
 
+
+# Figures whose axes are drawn and that no plot needs now, so that the next fit starts at once.
+_SPARE: dict[tuple[Any, ...], CurvesFigure] = {}
+_MOST_SPARE = 4
 
 # One transparent pixel. Axes that hold nothing would be drawn twice, for their limits will change.
 _NOTHING = base64.b64decode(

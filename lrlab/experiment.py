@@ -255,12 +255,12 @@ class Experiment:
         if not self._starts:
             self._starts[self.seed] = _Start(program, self._first_samples)
         if seed not in self._starts:
-            program.state.put_back(self._starts[self.seed].state)
+            self._starts[self.seed].put_back()
             other = _built(self._build_model, seed)
             for variable, value in zip(self.model.variables, other.variables, strict=True):
                 variable.assign(value)
             self._starts[seed] = _Start(program, self._first_samples)
-        program.state.put_back(self._starts[seed].state)
+        self._starts[seed].put_back()
         return self._starts[seed]
 
     def _session(
@@ -317,6 +317,8 @@ class _Start:
             return tf.linalg.global_norm(ways) / tf.where(length > 0, length, 1)
 
         self._moved = as_graph(moved)
+        # Without arguments, which TensorFlow would look at one by one in every call.
+        self.put_back = as_graph(lambda: program.state.assign(self.state))
         # As training measures it: an untrained BatchNormalization gives nonsense without it.
         self.loss = float(model.compute_loss(x=x, y=y, y_pred=model(x, training=True)))
 

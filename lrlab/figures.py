@@ -115,7 +115,8 @@ class CurvesFigure:
         self._rates, self._ink = rates, THEMES[theme]
         known = start_loss is not None and 0 < start_loss < _HUGE
         self._start_loss = start_loss if known else None
-        self._view = (0.0, 1.3 * start_loss if start_loss and known else 0.0)  # of the loss axis
+        self._first_view = (0.0, 1.3 * start_loss if start_loss and known else 0.0)
+        self._view = self._drawn_view = self._first_view  # lower and upper end of the loss axis
         self._pinned: tuple[Curves, ...] = ()
         self._has_intended = False
         self._kept: list[Line2D | Text] = []  # in the background until the pinned runs change
@@ -152,6 +153,10 @@ class CurvesFigure:
             if np.size(line.get_xdata()):
                 line.draw(self._screen.renderer)
         self._write_numbers(run)
+
+    def start_anew(self) -> None:
+        """Let the loss axis forget what it has grown for."""
+        self._view = self._first_view
 
     def png(self) -> bytes:
         """The picture last drawn as a PNG file of about 10 KB; empty axes before the first."""
@@ -241,8 +246,9 @@ class CurvesFigure:
             start = max((abs(part[0]) for part in parts), default=0.0)
             highest = max((part.max() for part in parts), default=0.0)
             top = max(top, _round_up(1.1 * min(highest, 10 * start)))
-        if (bottom, top) != self._view:
-            self._view = (bottom, top)
+        self._view = (bottom, top)
+        if self._view != self._drawn_view:
+            self._drawn_view = self._view
             self._loss_axes.set_ylim(bottom, top if top > bottom else 1.0)
             self._stale = True
 

@@ -166,6 +166,26 @@ class TestInAPage:
         assert plot._image is not first
         assert len(page.shown) == len(page.updated) == 2
 
+    def test_a_second_fit_draws_the_same_picture_on_the_axes_of_the_first(self, page, monkeypatch):
+        made = []
+
+        class Counted(callbacks.CurvesFigure):
+            def __init__(self, *args, **kwargs):
+                made.append(self)
+                super().__init__(*args, **kwargs)
+
+        monkeypatch.setattr(callbacks, "CurvesFigure", Counted)
+        monkeypatch.setattr(callbacks, "_SPARE", {})
+        fresh = LivePlot()
+        train(fresh)
+        train(LivePlot(), of=model(learning_rate=3.0))  # far worse, so that the loss axis grows
+        again = LivePlot()
+        train(again)
+        assert len(made) == 1
+        assert bytes(again._image.value) == bytes(fresh._image.value)
+        train(LivePlot(theme="dark"))
+        assert len(made) == 2
+
     def test_with_lrlab_wait_the_final_picture_is_the_only_output(self, page, monkeypatch):
         monkeypatch.setenv("LRLAB_WAIT", "1")
         plot = LivePlot()
