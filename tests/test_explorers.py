@@ -1,6 +1,8 @@
 """Explorers without a browser: a control moves, a real model retrains, the view says so."""
 
 import base64
+import csv
+import io
 import math
 import threading
 import types
@@ -465,6 +467,34 @@ class TestPins:
         button(constant, "Clear pins").click()
         assert constant.pins == []
         assert constant._picture.value == plain
+
+    def test_a_table_has_settings_final_numbers_and_verdict_of_each(self, constant):
+        table = constant._pin_table
+        assert table.rows == []
+        constant.pin()
+        constant.learning_rate.value = 1.0
+        run = constant.wait(SOON)
+        constant.pin()
+        *_, last = table.rows
+        assert [row[0] for row in table.rows] == ["0.1", "1"]
+        assert table.columns[0] == "settings"
+        assert table.columns[-1] == "verdict"
+        assert last[table.columns.index("val loss")] == f"{run.final['val_loss']:.4g}"
+        assert last[-1] == run.verdict
+        constant.clear_pins()
+        assert table.rows == []
+
+    def test_the_table_can_be_saved_with_all_digits_and_the_reason(self, decay):
+        decay.pin()
+        decay.decay_factor.value = 0.9
+        run = decay.wait(SOON)
+        decay.pin()
+        _, row = csv.DictReader(io.StringIO(decay.pins_csv))
+        assert decay._pin_table.csv == decay.pins_csv
+        assert row["settings"] == decay.label(run.schedule)
+        assert row["epochs"] == "6"
+        assert {name: float(row[name]) for name in run.final} == run.final
+        assert (row["verdict"], row["reason"]) == (run.verdict, run.reason)
 
     def test_reset_puts_the_controls_back_and_keeps_pins(self, decay):
         first = decay.schedule()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 
 from lrlab.explorers.panel import SIZE, Panel, button
+from lrlab.explorers.pins import as_csv, pin_table, show_pins
 from lrlab.explorers.worker import Job, Superseded
 from lrlab.figures import Curves, CurvesFigure, describe
 
@@ -56,12 +57,13 @@ class Explorer(Panel):
         self._drawing = threading.Lock()
         self._figure: CurvesFigure | None = None
         self._pinned_curves: tuple[Curves, ...] = ()
+        self._pin_table = pin_table()
         buttons = [
             *buttons,
             button("Pin", "Keep this curve for comparison", self.pin),
             button("Clear pins", "Take the kept curves away", self.clear_pins),
         ]
-        super().__init__(controls, buttons=buttons)
+        super().__init__(controls, buttons=buttons, below=[self._pin_table])
 
     @property
     def experiment(self) -> Experiment:
@@ -128,6 +130,11 @@ class Explorer(Panel):
         self._redraw_pins()
 
     @property
+    def pins_csv(self) -> str:
+        """The pinned runs as comma-separated values: settings, final numbers, verdict, reason."""
+        return as_csv(self.pins)
+
+    @property
     def code(self) -> str:
         """The plain Keras program for the present settings."""
         return self.experiment.code(self.schedule())
@@ -189,6 +196,7 @@ class Explorer(Panel):
             Curves(run.history, run.learning_rates, label=label, verdict=run.verdict)
             for label, run in self.pins
         )
+        show_pins(self._pin_table, self.pins)
         if run := self.shown():
             self._draw(run)
 

@@ -1,4 +1,4 @@
-"""The two widgets that ipywidgets lacks: a picture with a text alternative, and code to copy."""
+"""The widgets that ipywidgets lacks: a picture with a text alternative, a table, code to copy."""
 
 from __future__ import annotations
 
@@ -33,3 +33,14 @@ class Code(anywidget.AnyWidget):
 
     _esm = _HERE / "code.js"
     value = traitlets.Unicode().tag(sync=True)
+
+
+class Table(anywidget.AnyWidget):
+    """Rows of text under a caption, and a button that saves `csv` as a file; hidden while empty."""
+
+    _esm = _HERE / "table.js"
+    caption = traitlets.Unicode().tag(sync=True)
+    columns = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    rows = traitlets.List(traitlets.List(traitlets.Unicode())).tag(sync=True)
+    csv = traitlets.Unicode().tag(sync=True)
+    file_name = traitlets.Unicode().tag(sync=True)
