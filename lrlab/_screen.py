@@ -91,16 +91,22 @@ class Screen:
         cover = mask[: place.shape[0], : place.shape[1], None]
         under[:] = under + (ink - under) * cover
 
-    def png(self) -> bytes:
-        """All pixels as a PNG file with a palette."""
-        changed = np.flatnonzero(self._pixels != self._background)
-        indices = self._background_indices.copy()
-        indices.reshape(-1)[changed] = self._indices(self._pixels.reshape(-1)[changed])
+    def png(self, beside: "Screen | None" = None) -> bytes:
+        """All pixels as a PNG file with a palette; with those of a screen as high to the right."""
+        indices = self._changed_indices()
+        if beside is not None:
+            indices = np.hstack([indices, beside._changed_indices()])
         image = Image.fromarray(indices)
         image.putpalette(self._palette)
         file = io.BytesIO()
         image.save(file, "png", compress_level=1, compress_type=zlib.Z_RLE)  # flat colours are runs
         return file.getvalue()
+
+    def _changed_indices(self) -> np.ndarray:
+        changed = np.flatnonzero(self._pixels != self._background)
+        indices = self._background_indices.copy()
+        indices.reshape(-1)[changed] = self._indices(self._pixels.reshape(-1)[changed])
+        return indices
 
     def _indices(self, pixels: np.ndarray) -> np.ndarray:
         red, green, blue = pixels >> 4 & 0xF, pixels >> 8 & 0xF0, pixels >> 12 & 0xF00

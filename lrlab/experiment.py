@@ -234,6 +234,26 @@ class Experiment:
                     yield run()
             yield run(start.moved())
 
+    def classes_at(self, x: Any) -> np.ndarray:
+        """Return the class that the model answers for each input; -1 where it answers NaN.
+
+        That is the model as trained so far, while `follow` is being iterated.
+
+        Args:
+            x: Inputs, shape (samples, *input_shape).
+        """
+        outputs = np.asarray(self._answer(tf.constant(x)))
+        if outputs.shape[-1] == 1:
+            logits = getattr(self.model.layers[-1], "activation", None) is keras.activations.linear
+            classes = (outputs[:, 0] > (0.0 if logits else 0.5)).astype(int)
+        else:
+            classes = outputs.argmax(axis=-1)
+        return np.where(np.isfinite(outputs).all(axis=-1), classes, -1)
+
+    @cached_property
+    def _answer(self) -> Callable[[Any], Any]:
+        return as_graph(lambda x: self.model(x, training=False))
+
     @contextmanager
     def _turn(self) -> Iterator[None]:
         """Wait until no other thread trains."""

@@ -158,11 +158,14 @@ class CurvesFigure:
         """Let the loss axis forget what it has grown for."""
         self._view = self._first_view
 
-    def png(self) -> bytes:
-        """The picture last drawn as a PNG file of about 10 KB; empty axes before the first."""
+    def png(self, beside: Screen | None = None) -> bytes:
+        """The picture last drawn as a PNG file of about 10 KB; empty axes before the first.
+
+        A picture of the same height and theme can stand beside it.
+        """
         if self._stale:
             self.draw(None)
-        return self._screen.png()
+        return self._screen.png(beside)
 
     def _make_axes(self) -> None:
         width, height = self.size

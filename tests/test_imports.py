@@ -240,6 +240,7 @@ class TestRooms:
             ("training", ("matplotlib", "IPython", "ipywidgets", "lrlab.figures")),
             ("figures", ("keras", "tensorflow", "ipywidgets", "IPython", "lrlab._tensorflow")),
             ("figures", ("matplotlib.pyplot",)),
+            ("boundary", ("keras", "tensorflow", "ipywidgets", "IPython", "matplotlib.pyplot")),
             ("range_figure", ("keras", "tensorflow", "ipywidgets", "IPython", "lrlab._tensorflow")),
             ("range_figure", ("matplotlib.pyplot",)),
             ("range_test", ("matplotlib", "ipywidgets", "lrlab.figures")),

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
+from lrlab.boundary import SIZE as PLANE_SIZE
+from lrlab.boundary import BoundaryFigure, describe_boundary
 from lrlab.explorers.panel import SIZE, Panel, button
 from lrlab.explorers.pins import as_csv, pin_table, show_pins
 from lrlab.explorers.worker import Job, Superseded
@@ -63,7 +65,11 @@ class Explorer(Panel):
             button("Pin", "Keep this curve for comparison", self.pin),
             button("Clear pins", "Take the kept curves away", self.clear_pins),
         ]
-        super().__init__(controls, buttons=buttons, below=[self._pin_table])
+        # Of what the model answers in the plane of two inputs, where the data have two.
+        self._plane: BoundaryFigure | None = None
+        self._answers: np.ndarray | None = None
+        size = SIZE[0] + PLANE_SIZE[0] * self._has_plane, SIZE[1]
+        super().__init__(controls, buttons=buttons, below=[self._pin_table], size=size)
 
     @property
     def experiment(self) -> Experiment:
@@ -148,12 +154,16 @@ class Explorer(Panel):
                 self.say("Compiling the model, once …")
             began = time.monotonic()
             drawn = began
+            epochs = self.experiment.epochs
             with closing(self.follow(schedule)) as runs:
                 for run in runs:
                     if superseded():
                         return
                     now = time.monotonic()
-                    if now - drawn > _SECONDS_A_FRAME:
+                    due = now - drawn > _SECONDS_A_FRAME
+                    if self._has_plane and (due or len(run.history["loss"]) == epochs):
+                        self._ask_model()  # now that it is trained so far
+                    if due:
                         drawn = now
                         self._draw(run, self._progress(run, now - began))
             assert run is not None
@@ -181,13 +191,32 @@ class Explorer(Panel):
                     self.experiment.epochs, start_loss=start_loss, size=SIZE, theme=self.theme
                 )
             self._figure.draw(curves, self._pinned_curves, intended)
-            alt = describe(curves, self.experiment.epochs, intended)
-            self.show(self._figure.png(), alt, words)
+            alt, beside = describe(curves, self.experiment.epochs, intended), None
+            if self._plane and self._answers is not None:
+                self._plane.draw(self._answers)
+                alt, beside = f"{alt} {describe_boundary(self._answers)}", self._plane.screen
+            self.show(self._figure.png(beside), alt, words)
+
+    @property
+    def _has_plane(self) -> bool:
+        data = getattr(self._experiment, "dataset", None)
+        return data is not None and BoundaryFigure.suits(data.input_shape, data.classes)
+
+    def _make_plane(self) -> BoundaryFigure:
+        data = self.experiment.dataset
+        self._plane = BoundaryFigure(data.x_train, data.y_train, theme=self.theme)
+        return self._plane
+
+    def _ask_model(self) -> None:
+        plane = self._plane or self._make_plane()
+        self._answers = self.experiment.classes_at(plane.grid)
 
     def theme_changed(self) -> None:
         """Draw again: the page has become dark or light."""
         with self._drawing:
             self._figure = None
+            if self._plane:
+                self._make_plane()
         if run := self.shown():
             self._draw(run)
 

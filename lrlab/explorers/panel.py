@@ -29,6 +29,7 @@ class Panel(ipywidgets.VBox):
         controls: The controls, by the names of the attributes under which they can be reached.
         buttons: More buttons, to stand before Reset and Stop.
         below: What else to put below the buttons.
+        size: Width and height of the picture in pixels.
     """
 
     stop_button = "Stop", "Stop the training that is running"  # words and tooltip
@@ -39,12 +40,13 @@ class Panel(ipywidgets.VBox):
         *,
         buttons: Sequence[ipywidgets.Button] = (),
         below: Sequence[ipywidgets.Widget] = (),
+        size: tuple[int, int] = SIZE,
     ) -> None:
         self.error: Exception | None = None
         self._controls = dict(controls)
         self._first_values = {name: control.value for name, control in controls.items()}
         self._worker = Worker()
-        self._picture = Picture(width=SIZE[0], height=SIZE[1], alt="The first run is on its way.")
+        self._picture = Picture(width=size[0], height=size[1], alt="The first run is on its way.")
         self._picture.observe(lambda change: self.theme_changed(), "dark")
         self._code_view = Code()
         self._code_view.layout.display = "none"
