@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 from lrlab._tensorflow import keras
 
 import numpy as np
+import psutil
 import pytest
 
 import lrlab
@@ -57,6 +58,11 @@ def decay(experiment):
     with made(StepDecayExplorer, experiment, initial_learning_rate=0.5) as explorer:
         explorer.wait(SOON)
         yield explorer
+
+
+def resident_megabytes():
+    """The memory of this process now."""
+    return psutil.Process().memory_info().rss / 2**20
 
 
 def readout(explorer):
@@ -285,6 +291,17 @@ class TestRetraining:
             assert f"validation loss <b>{run.final['val_loss']:.4g}</b>" in readout(explorer)
             assert repr(explorer).startswith("LearningRateExplorer: 0.1 -> val_loss=")
 
+    def test_five_hundred_retrainings_hardly_take_memory(self, constant):
+        for step in range(50):  # whatever grows at first has grown
+            constant.learning_rate.value = 0.01 + step / 1000
+            constant.wait(SOON)
+        before = resident_megabytes()
+        for step in range(500):
+            constant.learning_rate.value = 0.1 + step / 1000
+            constant.wait(SOON)
+        assert len(constant.runs) > 500
+        assert resident_megabytes() - before < 30
+
     def test_it_keeps_a_limited_number_of_runs(self, constant):
         assert constant.runs.maxlen == 1000
 
@@ -323,6 +340,18 @@ class TestStopping:
             gate.open.release()
             assert explorer.wait(SOON).schedule == explorer.learning_rate.value
             assert len(explorer.runs) == 1
+
+    def test_a_storm_of_changes_in_a_slow_run_leaves_one_run_at_the_last_setting(self, slow):
+        experiment, gate = slow
+        with made(LearningRateExplorer, experiment, learning_rate=0.1) as explorer:
+            explorer._worker._PATIENCE_SECONDS = 0
+            assert gate.reached.acquire(timeout=SOON)  # in its first step
+            for step in range(300):
+                explorer.learning_rate.value = 10 ** (-3 + step / 100)
+            gate.closed = False
+            gate.open.release()
+            assert explorer.wait(SOON).schedule == explorer.learning_rate.value
+            assert len(explorer.runs) == 1  # nothing queued up
 
     def test_wait_says_that_it_took_too_long(self, slow):
         experiment, gate = slow
