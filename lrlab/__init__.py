@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lrlab import (
+        answers,
         callbacks,
         data,
         exercises,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
         steering,
         training,
     )
+    from lrlab.answers import save_answers
     from lrlab.callbacks import LivePlot
     from lrlab.exercises import check
     from lrlab.experiment import Experiment, Run
@@ -57,6 +59,7 @@ _MODULE_OF = {
     "fit": "training",
     "predict": "predictions",
     "preview": "schedules",
+    "save_answers": "answers",
 }
 
 __all__ = [
@@ -72,6 +75,7 @@ __all__ = [
     "ScheduleExplorer",
     "StepDecay",
     "StepDecayExplorer",
+    "answers",
     "callbacks",
     "check",
     "data",
@@ -86,6 +90,7 @@ __all__ = [
     "predictions",
     "preview",
     "range_test",
+    "save_answers",
     "schedules",
     "steering",
     "training",

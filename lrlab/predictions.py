@@ -13,6 +13,8 @@ from typing import Any
 
 import ipywidgets
 
+from lrlab.answers import note_prediction
+
 __all__ = ["Prediction", "Score", "predict"]
 
 
@@ -100,6 +102,7 @@ class Prediction(ipywidgets.VBox):
                 f"`right` must be one of {self.choices} and `reasons` must give a reason for each. "
                 f"Received: right={right!r} and reasons for {tuple(reasons)}."
             )
+        note_prediction(self.question, self.answer, right)
         if self.answer is None:
             words = "Not answered yet: choose above, then run this cell again."
             return Score(None, False, words)

@@ -10,6 +10,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any
 
+from lrlab.answers import note_exercise
 from lrlab.exercises.judging import JUDGES, Feedback, Hint
 
 __all__ = ["Feedback", "check", "known"]
@@ -22,12 +23,13 @@ def known() -> list[str]:
     return sorted(JUDGES)
 
 
-def check(exercise: str, answer: Any) -> Feedback:
+def check(exercise: str, answer: Any, *, solution: bool = False) -> Feedback:
     """Judge an answer to an exercise of the notebooks.
 
     Args:
         exercise: The name of the exercise, as the notebook gives it.
         answer: The answer; `...` for none yet.
+        solution: Whether this is the notebook's own answer, which `save_answers` leaves out.
 
     Raises:
         ValueError: If there is no such exercise.
@@ -40,6 +42,13 @@ def check(exercise: str, answer: Any) -> Feedback:
     if exercise not in known():
         names = ", ".join(map(repr, known()))
         raise ValueError(f"`exercise` must be one of {names}. Received: exercise={exercise!r}.")
+    feedback = _judged(exercise, answer)
+    if not solution:
+        note_exercise(exercise, feedback.passed, feedback.message)
+    return feedback
+
+
+def _judged(exercise: str, answer: Any) -> Feedback:
     if answer is ...:
         return Feedback(exercise, None, "Put your answer in place of the three dots.")
     try:
