@@ -53,10 +53,11 @@ $(INSTALLED)-bench: $(INSTALLED)
 	$(RUN) pip install --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	@touch $@
 
-lint: setup  ## Check formatting, lint and types
+lint: setup  ## Check formatting, lint, types and spelling
 	$(RUN) ruff format --check .
 	$(RUN) ruff check .
 	$(RUN) mypy
+	$(VENV)/bin/codespell
 
 check-isa: setup  ## Run the notebooks as a processor without AVX would
 	ONEDNN_MAX_CPU_ISA=SSE41 XLA_FLAGS=--xla_cpu_max_isa=SSE4_2 \

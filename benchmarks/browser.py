@@ -86,7 +86,7 @@ def _press(explorer: ExplorerInPage, presses: int) -> dict[str, float]:
 
 
 def _drag(notebook: Notebook, explorer: ExplorerInPage, seconds: float) -> dict[str, float]:
-    """Drag to and fro between 0.01 and 0.3; the kernel counts the runs that it finished."""
+    """Drag back and forth between 0.01 and 0.3; the kernel counts the runs that it finished."""
     handle = explorer.slider(RATE)
     box, track = handle.bounding_box(), handle.locator("xpath=../..").bounding_box()
     assert box
