@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         experiment,
         explorers,
         figures,
+        heat_map,
         keras_code,
         models,
         predictions,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from lrlab.exercises import check
     from lrlab.experiment import Experiment, Run
     from lrlab.explorers import (
+        DecayMapExplorer,
         LearningRateDialExplorer,
         LearningRateExplorer,
         QuadraticExplorer,
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _MODULE_OF = {
+    "DecayMapExplorer": "explorers",
     "Experiment": "experiment",
     "LearningRateDialExplorer": "explorers",
     "LearningRateExplorer": "explorers",
@@ -60,6 +63,7 @@ _MODULE_OF = {
 }
 
 __all__ = [
+    "DecayMapExplorer",
     "Experiment",
     "LearningRateDialExplorer",
     "LearningRateExplorer",
@@ -80,6 +84,7 @@ __all__ = [
     "explorers",
     "figures",
     "fit",
+    "heat_map",
     "keras_code",
     "models",
     "predict",

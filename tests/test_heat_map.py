@@ -61,12 +61,12 @@ def test_the_lower_the_value_the_brighter_its_cell_even_in_greyscale(made):
 def test_colours_go_by_ratios_where_values_are_above_0(made):
     made.draw([[1e-3, 1e-2], [1e-1, 1.0], [NAN, NAN]])
     norm = made._mesh.norm
-    assert norm([1e-3, 1e-2, 1e-1, 1.0]) == pytest.approx([0, 1 / 3, 2 / 3, 1])
+    assert list(norm([1e-3, 1e-2, 1e-1, 1.0])) == pytest.approx([0, 1 / 3, 2 / 3, 1])
 
 
 def test_colours_go_by_differences_where_one_is_not(made):
     made.draw([[-1.0, 0.0], [1.0, 3.0], [NAN, NAN]])
-    assert made._mesh.norm([-1.0, 0.0, 1.0, 3.0]) == pytest.approx([0, 1 / 4, 1 / 2, 1])
+    assert list(made._mesh.norm([-1.0, 0.0, 1.0, 3.0])) == pytest.approx([0, 1 / 4, 1 / 2, 1])
 
 
 def test_one_huge_value_does_not_flatten_the_others(made):
