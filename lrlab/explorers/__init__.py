@@ -3,6 +3,7 @@
 from lrlab.explorers.decay_map import DecayMapExplorer
 from lrlab.explorers.dial import LearningRateDialExplorer
 from lrlab.explorers.learning_rate import LearningRateExplorer
+from lrlab.explorers.optimizers import OptimizerExplorer
 from lrlab.explorers.quadratic import QuadraticExplorer
 from lrlab.explorers.range_test import RangeTestExplorer
 from lrlab.explorers.schedule import ScheduleExplorer
@@ -12,6 +13,7 @@ __all__ = [
     "DecayMapExplorer",
     "LearningRateDialExplorer",
     "LearningRateExplorer",
+    "OptimizerExplorer",
     "QuadraticExplorer",
     "RangeTestExplorer",
     "ScheduleExplorer",

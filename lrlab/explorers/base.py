@@ -92,6 +92,10 @@ class Explorer(Panel):
         """
         return self.experiment.follow(schedule)
 
+    def compiling(self, schedule: Any) -> str:
+        """Return what to say where the model has to be compiled first, else nothing."""
+        return "" if self.runs else "Compiling the model, once …"
+
     def intended(self, run: Run) -> np.ndarray | None:
         """Return the rate of each step that was meant to be, to be drawn beside what was."""
         return None
@@ -137,8 +141,8 @@ class Explorer(Panel):
     def _train(self, schedule: Schedule, superseded: Superseded) -> None:
         run = None
         try:
-            if not self.runs:
-                self.say("Compiling the model, once …")
+            if words := self.compiling(schedule):
+                self.say(words)
             began = time.monotonic()
             drawn = began
             with closing(self.follow(schedule)) as runs:

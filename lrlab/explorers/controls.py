@@ -144,7 +144,7 @@ def notches(
     """A slider with a notch at each of some numbers."""
     return ipywidgets.SelectionSlider(
         value=value,
-        options=[(f"{option:.3g}", option) for option in options],
+        options=[(f"{option:g}", option) for option in options],
         **_common(description, tooltip),
     )
 
