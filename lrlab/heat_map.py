@@ -278,7 +278,8 @@ class HeatMap:
             rectangle.set_visible(self._chosen is not None)
             if self._chosen is not None:
                 rectangle.set_xy(self._chosen[::-1])
-        ends = norm.inverse(np.array([0.0, 0.5, 1.0])) if finite.any() else []
+        several = len(np.unique(values[finite])) > 1  # one alone has no scale
+        ends = norm.inverse(np.array([0.0, 0.5, 1.0])) if several else []
         for text, words in zip(self._ends, [*map(_short, ends)] or [""] * 3, strict=True):
             text.set_text(words)
 

@@ -102,6 +102,16 @@ def test_numbers_are_left_out_where_there_is_no_room():
     assert 5 <= len(labels) <= 12
 
 
+def test_the_scale_has_its_lowest_middle_and_highest_number(made):
+    def scale():
+        return [text.get_text() for text in made._ends]
+
+    made.draw([[0.1, NAN], [NAN, INF], [NAN, NAN]])
+    assert scale() == ["", "", ""]  # one value alone has no scale
+    made.draw([[0.1, 0.3], [10.0, INF], [NAN, NAN]])
+    assert scale() == ["0.1", "1", "10"]
+
+
 def test_the_lowest_has_a_diamond_in_its_cell(made):
     made.draw([[0.3, 0.2], [0.1, 0.5], [INF, NAN]])
     (x,), (y,) = made._lowest.get_data()
