@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         experiment,
         explorers,
         figures,
+        heat_map,
         keras_code,
         models,
         predictions,
@@ -28,8 +29,10 @@ if TYPE_CHECKING:
     from lrlab.exercises import check
     from lrlab.experiment import Experiment, Run
     from lrlab.explorers import (
+        DecayMapExplorer,
         LearningRateDialExplorer,
         LearningRateExplorer,
+        OptimizerExplorer,
         QuadraticExplorer,
         RangeTestExplorer,
         ScheduleExplorer,
@@ -43,12 +46,14 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _MODULE_OF = {
+    "DecayMapExplorer": "explorers",
     "Experiment": "experiment",
     "LearningRateDialExplorer": "explorers",
     "LearningRateExplorer": "explorers",
     "LearningRateRangeTest": "range_test",
     "LivePlot": "callbacks",
     "OneCycle": "schedules",
+    "OptimizerExplorer": "explorers",
     "QuadraticExplorer": "explorers",
     "RangeTestExplorer": "explorers",
     "Run": "experiment",
@@ -63,12 +68,14 @@ _MODULE_OF = {
 }
 
 __all__ = [
+    "DecayMapExplorer",
     "Experiment",
     "LearningRateDialExplorer",
     "LearningRateExplorer",
     "LearningRateRangeTest",
     "LivePlot",
     "OneCycle",
+    "OptimizerExplorer",
     "QuadraticExplorer",
     "RangeTestExplorer",
     "Run",
@@ -84,6 +91,7 @@ __all__ = [
     "explorers",
     "figures",
     "fit",
+    "heat_map",
     "keras_code",
     "models",
     "predict",

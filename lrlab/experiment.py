@@ -136,13 +136,14 @@ class Experiment:
         self._first_samples = tuple(array[:_SAMPLES_AT_START] for array in training[:2])
         self._training = Batches.cut(training, self.batch_size)
         self._validation = Batches.cut(validation, self.batch_size)
-        self._lock = threading.Lock()
-        self._trained_by: int | None = None  # the thread that holds the lock
+        self._turns = _Turns()
         self._build_model = build_model
+        self._loss, self._metrics = loss, metrics
         self._starts: dict[int, _Start] = {}
 
     def _compile(self, optimizer: Any, loss: Any, metrics: Sequence[Any] | None) -> None:
         model = self.model
+        self._compiled_by_user = model.compiled
         if model.compiled:
             if loss is not None or metrics is not None or optimizer != "sgd":
                 raise ValueError(
@@ -225,7 +226,7 @@ class Experiment:
                 write_code=partial(self.code, schedule, callbacks, seed=seed),
             )
 
-        with self._turn():
+        with self._turns.taken():
             session, start = self._session([recorder, *members] if recorder else [], seed)
             if table is None:
                 self.model.optimizer.learning_rate = rates[0]
@@ -233,6 +234,52 @@ class Experiment:
                 for _ in epochs:
                     yield run()
             yield run(start.moved())
+
+    def variant(
+        self,
+        *,
+        optimizer: str | keras.optimizers.Optimizer,
+        batch_size: int | None = None,
+    ) -> Experiment:
+        """Return an experiment that differs in its optimizer, and in its batch size if given.
+
+        Model, data, loss, metrics, epochs and seed are the same; a model that `build_model`
+        compiles keeps its loss and metrics and exchanges its optimizer. The two take turns.
+
+        Raises:
+            ValueError: If there is no such optimizer, or the batch size is not a whole number.
+
+        Example:
+            >>> import lrlab
+            >>> digits = lrlab.data.digits()
+            >>> experiment = lrlab.Experiment(lambda: lrlab.models.mlp(digits), digits, epochs=2)
+            >>> variant = experiment.variant(optimizer="adam", batch_size=64)
+            >>> experiment.steps_per_epoch, variant.steps_per_epoch
+            (45, 23)
+        """
+        exchanged = _copied(keras.optimizers.get(optimizer))
+        build_model = self._build_model
+        compiled = self._compiled_by_user
+
+        def build() -> keras.Model:
+            model = build_model()
+            model.optimizer = exchanged
+            return model
+
+        variant = Experiment(
+            build if compiled else build_model,
+            self.dataset,
+            optimizer="sgd" if compiled else exchanged,
+            loss=self._loss,
+            metrics=self._metrics,
+            epochs=self.epochs,
+            batch_size=self.batch_size if batch_size is None else batch_size,
+            seed=self.seed,
+        )
+        variant._turns = self._turns  # metrics that were given as objects belong to both
+        if variant.batch_size == self.batch_size:  # and so may the data
+            variant._training, variant._validation = self._training, self._validation
+        return variant
 
     def classes_at(self, x: Any) -> np.ndarray:
         """Return the class that the model answers for each input; -1 where it answers NaN.
@@ -253,22 +300,6 @@ class Experiment:
     @cached_property
     def _answer(self) -> Callable[[Any], Any]:
         return as_graph(lambda x: self.model(x, training=False))
-
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """Wait until no other thread trains."""
-        if self._trained_by == threading.get_ident():  # it would wait for itself, for ever
-            raise RuntimeError(
-                "An experiment trains one run at a time, and one of this thread's is unfinished: "
-                "`run` was called inside a callback, or while iterating over `follow`. Finish it "
-                "first, or close() the generator."
-            )
-        with self._lock:
-            self._trained_by = threading.get_ident()
-            try:
-                yield
-            finally:
-                self._trained_by = None
 
     def _start(self, program: Program, seed: int) -> _Start:
         """Everything put back to the start from a seed."""
@@ -321,6 +352,30 @@ class Experiment:
             batch_size=self.batch_size,
             seed=self.seed if seed is None else seed,
         )
+
+
+class _Turns:
+    """One training at a time, also across threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._taken_by: int | None = None  # the thread that holds the lock
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """Wait until no other thread trains."""
+        if self._taken_by == threading.get_ident():  # it would wait for itself, for ever
+            raise RuntimeError(
+                "An experiment trains one run at a time, and one of this thread's is unfinished: "
+                "`run` was called inside a callback, or while iterating over `follow`. Finish it "
+                "first, or close() the generator."
+            )
+        with self._lock:
+            self._taken_by = threading.get_ident()
+            try:
+                yield
+            finally:
+                self._taken_by = None
 
 
 class _Start:

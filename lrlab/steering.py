@@ -45,7 +45,7 @@ class Steered:
         self._state: Any = None
         self._logs: list[dict[str, Any]] = []
         self.rates: list[float] = []
-        with experiment._turn():
+        with experiment._turns.taken():
             _, start = experiment._session([], experiment.seed)
         self.start_loss = start.loss
 
@@ -57,7 +57,7 @@ class Steered:
         """
         rate, experiment = as_learning_rate(rate), self._experiment
         steps = experiment.steps_per_epoch
-        with experiment._turn():
+        with experiment._turns.taken():
             session, start = experiment._session([], experiment.seed)
             if self._state is not None:
                 session.program.state.put_back(self._state)

@@ -612,3 +612,40 @@ class TestArguments:
     def test_a_batch_may_be_larger_than_the_data(self):
         run = experiment_of(batch_size=1000).run(0.1)
         assert run.learning_rates.shape == (EPOCHS,)
+
+
+class TestVariant:
+    def test_it_is_the_same_experiment_with_another_optimizer_and_batch_size(self):
+        first = experiment_of(seed=3)
+        variant = first.variant(optimizer=keras.optimizers.Adam(0.5), batch_size=20)
+        written = experiment_of(optimizer="adam", batch_size=20, seed=3)
+        assert variant.run(0.01).history == written.run(0.01).history
+        assert (first.batch_size, variant.batch_size, variant.steps_per_epoch) == (16, 20, 4)
+
+    def test_a_model_compiled_already_keeps_its_loss_and_metrics(self):
+        metrics = (keras.metrics.SparseCategoricalAccuracy("right"),)
+        variant = experiment_of(compiled(keras.optimizers.SGD, metrics)).variant(optimizer="adam")
+        assert type(variant.model.optimizer) is keras.optimizers.Adam
+        expected, _ = plain_keras(compiled(lambda: keras.optimizers.Adam(0.01), metrics))
+        history = variant.run(0.01).history
+        assert {"right", "val_right"} <= history.keys()
+        for name, values in expected.items():
+            assert history[name] == pytest.approx(values, abs=1e-5)
+
+    def test_the_first_one_is_as_it_was(self, experiment):
+        before = experiment.run(0.1)
+        experiment.variant(optimizer="adam").run(0.01)
+        assert experiment.run(0.1).history == before.history
+        assert type(experiment.model.optimizer) is keras.optimizers.SGD
+
+    def test_they_take_turns(self, experiment):
+        variant = experiment.variant(optimizer="adam")
+        unfinished = experiment.follow(0.1)
+        next(unfinished)
+        with pytest.raises(RuntimeError, match="one run at a time"):
+            variant.run(0.1)
+        unfinished.close()
+
+    def test_an_optimizer_that_does_not_exist_is_refused(self, experiment):
+        with pytest.raises(ValueError, match="sdg"):
+            experiment.variant(optimizer="sdg")

@@ -18,6 +18,7 @@ from lrlab.boundary import SIZE as PLANE_SIZE
 from lrlab.boundary import BoundaryFigure, describe_boundary
 from lrlab.explorers.panel import SIZE, Panel, button
 from lrlab.explorers.pins import as_csv, pin_table, show_pins
+from lrlab.explorers.views import Picture
 from lrlab.explorers.worker import Job, Superseded
 from lrlab.figures import Curves, CurvesFigure, describe
 
@@ -44,6 +45,9 @@ class Explorer(Panel):
         buttons: More buttons, to stand before all others.
     """
 
+    # Whether what the model answers stands beside the curves, where the data have two inputs.
+    draws_plane = False
+
     def __init__(
         self,
         experiment: Experiment | None,
@@ -68,8 +72,7 @@ class Explorer(Panel):
         # Of what the model answers in the plane of two inputs, where the data have two.
         self._plane: BoundaryFigure | None = None
         self._answers: np.ndarray | None = None
-        size = SIZE[0] + PLANE_SIZE[0] * self._has_plane, SIZE[1]
-        super().__init__(controls, buttons=buttons, below=[self._pin_table], size=size)
+        super().__init__(controls, buttons=buttons, below=[self._pin_table])
 
     @property
     def experiment(self) -> Experiment:
@@ -80,6 +83,12 @@ class Explorer(Panel):
         if self._experiment is None:
             self._experiment = _default_experiment()
         return self._experiment
+
+    def new_picture(self) -> Picture:
+        """Return the widget in which the picture is shown, wider where there is a plane."""
+        picture = super().new_picture()
+        picture.width += PLANE_SIZE[0] * self._has_plane
+        return picture
 
     # --- what a subclass says ---
 
@@ -99,6 +108,10 @@ class Explorer(Panel):
         It is asked for by the worker, so this may load Keras and take its time.
         """
         return self.experiment.follow(schedule)
+
+    def compiling(self, schedule: Any) -> str:
+        """Return what to say where the model has to be compiled first, else nothing."""
+        return "" if self.runs else "Compiling the model, once …"
 
     def intended(self, run: Run) -> np.ndarray | None:
         """Return the rate of each step that was meant to be, to be drawn beside what was."""
@@ -150,8 +163,8 @@ class Explorer(Panel):
     def _train(self, schedule: Schedule, superseded: Superseded) -> None:
         run = None
         try:
-            if not self.runs:
-                self.say("Compiling the model, once …")
+            if words := self.compiling(schedule):
+                self.say(words)
             began = time.monotonic()
             drawn = began
             epochs = self.experiment.epochs
@@ -199,6 +212,8 @@ class Explorer(Panel):
 
     @property
     def _has_plane(self) -> bool:
+        if not self.draws_plane:
+            return False
         data = getattr(self._experiment, "dataset", None)
         return data is not None and BoundaryFigure.suits(data.input_shape, data.classes)
 

@@ -135,6 +135,20 @@ def boundaries_slider(
     )
 
 
+def notches(
+    description: str,
+    value: Any,
+    options: Sequence[Any],
+    tooltip: str,
+) -> ipywidgets.SelectionSlider:
+    """A slider with a notch at each of some numbers."""
+    return ipywidgets.SelectionSlider(
+        value=value,
+        options=[(f"{option:g}", option) for option in options],
+        **_common(description, tooltip),
+    )
+
+
 def choice(
     description: str, value: str, options: Iterable[str], tooltip: str
 ) -> ipywidgets.Dropdown:

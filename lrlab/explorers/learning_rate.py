@@ -31,6 +31,8 @@ class LearningRateExplorer(Explorer):
         'good'
     """
 
+    draws_plane = True
+
     def __init__(
         self, experiment: Experiment | None = None, *, learning_rate: float = 0.01
     ) -> None:

@@ -29,10 +29,10 @@ class Panel(ipywidgets.VBox):
         controls: The controls, by the names of the attributes under which they can be reached.
         buttons: More buttons, to stand before Reset and Stop.
         below: What else to put below the buttons.
-        size: Width and height of the picture in pixels.
     """
 
     stop_button = "Stop", "Stop the training that is running"  # words and tooltip
+    stopped = "Stopped. Move a control to train again."
 
     def __init__(
         self,
@@ -40,13 +40,12 @@ class Panel(ipywidgets.VBox):
         *,
         buttons: Sequence[ipywidgets.Button] = (),
         below: Sequence[ipywidgets.Widget] = (),
-        size: tuple[int, int] = SIZE,
     ) -> None:
         self.error: Exception | None = None
         self._controls = dict(controls)
         self._first_values = {name: control.value for name, control in controls.items()}
         self._worker = Worker()
-        self._picture = Picture(width=size[0], height=size[1], alt="The first run is on its way.")
+        self._picture = self.new_picture()
         self._picture.observe(lambda change: self.theme_changed(), "dark")
         self._code_view = Code()
         self._code_view.layout.display = "none"
@@ -102,6 +101,10 @@ class Panel(ipywidgets.VBox):
     def result(self) -> str:
         """Return settings and outcome in one short line, for a notebook to be compared by."""
 
+    def new_picture(self) -> Picture:
+        """Return the widget in which the picture is shown."""
+        return Picture(width=SIZE[0], height=SIZE[1], alt="The first run is on its way.")
+
     def theme_changed(self) -> None:
         """Draw again: the page has become dark or light."""
 
@@ -123,8 +126,7 @@ class Panel(ipywidgets.VBox):
         if self._worker.busy:
             self.say("Stopping …")
             # As a job: whatever the run that gives way still says comes before it.
-            words = "Stopped. Move a control to train again."
-            self._worker.submit(lambda _: self.say(words), at_once=True)
+            self._worker.submit(lambda _: self.say(self.stopped), at_once=True)
 
     def reset(self) -> None:
         """Put the controls back to their first values."""

@@ -13,6 +13,26 @@ const address = (bytes) => {
   return `data:image/png;base64,${btoa(text)}`;
 };
 
+// Reports clicks and arrow keys. The page's own shortcuts, which move from cell to cell, must not
+// take the keys first.
+const listen = (model, place, image) => {
+  place.classList.add("lrlab-active");
+  place.tabIndex = 0;
+  place.dataset.lmSuppressShortcuts = "true";
+  place.setAttribute("role", "group");
+  place.setAttribute("aria-label", model.get("hint"));
+  place.addEventListener("keydown", (event) => {
+    if (!event.key.startsWith("Arrow")) return;
+    event.preventDefault();
+    event.stopPropagation();
+    model.send({ key: event.key });
+  });
+  place.addEventListener("click", (event) => {
+    const { left, top, width, height } = image.getBoundingClientRect();
+    model.send({ x: (event.clientX - left) / width, y: (event.clientY - top) / height });
+  });
+};
+
 export default {
   render({ model, el }) {
     const place = document.createElement("div");
@@ -30,6 +50,8 @@ export default {
     const text = document.createElement("div");
     readout.append(text);
     el.append(place, readout);
+
+    if (model.get("hint")) listen(model, place, image);
 
     const show = () => {
       const bytes = model.get("value");

@@ -82,6 +82,8 @@ class ScheduleExplorer(Explorer):
         [0.1, 0.05, 0.025]
     """
 
+    draws_plane = True
+
     def __init__(
         self,
         experiment: Experiment | None = None,

@@ -32,6 +32,8 @@ class StepDecayExplorer(Explorer):
         [1.0, 0.5, 0.25]
     """
 
+    draws_plane = True
+
     def __init__(
         self,
         experiment: Experiment | None = None,

@@ -16,6 +16,10 @@ class Picture(anywidget.AnyWidget):
     They are one widget so that they come in one message: an `ipywidgets.Image` takes no `alt`, and
     a second widget for the words would have the page lay out and paint once more. `dark` comes
     from the page: whether its theme is a dark one.
+
+    With a `hint` that says what arrow keys do, the picture can be focused and clicked, and sends
+    messages: `{"key": "ArrowUp"}`, and the place of a click as `{"x": 0.5, "y": 0.5}`, from the
+    upper left corner (0, 0) to the lower right one (1, 1).
     """
 
     _esm = _HERE / "picture.js"
@@ -26,6 +30,7 @@ class Picture(anywidget.AnyWidget):
     width = traitlets.Int().tag(sync=True)
     height = traitlets.Int().tag(sync=True)
     dark = traitlets.Bool().tag(sync=True)
+    hint = traitlets.Unicode().tag(sync=True)
 
 
 class Code(anywidget.AnyWidget):
