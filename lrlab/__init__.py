@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         range_test,
         schedules,
         steering,
+        sweeps,
         training,
     )
     from lrlab.callbacks import LivePlot
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from lrlab.predictions import predict
     from lrlab.range_test import LearningRateRangeTest
     from lrlab.schedules import OneCycle, StepDecay, preview
+    from lrlab.sweeps import Sweep, sweep
     from lrlab.training import fit
 
 __version__ = "0.1.0"
@@ -53,10 +55,12 @@ _MODULE_OF = {
     "ScheduleExplorer": "explorers",
     "StepDecay": "schedules",
     "StepDecayExplorer": "explorers",
+    "Sweep": "sweeps",
     "check": "exercises",
     "fit": "training",
     "predict": "predictions",
     "preview": "schedules",
+    "sweep": "sweeps",
 }
 
 __all__ = [
@@ -72,6 +76,7 @@ __all__ = [
     "ScheduleExplorer",
     "StepDecay",
     "StepDecayExplorer",
+    "Sweep",
     "callbacks",
     "check",
     "data",
@@ -88,6 +93,8 @@ __all__ = [
     "range_test",
     "schedules",
     "steering",
+    "sweep",
+    "sweeps",
     "training",
 ]
 

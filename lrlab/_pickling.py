@@ -18,13 +18,13 @@ __all__ = ["packed", "unpacked"]
 class _Packed:
     """A Keras object: its class, which cloudpickle takes by value, and what is in it."""
 
-    kind: type
+    kind: Any
     config: dict[str, Any] | None
     fields: dict[str, Any]
 
     def unpacked(self) -> Any:
         if self.config is not None:
-            return self.kind.from_config(self.config)  # type: ignore[attr-defined]
+            return self.kind.from_config(self.config)
         made = self.kind.__new__(self.kind)
         vars(made).update(self.fields)
         return made

@@ -149,7 +149,7 @@ class Experiment:
     def __reduce__(self) -> tuple[Any, ...]:
         given = {name: packed(value) for name, value in self._given.items()}
         sizes = {"epochs": self.epochs, "batch_size": self.batch_size, "seed": self.seed}
-        return _revived, (self._build_model, self.dataset, given, sizes)
+        return _revived, (self._build_model, self.dataset, given | sizes)
 
     def _compile(self, optimizer: Any, loss: Any, metrics: Sequence[Any] | None) -> None:
         model = self.model
@@ -173,6 +173,10 @@ class Experiment:
         self._compiled = {"optimizer": model.optimizer} | {
             name: arguments[name] for name in kept if arguments.get(name) is not None
         }
+
+    def untrained(self) -> keras.Model:
+        """Return a new model with the weights that every run starts from."""
+        return _built(self._build_model, self.seed)
 
     def run(
         self,
@@ -317,12 +321,11 @@ class Experiment:
 def _revived(
     build_model: Callable[[], keras.Model],
     dataset: Dataset,
-    given: Mapping[str, Any],
-    sizes: Mapping[str, int],
+    settings: Mapping[str, Any],
 ) -> Experiment:
     """An experiment out of what `Experiment.__reduce__` put into a pickle."""
-    settings = {name: unpacked(value) for name, value in given.items()}
-    return Experiment(build_model, dataset, **settings, **sizes)
+    settings = {name: unpacked(value) for name, value in settings.items()}
+    return Experiment(build_model, dataset, **settings)
 
 
 class _Start:

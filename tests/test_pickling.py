@@ -50,13 +50,17 @@ def huber_of_a_notebook(delta):
     return Mine(delta)
 
 
+def absolute(y, prediction):
+    return keras.ops.mean(abs(y - prediction))
+
+
 @pytest.mark.parametrize(
     ("build", "labels", "settings"),
     [
         (lambda: net(2, "softmax"), LABELS, {}),
         (net, AMOUNTS, {"loss": keras.losses.Huber(0.25)}),
         (net, AMOUNTS, {"loss": huber_of_a_notebook(0.25)}),
-        (net, AMOUNTS, {"loss": lambda y, p: keras.ops.mean(abs(y - p))}),
+        (net, AMOUNTS, {"loss": absolute}),
         (net, AMOUNTS, {"optimizer": keras.optimizers.SGD(0.3, momentum=0.9, nesterov=True)}),
         (
             lambda: net(2, "softmax"),
