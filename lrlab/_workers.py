@@ -124,6 +124,8 @@ def _known(name: str, pickled: bytes | None) -> Experiment | None:
             while len(_kept) >= _MOST_KEPT:
                 del _kept[next(iter(_kept))]
             _kept[name] = cloudpickle.loads(pickled)
+        if name in _kept:
+            _kept[name] = _kept.pop(name)  # the last in line to be dropped
         return _kept.get(name)
 
 
