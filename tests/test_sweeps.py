@@ -1,5 +1,6 @@
 """A sweep here: the runs that were asked for, kept in a file whatever happens to the process."""
 
+import doctest
 import json
 import math
 import os
@@ -15,7 +16,7 @@ import pytest
 from keras import layers
 
 import lrlab
-from lrlab import Experiment, StepDecay, _compiled
+from lrlab import Experiment, StepDecay, _compiled, _digest, _sweep, sweeps
 from lrlab._records import RunFile
 from lrlab.sweeps import SweepError, sweep
 
@@ -78,6 +79,12 @@ def pretended(experiment, monkeypatch):
 
 def quietly(experiment, schedules, **options):
     return sweep(experiment, schedules, **{"progress": False, **options})
+
+
+@pytest.mark.parametrize("module", [sweeps, _sweep, _digest])
+def test_the_examples_in_the_docstrings_are_true(module):
+    assert doctest.testmod(module).failed == 0
+    assert doctest.testmod(module).attempted > 1
 
 
 def keys(path):
