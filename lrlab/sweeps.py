@@ -95,11 +95,11 @@ def sweep(
         >>> import lrlab
         >>> digits = lrlab.data.digits()
         >>> experiment = lrlab.Experiment(lambda: lrlab.models.mlp(digits), digits, epochs=3)
-        >>> sweep = lrlab.sweep(experiment, [0.001, 0.1, 1e9], progress=False)
+        >>> sweep = lrlab.sweep(experiment, [0.001, 1.0, 1e9], progress=False)
         >>> [run.verdict for run in sweep.runs]
         ['too low', 'good', 'diverged']
         >>> sweep.best().schedule
-        0.1
+        1.0
     """
     wanted, starts = _as_schedules(schedules), _as_seeds(seeds, experiment.seed)
     callbacks = keras.tree.flatten(callbacks or [])
