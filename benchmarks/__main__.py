@@ -20,7 +20,7 @@ from benchmarks import report
 from benchmarks.machine import busy, machine
 from benchmarks.timing import QUICK_REPEATS, REPEATS, REPOSITORY, Figures
 
-TOPICS = ("retrain", "grid", "live_plot", "frame", "start", "growth")
+TOPICS = ("retrain", "grid", "sweep", "live_plot", "frame", "start", "growth")
 
 
 def measured(topic: str, repeats: int) -> Figures:

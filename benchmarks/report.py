@@ -120,6 +120,30 @@ def grid_section(grid: Figures) -> str:
     )
 
 
+def sweep_section(sweep: Figures) -> str:
+    """The larger grid, and the second worker."""
+    workers = sweep["workers"]
+    times = workers["times"]
+    rows = [
+        (
+            count,
+            time_text(workers["first"][count]),
+            spread_text(taken, "s"),
+            spread_text(ratios(times["1"], taken), "x"),
+        )
+        for count, taken in times.items()
+    ]
+    return (
+        f"## A sweep\n\n`lrlab.sweep` over {sweep['runs']} step decays, 25 rates x 11 factors, in "
+        f"this process ({HEADLINE}, 15 epochs): first {time_text(sweep['first'])}, then "
+        f"{spread_text(sweep['times'], 's')}.\n\nAnd over {workers['runs']} rates with a "
+        "`ProcessPoolExecutor` of spawned workers, one compute thread each (digits, CNN, 5 "
+        "epochs). The first sweep, of four runs a worker, has the start of TensorFlow and the "
+        "compilation in it.\n\n"
+        + table(("workers", "first, 4 runs a worker", "warm", "faster than one"), rows)
+    )
+
+
 def live_plot_section(results: Figures) -> str:
     """LivePlot against livelossplot."""
     topic = results["live_plot"]
@@ -236,6 +260,7 @@ def page(results: Figures, machine: Figures) -> str:
     sections: dict[str, Callable[[], str]] = {
         "retrain": lambda: retrain_section(results["retrain"]),
         "grid": lambda: grid_section(results["grid"]),
+        "sweep": lambda: sweep_section(results["sweep"]),
         "live_plot": lambda: live_plot_section(results),
         "frame": lambda: frame_section(results["frame"]),
         "start": lambda: start_section(results["start"]),

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         range_test,
         schedules,
         steering,
+        sweeps,
         training,
     )
     from lrlab.answers import save_answers
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from lrlab.predictions import predict
     from lrlab.range_test import LearningRateRangeTest
     from lrlab.schedules import OneCycle, StepDecay, preview
+    from lrlab.sweeps import Sweep, sweep
     from lrlab.training import fit
 
 __version__ = "0.1.0"
@@ -60,11 +62,13 @@ _MODULE_OF = {
     "ScheduleExplorer": "explorers",
     "StepDecay": "schedules",
     "StepDecayExplorer": "explorers",
+    "Sweep": "sweeps",
     "check": "exercises",
     "fit": "training",
     "predict": "predictions",
     "preview": "schedules",
     "save_answers": "answers",
+    "sweep": "sweeps",
 }
 
 __all__ = [
@@ -82,6 +86,7 @@ __all__ = [
     "ScheduleExplorer",
     "StepDecay",
     "StepDecayExplorer",
+    "Sweep",
     "answers",
     "callbacks",
     "check",
@@ -101,6 +106,8 @@ __all__ = [
     "save_answers",
     "schedules",
     "steering",
+    "sweep",
+    "sweeps",
     "training",
 ]
 

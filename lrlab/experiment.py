@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import inspect
 import random
-import threading
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
@@ -18,6 +17,8 @@ import numpy as np
 from lrlab import keras_code
 from lrlab._checks import as_whole_number
 from lrlab._compiled import Batches, Program, as_graph, as_tensors
+from lrlab._pickling import packed, unpacked
+from lrlab._turns import Turns
 from lrlab.data import Dataset, as_dataset
 from lrlab.schedules import Schedule, is_keras_schedule, preview
 from lrlab.training import Needs, Session, check_labels
@@ -48,6 +49,7 @@ class Run:
     start_loss: float
     moved: float
     write_code: Callable[[], str]
+    seed: int = 0
 
     @property
     def verdict(self) -> Verdict:
@@ -84,6 +86,8 @@ class Experiment:
 
     Every run starts from the same weights, optimizer state and random seeds and sees the same
     batches in the same order. Runs of one experiment wait for each other, also across threads.
+    It can be pickled, with cloudpickle where `build_model` is a lambda; what comes out is built and
+    compiled anew, and gives the same numbers.
 
     Args:
         build_model: A function without arguments that returns a Keras model. A compiled model keeps
@@ -136,10 +140,15 @@ class Experiment:
         self._first_samples = tuple(array[:_SAMPLES_AT_START] for array in training[:2])
         self._training = Batches.cut(training, self.batch_size)
         self._validation = Batches.cut(validation, self.batch_size)
-        self._turns = _Turns()
+        self._turns = Turns()
         self._build_model = build_model
-        self._loss, self._metrics = loss, metrics
+        self._given = {"optimizer": optimizer, "loss": loss, "metrics": metrics}
         self._starts: dict[int, _Start] = {}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        given = {name: packed(value) for name, value in self._given.items()}
+        sizes = {"epochs": self.epochs, "batch_size": self.batch_size, "seed": self.seed}
+        return _revived, (self._build_model, self.dataset, given | sizes)
 
     def _compile(self, optimizer: Any, loss: Any, metrics: Sequence[Any] | None) -> None:
         model = self.model
@@ -164,6 +173,10 @@ class Experiment:
         self._compiled = {"optimizer": model.optimizer} | {
             name: arguments[name] for name in kept if arguments.get(name) is not None
         }
+
+    def untrained(self) -> keras.Model:
+        """Return a new model with the weights that every run starts from."""
+        return _built(self._build_model, self.seed)
 
     def run(
         self,
@@ -224,6 +237,7 @@ class Experiment:
                 start_loss=start.loss,
                 moved=moved,
                 write_code=partial(self.code, schedule, callbacks, seed=seed),
+                seed=seed,
             )
 
         with self._turns.taken():
@@ -270,8 +284,8 @@ class Experiment:
             build if compiled else build_model,
             self.dataset,
             optimizer="sgd" if compiled else exchanged,
-            loss=self._loss,
-            metrics=self._metrics,
+            loss=self._given["loss"],
+            metrics=self._given["metrics"],
             epochs=self.epochs,
             batch_size=self.batch_size if batch_size is None else batch_size,
             seed=self.seed,
@@ -354,28 +368,14 @@ class Experiment:
         )
 
 
-class _Turns:
-    """One training at a time, also across threads."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._taken_by: int | None = None  # the thread that holds the lock
-
-    @contextmanager
-    def taken(self) -> Iterator[None]:
-        """Wait until no other thread trains."""
-        if self._taken_by == threading.get_ident():  # it would wait for itself, for ever
-            raise RuntimeError(
-                "An experiment trains one run at a time, and one of this thread's is unfinished: "
-                "`run` was called inside a callback, or while iterating over `follow`. Finish it "
-                "first, or close() the generator."
-            )
-        with self._lock:
-            self._taken_by = threading.get_ident()
-            try:
-                yield
-            finally:
-                self._taken_by = None
+def _revived(
+    build_model: Callable[[], keras.Model],
+    dataset: Dataset,
+    settings: Mapping[str, Any],
+) -> Experiment:
+    """An experiment out of what `Experiment.__reduce__` put into a pickle."""
+    settings = {name: unpacked(value) for name, value in settings.items()}
+    return Experiment(build_model, dataset, **settings)
 
 
 class _Start:

@@ -45,6 +45,17 @@ def results() -> dict:
             "first": {RUN: 3.0},
             "times": {RUN: [1.0, 1.0], PLAIN: [100.0, 120.0]},
         },
+        "sweep": {
+            "runs": 275,
+            "first": 9.0,
+            "times": [6.0, 10.0],
+            "workers": {
+                "runs": 40,
+                "seconds of work": 60.0,
+                "first": {"1": 12.0, "2": 14.0},
+                "times": {"1": [40.0, 80.0], "2": [25.0, 50.0]},
+            },
+        },
         "live_plot": {
             "epochs": 10,
             "first": {"no picture": 1.0, "lrlab.LivePlot": 1.5, "livelossplot": 5.0},
@@ -89,6 +100,8 @@ def test_goals_are_judged_on_medians(results):
     assert "| at most 0.3 ms | 0.15 ms | yes |" in text  # of 0.0015 s and 0.003 s, in 15 epochs
     assert "| at most 40 ms | 39 ms | yes |" in text
     assert "| at least 80x | 110x | yes |" in text
+    assert "| at most 8 s | 8 s | yes |" in text
+    assert "| at least 1.6x | 1.6x | yes |" in text  # 40 s / 25 s, 80 s / 50 s
     assert "| at most 0.05x | 0.0267x | yes |" in text  # 10 ms of 300 and of 500
     assert "| at most 1.4x | 1.5x | **no** |" in text
     assert "| at most 30 MB | 12 MB | yes |" in text
@@ -98,6 +111,12 @@ def test_one_slow_side_of_one_model_counts(results):
     (goal,) = [goal for goal in GOALS if "any benchmarked model" in goal.what]
     assert goal.reached(results)
     results["retrain"][CNN]["times"][RUN] = [1.6, 3.2]
+    assert goal.reached(results) is False
+
+
+def test_two_workers_are_judged_on_a_minute_of_work_only(results):
+    (goal,) = [goal for goal in GOALS if "two warm workers" in goal.what]
+    results["sweep"]["workers"]["seconds of work"] = 20.0
     assert goal.reached(results) is False
 
 
