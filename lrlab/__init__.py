@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         exercises,
         experiment,
         explorers,
+        export,
         figures,
         keras_code,
         models,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
         ScheduleExplorer,
         StepDecayExplorer,
     )
+    from lrlab.export import export_html
     from lrlab.predictions import predict
     from lrlab.range_test import LearningRateRangeTest
     from lrlab.schedules import OneCycle, StepDecay, preview
@@ -54,6 +56,7 @@ _MODULE_OF = {
     "StepDecay": "schedules",
     "StepDecayExplorer": "explorers",
     "check": "exercises",
+    "export_html": "export",
     "fit": "training",
     "predict": "predictions",
     "preview": "schedules",
@@ -78,6 +81,8 @@ __all__ = [
     "exercises",
     "experiment",
     "explorers",
+    "export",
+    "export_html",
     "figures",
     "fit",
     "keras_code",
