@@ -45,7 +45,8 @@ class Limits:
         def all_of(*names: str) -> np.ndarray:
             parts = [history.get(name, ()) for history in histories for name in names]
             values = np.concatenate([np.asarray(part, float) for part in parts])
-            return values[np.abs(values) < HUGE]
+            usual: np.ndarray = values[np.abs(values) < HUGE]
+            return usual
 
         losses, rates = all_of("loss", "val_loss"), all_of("learning_rate")
         start = start_loss if 0 < start_loss < HUGE else max(losses, default=1.0)
@@ -69,8 +70,8 @@ def _short(limits: tuple[float, float]) -> tuple[float, float]:
 
 
 def bundle() -> str:
-    """Vega, Vega-Lite and Vega-Embed as one script, what `Chart.to_html(inline=True)` takes."""
-    return vl_convert.javascript_bundle()
+    """Vega, Vega-Lite and Vega-Embed as one script, as `Chart.to_html(inline=True)` takes them."""
+    return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
 
 
 def charts(sliders: Mapping[str, int], limits: Limits) -> dict[str, Any]:
@@ -155,10 +156,11 @@ def _ticks(low: float, high: float, few: int) -> list[float]:
 
 
 # Both charts give their labels the same room, so that their epochs stand below one another.
-_Y_AXIS = {
+_Y_AXIS: dict[str, Any] = {
     "minExtent": 48,
     "maxExtent": 48,
     "tickCount": 5,
+    "labelOverlap": False,
     "labelExpr": "format(datum.value, datum.value && (abs(datum.value) < 1e-3 "
     "|| abs(datum.value) >= 1e5) ? '~e' : '~g')",
 }
