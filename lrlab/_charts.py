@@ -111,7 +111,7 @@ def _loss(base: Any, x: Any, limits: Limits) -> Any:
         y = alt.Y("loss:Q").scale(type="log", domain=limits.loss, nice=False)
         y = y.axis(**_Y_AXIS, values=_ticks(low, top, few=4))
     else:
-        y = alt.Y("loss:Q").scale(domain=limits.loss, nice=False).axis(**_Y_AXIS)
+        y = alt.Y("loss:Q").scale(domain=limits.loss, nice=False).axis(**_Y_AXIS, tickCount=5)
     lines = base.transform_fold(_NAMES, as_=["curve", "loss"]).encode(
         x.axis(labels=False, title=None, tickMinStep=1),
         y.title("loss"),
@@ -152,15 +152,13 @@ def _ticks(low: float, high: float, few: int) -> list[float]:
     steps = (1, 2, 5) if len(decades) - 1 <= few else (1,)
     apart = -(-len(decades) // 6)
     ticks = [float(f"{n}e{decade}") for decade in decades[::-apart] for n in steps]
-    return [tick for tick in ticks if low <= tick <= high]
+    return [tick for tick in sorted(ticks) if low <= tick <= high]
 
 
 # Both charts give their labels the same room, so that their epochs stand below one another.
 _Y_AXIS: dict[str, Any] = {
     "minExtent": 48,
     "maxExtent": 48,
-    "tickCount": 5,
-    "labelOverlap": False,
     "labelExpr": "format(datum.value, datum.value && (abs(datum.value) < 1e-3 "
     "|| abs(datum.value) >= 1e5) ? '~e' : '~g')",
 }
