@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         range_test,
         schedules,
         steering,
+        sweeps,
         training,
     )
     from lrlab.callbacks import LivePlot
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from lrlab.predictions import predict
     from lrlab.range_test import LearningRateRangeTest
     from lrlab.schedules import OneCycle, StepDecay, preview
+    from lrlab.sweeps import Sweep, sweep
     from lrlab.training import fit
 
 __version__ = "0.1.0"
@@ -55,11 +57,13 @@ _MODULE_OF = {
     "ScheduleExplorer": "explorers",
     "StepDecay": "schedules",
     "StepDecayExplorer": "explorers",
+    "Sweep": "sweeps",
     "check": "exercises",
     "export_html": "export",
     "fit": "training",
     "predict": "predictions",
     "preview": "schedules",
+    "sweep": "sweeps",
 }
 
 __all__ = [
@@ -75,6 +79,7 @@ __all__ = [
     "ScheduleExplorer",
     "StepDecay",
     "StepDecayExplorer",
+    "Sweep",
     "callbacks",
     "check",
     "data",
@@ -93,6 +98,8 @@ __all__ = [
     "range_test",
     "schedules",
     "steering",
+    "sweep",
+    "sweeps",
     "training",
 ]
 

@@ -76,35 +76,52 @@ class Screen:
         np.copyto(self._pixels, self._background)
 
     def write(
-        self, x: float, y: float, words: str, colour: str, *, to_the_left: bool = False
+        self,
+        x: float,
+        y: float,
+        words: str,
+        colour: str,
+        *,
+        to_the_left: bool = False,
+        centred: bool = False,
     ) -> None:
-        """Write on a baseline from a place (or up to it), in pixels from the lower left corner."""
+        """Write on a baseline from a place (up to it, or around it).
+
+        Places are in pixels from the lower left corner.
+        """
         if not words:
             return
         mask = _mask(words)
         height, width = mask.shape
         row = len(self._pixels) - round(y) - _LINE_HEIGHT + 5
-        column = round(x) - (width if to_the_left else 0)
+        column = round(x) - (width if to_the_left else width // 2 if centred else 0)
         place = self._pixels[row : row + height, max(column, 0) : column + width]
         under = place.view(np.uint8).reshape(*place.shape, 4)[..., :3]
         ink = np.array(to_rgb(colour)) * 255
         cover = mask[: place.shape[0], : place.shape[1], None]
         under[:] = under + (ink - under) * cover
 
-    def png(self) -> bytes:
-        """All pixels as a PNG file with a palette."""
+    def png(self, *, with_palette: bool = True) -> bytes:
+        """All pixels as a PNG file, in the colours of the theme or in all there are."""
+        if not with_palette:
+            pixels = self._pixels.view(np.uint8).reshape(*self._pixels.shape, 4)[..., :3]
+            return _encoded(Image.fromarray(np.ascontiguousarray(pixels)), zlib.Z_DEFAULT_STRATEGY)
         changed = np.flatnonzero(self._pixels != self._background)
         indices = self._background_indices.copy()
         indices.reshape(-1)[changed] = self._indices(self._pixels.reshape(-1)[changed])
         image = Image.fromarray(indices)
         image.putpalette(self._palette)
-        file = io.BytesIO()
-        image.save(file, "png", compress_level=1, compress_type=zlib.Z_RLE)  # flat colours are runs
-        return file.getvalue()
+        return _encoded(image, zlib.Z_RLE)  # flat colours are runs
 
     def _indices(self, pixels: np.ndarray) -> np.ndarray:
         red, green, blue = pixels >> 4 & 0xF, pixels >> 8 & 0xF0, pixels >> 12 & 0xF00
         return cast(np.ndarray, self._nearest[red | green | blue])
+
+
+def _encoded(image: Image.Image, strategy: int) -> bytes:
+    file = io.BytesIO()
+    image.save(file, "png", compress_level=1, compress_type=strategy)
+    return file.getvalue()
 
 
 @functools.lru_cache

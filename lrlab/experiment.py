@@ -18,6 +18,7 @@ import numpy as np
 from lrlab import keras_code
 from lrlab._checks import as_whole_number
 from lrlab._compiled import Batches, Program, as_graph, as_tensors
+from lrlab._pickling import packed, unpacked
 from lrlab.data import Dataset, as_dataset
 from lrlab.schedules import Schedule, is_keras_schedule, preview
 from lrlab.training import Needs, Session, check_labels
@@ -48,6 +49,7 @@ class Run:
     start_loss: float
     moved: float
     write_code: Callable[[], str]
+    seed: int = 0
 
     @property
     def verdict(self) -> Verdict:
@@ -84,6 +86,8 @@ class Experiment:
 
     Every run starts from the same weights, optimizer state and random seeds and sees the same
     batches in the same order. Runs of one experiment wait for each other, also across threads.
+    It can be pickled, with cloudpickle where `build_model` is a lambda; what comes out is built and
+    compiled anew, and gives the same numbers.
 
     Args:
         build_model: A function without arguments that returns a Keras model. A compiled model keeps
@@ -139,7 +143,13 @@ class Experiment:
         self._lock = threading.Lock()
         self._trained_by: int | None = None  # the thread that holds the lock
         self._build_model = build_model
+        self._given = {"optimizer": optimizer, "loss": loss, "metrics": metrics}
         self._starts: dict[int, _Start] = {}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        given = {name: packed(value) for name, value in self._given.items()}
+        sizes = {"epochs": self.epochs, "batch_size": self.batch_size, "seed": self.seed}
+        return _revived, (self._build_model, self.dataset, given | sizes)
 
     def _compile(self, optimizer: Any, loss: Any, metrics: Sequence[Any] | None) -> None:
         model = self.model
@@ -163,6 +173,10 @@ class Experiment:
         self._compiled = {"optimizer": model.optimizer} | {
             name: arguments[name] for name in kept if arguments.get(name) is not None
         }
+
+    def untrained(self) -> keras.Model:
+        """Return a new model with the weights that every run starts from."""
+        return _built(self._build_model, self.seed)
 
     def run(
         self,
@@ -223,6 +237,7 @@ class Experiment:
                 start_loss=start.loss,
                 moved=moved,
                 write_code=partial(self.code, schedule, callbacks, seed=seed),
+                seed=seed,
             )
 
         with self._turn():
@@ -301,6 +316,16 @@ class Experiment:
             batch_size=self.batch_size,
             seed=self.seed if seed is None else seed,
         )
+
+
+def _revived(
+    build_model: Callable[[], keras.Model],
+    dataset: Dataset,
+    settings: Mapping[str, Any],
+) -> Experiment:
+    """An experiment out of what `Experiment.__reduce__` put into a pickle."""
+    settings = {name: unpacked(value) for name, value in settings.items()}
+    return Experiment(build_model, dataset, **settings)
 
 
 class _Start:

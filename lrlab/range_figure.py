@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,6 +35,7 @@ class Measured:
         suggestion: The suggested rate, None for none.
         final: By rate, the losses at the end of full trainings, one a seed; NaN for one that
             diverged.
+        middle: What stands for the losses of a rate: their median, or another mean.
     """
 
     learning_rates: np.ndarray
@@ -42,20 +43,21 @@ class Measured:
     smoothed: np.ndarray
     suggestion: float | None = None
     final: Mapping[float, Sequence[float]] = field(default_factory=dict)
+    middle: Callable[[Any], Any] = np.median
 
     @property
-    def medians(self) -> dict[float, float]:
-        """The median over the seeds, by rate in order; a training that diverged is the worst."""
+    def middles(self) -> dict[float, float]:
+        """The middle over the seeds, by rate in order; a training that diverged is infinite."""
         return {
-            rate: float(np.median(np.nan_to_num(self.final[rate], nan=np.inf)))
+            rate: float(self.middle(np.nan_to_num(self.final[rate], nan=np.inf)))
             for rate in sorted(self.final)
         }
 
     @property
     def best(self) -> float | None:
-        """The rate of the lowest median."""
-        medians = {rate: loss for rate, loss in self.medians.items() if math.isfinite(loss)}
-        return min(medians, key=lambda rate: medians[rate]) if medians else None
+        """The rate of the lowest middle."""
+        middles = {rate: loss for rate, loss in self.middles.items() if math.isfinite(loss)}
+        return min(middles, key=lambda rate: middles[rate]) if middles else None
 
 
 class RangeFigure:
@@ -67,6 +69,7 @@ class RangeFigure:
         rates: Lowest and highest rate of the axis.
         size: Width and height of the picture in pixels.
         theme: "light" or "dark".
+        test: Whether the legend names the range test; without, it is all about the final losses.
 
     Raises:
         ValueError: If an argument cannot work.
@@ -88,6 +91,7 @@ class RangeFigure:
         rates: tuple[float, float] = (1e-4, 10.0),
         size: tuple[int, int] = (760, 460),
         theme: Theme = "light",
+        test: bool = True,
     ) -> None:
         check_arguments(1, size, rates, theme)
         if not 0 < start_loss < math.inf:
@@ -101,7 +105,7 @@ class RangeFigure:
         self._screen = Screen(self._figure, theme)
         self._top = 1.5 * start_loss
         self._make_axes(rates, start_loss)
-        self._make_legend(final_name)
+        self._make_legend(final_name, test)
         self._make_moving_lines()
         self._screen.keep()
 
@@ -137,13 +141,13 @@ class RangeFigure:
         inside = losses <= self._top
         self._final.set_data(rates[inside], losses[inside])
         self._lost.set_data(rates[~inside], np.full((~inside).sum(), edge))
-        medians = measured.medians
-        self._median.set_data(
-            list(medians),
-            [min(loss, 4 * edge) if loss < np.inf else np.nan for loss in medians.values()],
+        middles = measured.middles
+        self._middle.set_data(
+            list(middles),
+            [min(loss, 4 * edge) if loss < np.inf else np.nan for loss in middles.values()],
         )
         best = measured.best
-        self._best.set_data([] if best is None else [best], [] if best is None else [medians[best]])
+        self._best.set_data([] if best is None else [best], [] if best is None else [middles[best]])
 
     def _write_words(self, measured: Measured, edge: float) -> None:
         """The suggested rate above its line, the best one beside the axes."""
@@ -152,7 +156,7 @@ class RangeFigure:
             words = f"suggested {measured.suggestion:.2g}"
             self._screen.write(x - 4, y + 5, words, self._ink["text"])
         if measured.best is not None:
-            height = min(measured.medians[measured.best], edge)
+            height = min(measured.middles[measured.best], edge)
             _, y = self._axes.transData.transform((1, height))
             y -= 5
             if abs(y - self._untrained) < _LINE_HEIGHT:
@@ -182,7 +186,7 @@ class RangeFigure:
         self._text(_LEFT + inner[0] / 2, 9, "learning rate", ha="center")
         self._text(12, _BOTTOM + inner[1] / 2, "loss", rotation=90, ha="center", va="center")
 
-    def _make_legend(self, final_name: str) -> None:
+    def _make_legend(self, final_name: str, test: bool) -> None:
         y = self.size[1] - 24
         ink = self._ink
         lost: dict[str, Any] = {"color": ink["validation"], "marker": "x", "ls": "", "ms": 7}
@@ -193,7 +197,8 @@ class RangeFigure:
             (_LEFT + 246, final_name, {**final, "markevery": [1]}),
             (_LEFT + 552, "diverged", {**lost, "mew": 2}),
         ]
-        for x, name, style in entries:
+        for x, name, style in entries if test else entries[2:]:
+            x -= 0 if test else entries[2][0] - _LEFT
             places = [x + 15] if style.get("ls") == "" else [x, x + 15, x + 30]
             line = Line2D(places, [y + 5] * len(places), transform=IdentityTransform(), **style)
             self._figure.add_artist(line)
@@ -216,11 +221,11 @@ class RangeFigure:
         self._suggested = moving("text", lw=2, ls=_DOTS)
         self._batches, self._exploded = marks("training", "o", 3), marks("training", "^", 5)
         self._smoothed = moving("training")
-        self._median = moving("validation", ls=_DASHES)
+        self._middle = moving("validation", ls=_DASHES)
         self._final, self._lost = marks("validation", "o", 4), marks("validation", "x", 7, mew=2)
         self._best = marks("validation", "D", 10)
         self._moving = (
-            *(self._suggested, self._batches, self._exploded, self._median, self._final),
+            *(self._suggested, self._batches, self._exploded, self._middle, self._final),
             *(self._lost, self._smoothed, self._best),
         )
 
@@ -238,8 +243,13 @@ def describe_range_test(measured: Measured) -> str:
         The suggested rate is 0.01
         Full trainings end lowest at a rate of 0.1, with a loss of 0.25.
     """
+    found = ""
+    if measured.best is not None:
+        loss = measured.middles[measured.best]
+        found = f"Full trainings end lowest at a rate of {measured.best:.3g}, "
+        found += f"with a loss of {loss:.3g}."
     if not len(measured.losses):
-        return "No rate is tested yet."
+        return found or "No rate is tested yet."
     rates, smoothed = measured.learning_rates, measured.smoothed
     seen = np.isfinite(smoothed)
     text = f"As the learning rate rises from {rates[0]:.3g} to {rates[-1]:.3g}, "
@@ -253,8 +263,4 @@ def describe_range_test(measured: Measured) -> str:
         text += "No rate is suggested."
     else:
         text += f"The suggested rate is {measured.suggestion:.3g}."
-    if measured.best is not None:
-        loss = measured.medians[measured.best]
-        text += f" Full trainings end lowest at a rate of {measured.best:.3g}, "
-        text += f"with a loss of {loss:.3g}."
-    return text
+    return f"{text} {found}".rstrip()

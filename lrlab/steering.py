@@ -77,4 +77,5 @@ class Steered:
             start_loss=self.start_loss,
             moved=moved,
             write_code=partial(experiment.code, schedule, epochs=len(self.rates)),
+            seed=experiment.seed,
         )

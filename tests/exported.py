@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import lrlab
@@ -24,8 +23,8 @@ def experiment(of: str = "digits") -> lrlab.Experiment:
     return lrlab.Experiment(lambda: lrlab.models.mlp(dataset), dataset, epochs=3)
 
 
-def sweep_over(schedules: Sequence[Any], of: str = "digits") -> Any:
-    return SimpleNamespace(runs=[experiment(of).run(schedule) for schedule in schedules])
+def sweep_over(schedules: Sequence[Any], of: str = "digits") -> lrlab.Sweep:
+    return lrlab.sweep(experiment(of), schedules, progress=False)
 
 
 def page_of(path: Path) -> Any:

@@ -50,6 +50,10 @@ class TestImport:
     def test_a_module_without_keras_loads_no_keras(self, module):
         assert not loaded_by(f"import lrlab.{module}") & (HEAVY - {"numpy"})
 
+    def test_a_worker_answers_without_keras(self):
+        """That it lacks an experiment; TensorFlow starts only when it has come."""
+        assert not loaded_by("import lrlab._workers") & (HEAVY - {"numpy"})
+
     def test_figures_load_neither_keras_nor_widgets(self):
         loaded = loaded_by("import lrlab.figures")
         assert "matplotlib" in loaded
@@ -242,8 +246,14 @@ class TestRooms:
             ("figures", ("matplotlib.pyplot",)),
             ("range_figure", ("keras", "tensorflow", "ipywidgets", "IPython", "lrlab._tensorflow")),
             ("range_figure", ("matplotlib.pyplot",)),
+            ("heat_map", ("keras", "tensorflow", "ipywidgets", "IPython", "lrlab._tensorflow")),
+            ("heat_map", ("matplotlib.pyplot",)),
             ("range_test", ("matplotlib", "ipywidgets", "lrlab.figures")),
             ("steering", ("matplotlib", "ipywidgets", "lrlab.figures")),
+            ("sweeps", ("matplotlib", "ipywidgets", "lrlab.figures", "distributed", "dask")),
+            ("_sweep", ("keras", "tensorflow", "ipywidgets", "matplotlib", "lrlab._tensorflow")),
+            ("_records", ("matplotlib", "ipywidgets", "lrlab.figures")),
+            ("_digest", tuple(HEAVY - {"numpy"})),
             ("keras_code", tuple(HEAVY)),
             ("schedules", ("matplotlib", "ipywidgets", "lrlab.training", "lrlab.figures")),
             ("models", ("matplotlib", "ipywidgets")),
@@ -257,7 +267,9 @@ class TestRooms:
             assert not imports_any(path, *forbidden), path
 
     def test_only_declared_packages_are_imported(self):
-        """IPython is there wherever lrlab asks for it: only within a running notebook."""
+        """IPython is there wherever lrlab asks for it: only within a running notebook. Whoever asks
+        for a pandas table has pandas, or reads what to install.
+        """
         project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())["project"]
         extras = project["optional-dependencies"]
         lines = [*project["dependencies"], *extras["cpu"], *extras["export"]]
@@ -265,7 +277,7 @@ class TestRooms:
         modules = {"pillow": "PIL", "scikit-learn": "sklearn", "vl-convert-python": "vl_convert"}
         declared = {modules.get(name, name) for name in declared}
         used = {n.partition(".")[0] for p in PACKAGE.glob("**/*.py") for n in ordered_imports(p)}
-        assert used - sys.stdlib_module_names <= declared | {"lrlab", "IPython"}
+        assert used - sys.stdlib_module_names <= declared | {"lrlab", "IPython", "pandas"}
 
     def test_keras_and_tensorflow_have_one_door(self):
         """Past it TensorFlow would start noisily, or fail without saying what to install."""

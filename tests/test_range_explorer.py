@@ -139,7 +139,7 @@ class TestTheTrainings:
     def test_the_best_is_the_lowest_median(self):
         final = {0.1: [0.5, 0.4, 0.1], 1.0: [0.3, np.nan, 0.2], 10.0: [np.nan, np.nan, 0.0]}
         measured = Measured(np.ones(1), np.ones(1), np.ones(1), None, final)
-        assert measured.medians == {0.1: 0.4, 1.0: 0.3, 10.0: np.inf}
+        assert measured.middles == {0.1: 0.4, 1.0: 0.3, 10.0: np.inf}
         assert measured.best == 1.0
         assert Measured(np.ones(1), np.ones(1), np.ones(1)).best is None
 

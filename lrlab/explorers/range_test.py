@@ -222,7 +222,7 @@ class RangeTestExplorer(Panel):
         if suggestion is not None:
             words = f"Suggested rate <b>{suggestion:.2g}</b>: {words}"
         if best is not None:
-            lowest = self.measured.medians[best]
+            lowest = self.measured.middles[best]
             words += f"<br>Trained in full, <b>{best:.2g}</b> is best: validation loss {lowest:.3g}"
             words += f" (median of {self._seeds} starts)." if self._seeds > 1 else "."
         return f"{words}<br>{progress}" if progress else words
