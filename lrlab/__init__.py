@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         exercises,
         experiment,
         explorers,
+        export,
         figures,
         heat_map,
         keras_code,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
         ScheduleExplorer,
         StepDecayExplorer,
     )
+    from lrlab.export import export_html
     from lrlab.predictions import predict
     from lrlab.range_test import LearningRateRangeTest
     from lrlab.schedules import OneCycle, StepDecay, preview
@@ -64,6 +66,7 @@ _MODULE_OF = {
     "StepDecayExplorer": "explorers",
     "Sweep": "sweeps",
     "check": "exercises",
+    "export_html": "export",
     "fit": "training",
     "predict": "predictions",
     "preview": "schedules",
@@ -94,6 +97,8 @@ __all__ = [
     "exercises",
     "experiment",
     "explorers",
+    "export",
+    "export_html",
     "figures",
     "fit",
     "heat_map",

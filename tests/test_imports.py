@@ -259,6 +259,8 @@ class TestRooms:
             ("schedules", ("matplotlib", "ipywidgets", "lrlab.training", "lrlab.figures")),
             ("models", ("matplotlib", "ipywidgets")),
             ("experiment", ("matplotlib", "ipywidgets", "lrlab.figures")),
+            ("export", ("keras", "tensorflow", "ipywidgets", "IPython", "lrlab._tensorflow")),
+            ("_charts", ("keras", "tensorflow", "matplotlib", "lrlab._tensorflow")),
         ],
     )
     def test_a_room_imports_only_what_it_may(self, room, forbidden):
@@ -270,9 +272,11 @@ class TestRooms:
         for a pandas table has pandas, or reads what to install.
         """
         project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())["project"]
-        lines = project["dependencies"] + project["optional-dependencies"]["cpu"]
+        extras = project["optional-dependencies"]
+        lines = [*project["dependencies"], *extras["cpu"], *extras["export"]]
         declared = {re.match(r"[\w-]+", line)[0] for line in lines}
-        declared = {{"pillow": "PIL", "scikit-learn": "sklearn"}.get(n, n) for n in declared}
+        modules = {"pillow": "PIL", "scikit-learn": "sklearn", "vl-convert-python": "vl_convert"}
+        declared = {modules.get(name, name) for name in declared}
         used = {n.partition(".")[0] for p in PACKAGE.glob("**/*.py") for n in ordered_imports(p)}
         assert used - sys.stdlib_module_names <= declared | {"lrlab", "IPython", "pandas"}
 
