@@ -78,7 +78,9 @@ def _challenge(answer: Any) -> str:
         return f"{result}."
     result = f"{result}, and {_WANTED} or less is wanted from each."
     if rates.max() > _TOO_HIGH:
-        raise Hint(f"{result} The highest rate, {rates.max():.2g}, breaks the network or nearly so.")
+        raise Hint(
+            f"{result} The highest rate, {rates.max():.2g}, breaks the network or nearly so."
+        )
     if rates.max() < 0.1:
         raise Hint(f"{result} The rate never reaches 0.1: begin higher.")
     if rates[-1] > 0.3 * rates.max():
