@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import NullLocator, ScalarFormatter
 from matplotlib.transforms import IdentityTransform
 
 from lrlab._screen import FONT, THEMES, Screen, Theme
@@ -24,6 +24,7 @@ __all__ = ["Curves", "CurvesFigure", "Theme", "check_arguments", "describe"]
 
 Points: TypeAlias = tuple[np.ndarray, np.ndarray]
 
+_LONG = 1e5  # losses from here on are written with an exponent
 _HUGE = 1e30  # Matplotlib cannot place 1e308 on a linear axis
 _DASHES, _DOTS = (0, (4, 2)), (0, (1, 1.2))
 _LEFT, _RIGHT, _TOP, _BOTTOM, _GAP = 84, 128, 44, 52, 16  # pixels around and between the axes
@@ -184,6 +185,7 @@ class CurvesFigure:
         self._rate_axes.set(yscale="log", ylim=(low, high))
         self._rate_axes.set_yticks([10.0**d for d in decades], labels)
         self._rate_axes.yaxis.set_minor_locator(NullLocator())
+        self._loss_axes.yaxis.set_major_formatter(_LossTicks())
         self._legend("training", color=self._ink["training"], lw=2.5, ls="-")
         self._legend("validation", color=self._ink["validation"], lw=2.5, ls=_DASHES)
 
@@ -445,6 +447,17 @@ def _staircase(run: Curves) -> Points:
     edges = np.concatenate([[0], np.flatnonzero(np.diff(rates)) + 1, [len(rates)]])
     x = np.repeat(edges, 2)[1:-1] * (run.epochs / len(rates))
     return x, np.repeat(rates[edges[:-1]], 2)
+
+
+class _LossTicks(ScalarFormatter):
+    """Matplotlib's labels, but 8e5 for 800000, which would run into the name of the axis."""
+
+    def __init__(self) -> None:
+        super().__init__(useOffset=False)
+        self.set_scientific(False)  # or a factor would stand above the axis
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        return _number(x) if abs(x) >= _LONG else super().__call__(x, pos)
 
 
 def _number(value: float) -> str:

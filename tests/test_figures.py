@@ -181,6 +181,23 @@ class TestPicture:
         assert len(drawn(GOOD, pinned=(SLOW, LOST), intended=step).png()) < 25_000
 
 
+@pytest.mark.parametrize(
+    ("start_loss", "labels"),
+    [
+        (2.3, ["0.0", "0.5", "1.0", "1.5", "2.0", "2.5"]),
+        (6.5e5, ["0", "2e5", "4e5", "6e5", "8e5"]),
+        (6.5e7, ["0", "2e7", "4e7", "6e7", "8e7"]),
+    ],
+)
+def test_large_losses_have_short_labels(start_loss, labels):
+    figure = CurvesFigure(3, start_loss=start_loss)
+    figure.draw(Curves({"loss": [start_loss]}, np.full(3, 0.1)))
+    shown = [label.get_text() for label in figure._loss_axes.get_yticklabels()]
+    assert [words for words in shown if words in labels] == labels
+    assert max(map(len, shown)) <= 3
+    assert figure._loss_axes.yaxis.get_offset_text().get_text() == ""
+
+
 @pytest.mark.parametrize("epochs", [1, 2, 3, 7, 10, 15, 37, 100, 1000])
 def test_the_epoch_axis_has_at_most_eleven_ticks(epochs):
     ticks = CurvesFigure(epochs)._rate_axes.get_xticks()

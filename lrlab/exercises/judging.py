@@ -69,3 +69,20 @@ def accurate(run: Run, start: str, wanted: float = _ACCURACY) -> str:
         way = "lower" if run.verdict == "noisy" else "higher"
         raise Hint(f"{result}, and {wanted} is wanted. Try a {way} rate.")
     return f"{result}."
+
+
+def rates_of(schedule: Any, epochs: int) -> list[float]:
+    """Return the rates of the epochs, if the answer is a function that gives them."""
+    if not callable(schedule):
+        raise Hint("Give the function itself: check(..., schedule), with no parentheses after it.")
+    return [_rate_of(schedule, epoch) for epoch in range(epochs)]
+
+
+def _rate_of(schedule: Callable[[int], Any], epoch: int) -> float:
+    try:
+        rate = schedule(epoch)
+    except Exception as error:  # a learner's function may raise anything
+        raise Hint(f"In epoch {epoch} it raises {type(error).__name__}: {error}") from error
+    if not isinstance(rate, float):
+        raise Hint(f"It must return a float. In epoch {epoch} it returned {rate!r}.")
+    return rate

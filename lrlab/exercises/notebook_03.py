@@ -7,15 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from lrlab.exercises.judging import Hint, accurate, as_run, exercise
+from lrlab.exercises.judging import Hint, accurate, as_run, exercise, rates_of
 from lrlab.schedules import StepDecay
 
 
 @exercise("03-schedule")
 def _schedule(answer: Any) -> str:
-    if not callable(answer):
-        raise Hint("Give the function itself: check(..., schedule), with no parentheses after it.")
-    rates = [_rate_of(answer, epoch) for epoch in range(12)]
+    rates = rates_of(answer, 12)
     right = [0.8 * 0.5 ** (epoch // 4) for epoch in range(12)]
     wrong = np.flatnonzero(~np.isclose(rates, right, atol=0))
     if wrong.size:
@@ -26,16 +24,6 @@ def _schedule(answer: Any) -> str:
                 raise Hint(f"{words}: {hint}")
         raise Hint(f"{words}. Epochs count from 0, so the first drop comes in epoch 4.")
     return "0.8 in epochs 0 to 3, 0.4 in 4 to 7, 0.2 in 8 to 11."
-
-
-def _rate_of(schedule: Callable[[int], Any], epoch: int) -> float:
-    try:
-        rate = schedule(epoch)
-    except Exception as error:  # a learner's function may raise anything
-        raise Hint(f"In epoch {epoch} it raises {type(error).__name__}: {error}") from error
-    if not isinstance(rate, float):
-        raise Hint(f"It must return a float. In epoch {epoch} it returned {rate!r}.")
-    return rate
 
 
 _SLIPS: tuple[tuple[Callable[[int], float], str], ...] = (

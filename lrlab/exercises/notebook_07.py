@@ -1,0 +1,58 @@
+"""The exercises of `07_finding_a_learning_rate`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from lrlab.exercises.judging import Hint, as_run, exercise
+
+_BATCHES = np.array([2.5, 2.0, 3.0, 1.0, 1.5])  # each batch's own loss
+_MEANS = np.cumsum(_BATCHES) / np.arange(1, 6)
+_WANTED = 0.01
+
+
+@exercise("07-losses")
+def _losses(answer: Any) -> str:
+    if not callable(answer):
+        raise Hint("Give the function itself: check(..., own_losses), with no parentheses.")
+    try:
+        losses = np.asarray(answer(_MEANS.tolist()), dtype=float)
+    except Exception as error:  # a learner's function may raise anything
+        raise Hint(f"It raises {type(error).__name__}: {error}") from error
+    if losses.shape != _MEANS.shape:
+        raise Hint(f"It must return a loss a batch: from 5 means it made shape {losses.shape}.")
+    if np.allclose(losses, _BATCHES):
+        return "From the running means 2.5, 2.25, 2.5 it made the losses 2.5, 2, 3."
+    if np.allclose(losses, _MEANS):
+        raise Hint("It returns the means as they are.")
+    if np.allclose(losses[1:], np.diff(_MEANS)):
+        raise Hint(
+            "It subtracts the means. Subtract the sums: a mean times how many batches it is over."
+        )
+    if np.allclose(losses[1:], np.diff(_MEANS * np.arange(5))):
+        raise Hint("The mean after the first batch is over 1 batch, not over 0.")
+    batch = int(np.flatnonzero(~np.isclose(losses, _BATCHES))[0])
+    raise Hint(
+        f"From the means {_MEANS.round(3).tolist()} your loss of batch {batch}, counted from 0, is "
+        f"{losses[batch]:.4g} and should be {_BATCHES[batch]:.4g}. The sum over k batches is k "
+        "times their mean."
+    )
+
+
+@exercise("07-pick")
+def _pick(answer: Any) -> str:
+    run = as_run(answer)
+    if callable(run.schedule):
+        raise Hint("Run it with one number: with_adam.run(your pick).")
+    start = f"At {run.schedule:.1g} the training is {run.verdict}"
+    if run.verdict in ("noisy", "stuck", "diverged"):
+        raise Hint(f"{start}: the rate is too high. A tenth of where the loss is lowest?")
+    loss = run.final["val_loss"]
+    if loss >= _WANTED:
+        raise Hint(
+            f"{start}, and its validation loss, {loss:.2g}, is not below {_WANTED}. Test higher "
+            "rates, until the loss rises."
+        )
+    return f"{start}, and its validation loss is below {_WANTED}."
