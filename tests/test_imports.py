@@ -242,6 +242,7 @@ class TestRooms:
             ("figures", ("matplotlib.pyplot",)),
             ("range_figure", ("keras", "tensorflow", "ipywidgets", "IPython", "lrlab._tensorflow")),
             ("range_figure", ("matplotlib.pyplot",)),
+            ("pictures", ("ipywidgets", "IPython", "matplotlib.pyplot")),
             ("range_test", ("matplotlib", "ipywidgets", "lrlab.figures")),
             ("steering", ("matplotlib", "ipywidgets", "lrlab.figures")),
             ("keras_code", tuple(HEAVY)),
