@@ -159,7 +159,7 @@ to the last rate, 0.1 × 0.5 = 0.05, which stays.
     style = {"va": "center", "color": _INK["text"], **FONT}
     axes.text(gap, initial_learning_rate * 0.7, f"first rate {initial_learning_rate:g}", **style)
     words = f"highest rate\n{warmup_target:g}"
-    axes.text(peak + gap / 2, 0.82 * warmup_target, words, **style)
+    axes.text(peak + gap / 2, 0.74 * warmup_target, words, **style)
     words = f"last rate {last:.3g}"
     axes.text(end + gap / 2, last + 0.09 * high, words, **style)
     axes.set(xlim=(0, epochs), ylim=(0, high), xlabel="epoch", ylabel="learning rate")
