@@ -249,6 +249,7 @@ class TestRooms:
             ("range_figure", ("matplotlib.pyplot",)),
             ("heat_map", ("keras", "tensorflow", "ipywidgets", "IPython", "lrlab._tensorflow")),
             ("heat_map", ("matplotlib.pyplot",)),
+            ("pictures", ("ipywidgets", "IPython", "matplotlib.pyplot")),
             ("range_test", ("matplotlib", "ipywidgets", "lrlab.figures")),
             ("steering", ("matplotlib", "ipywidgets", "lrlab.figures")),
             ("sweeps", ("matplotlib", "ipywidgets", "lrlab.figures", "distributed", "dask")),

@@ -12,7 +12,7 @@ import traitlets
 
 from lrlab._checks import as_learning_rate, as_number, as_whole_number
 
-_STYLE = {"description_width": "140px"}
+_STYLE = {"description_width": "160px"}
 _LAYOUT = {"width": "100%", "max_width": "740px"}
 
 

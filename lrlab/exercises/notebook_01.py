@@ -1,0 +1,109 @@
+"""The exercises of `01_what_is_a_learning_rate`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from lrlab.exercises.judging import Hint, exercise
+from lrlab.quadratic import Descent
+
+_ONE_STEP = (1.0, 0.5, 0.2), (-2.0, -3.0, 0.1), (0.0, 4.0, 0.05)  # weight, gradient, rate
+
+
+@exercise("01-step")
+def _step(answer: Any) -> str:
+    rates = []
+    for weight, gradient, rate in _ONE_STEP:
+        new, right = _number(answer, weight, gradient, rate), weight - rate * gradient
+        if not np.isclose(new, right):
+            words = (
+                f"From weight {weight:g} with gradient {gradient:g} and learning rate {rate:g} it "
+                f"goes to {new:.4g} and should go to {right:.4g}"
+            )
+            for mistake, hint in _SLIPS:
+                if np.isclose(new, mistake(weight, gradient, rate)):
+                    raise Hint(f"{words}: {hint}")
+            raise Hint(f"{words}. Take learning rate × gradient from the weight.")
+        rates.append(f"{weight:g} to {right:g}")
+    return f"It goes from {', '.join(rates)}."
+
+
+_SLIPS: tuple[tuple[Callable[[float, float, float], float], str], ...] = (
+    (
+        lambda weight, gradient, rate: weight + rate * gradient,
+        "it climbs. The gradient points uphill, so a step is taken away from the weight.",
+    ),
+    (
+        lambda weight, gradient, rate: weight - gradient,
+        "the learning rate is missing.",
+    ),
+    (
+        lambda weight, gradient, rate: weight - rate,
+        "the gradient is missing: a step is longer where the slope is steeper.",
+    ),
+    (
+        lambda weight, gradient, rate: rate * gradient,
+        "that is the step. Return the new weight.",
+    ),
+    (
+        lambda weight, gradient, rate: weight * (1 - rate * gradient),
+        "it multiplies the weight. Multiply the gradient by the rate, and subtract.",
+    ),
+)
+
+
+@exercise("01-limit")
+def _limit(answer: Any) -> str:
+    limits = []
+    for x in (np.array([3.0]), np.array([1.0, 2.0, 5.0]), np.array([-0.2, 0.1])):
+        limit = _number(answer, x)
+        given = f"For x = {x.tolist()} your limit is {limit:.4g}"
+        if limit <= 0:
+            raise Hint(f"{given}. A limit is above 0.")
+        curvature = 2 * float(np.mean(x**2))
+        # Just below the limit the weight comes nearer, just above it goes away.
+        below, above = (
+            Descent((curvature,), (1.0,), share * limit, steps=100) for share in (0.99, 1.01)
+        )
+        if below.outcome == "diverges":
+            raise Hint(
+                f"{given}, and just below it the training still diverges. The loss is the mean of "
+                f"(w × x)², and its second derivative is {curvature:.4g}: {_slip(limit, x)}"
+            )
+        if above.outcome != "diverges":
+            raise Hint(
+                f"{given}, and just above it the training does not diverge yet. The loss is the "
+                f"mean of (w × x)², and its second derivative is {curvature:.4g}: {_slip(limit, x)}"
+            )
+        limits.append(f"{limit:.3g}")
+    return f"Just below your limits, {', '.join(limits)}, it converges; just above, it diverges."
+
+
+def _slip(limit: float, x: np.ndarray) -> str:
+    """What may have gone wrong."""
+    mean = float(np.mean(x**2))
+    if np.isclose(limit, 2 / mean):
+        return "a square has a derivative with a factor of 2."
+    if np.isclose(limit, 1 / (2 * mean)):
+        return "at 1/λ the bottom is reached in one step. The limit is twice that."
+    if np.isclose(limit, 1 / np.sum(x**2)):
+        return "take the mean over the samples and not their sum."
+    if np.isclose(limit, 1 / np.mean(x) ** 2):
+        return "square first, and then take the mean."
+    return "divide 2 by it."
+
+
+def _number(answer: Any, *arguments: Any) -> float:
+    if not callable(answer):
+        raise Hint("Give the function itself, with no parentheses after its name.")
+    try:
+        value = answer(*arguments)
+    except Exception as error:  # a learner's function may raise anything
+        raise Hint(f"It raises {type(error).__name__}: {error}") from error
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise Hint(f"It must return a number. It returned {value!r}.") from None
