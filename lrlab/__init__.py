@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         steering,
         training,
     )
+    from lrlab._sharpness import SharpnessTrace, sharpness
     from lrlab.callbacks import LivePlot
     from lrlab.exercises import check
     from lrlab.experiment import Experiment, Run
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
         QuadraticExplorer,
         RangeTestExplorer,
         ScheduleExplorer,
+        SharpnessExplorer,
         StepDecayExplorer,
     )
     from lrlab.predictions import predict
@@ -51,12 +53,15 @@ _MODULE_OF = {
     "RangeTestExplorer": "explorers",
     "Run": "experiment",
     "ScheduleExplorer": "explorers",
+    "SharpnessExplorer": "explorers",
+    "SharpnessTrace": "_sharpness",
     "StepDecay": "schedules",
     "StepDecayExplorer": "explorers",
     "check": "exercises",
     "fit": "training",
     "predict": "predictions",
     "preview": "schedules",
+    "sharpness": "_sharpness",
 }
 
 __all__ = [
@@ -70,6 +75,8 @@ __all__ = [
     "RangeTestExplorer",
     "Run",
     "ScheduleExplorer",
+    "SharpnessExplorer",
+    "SharpnessTrace",
     "StepDecay",
     "StepDecayExplorer",
     "callbacks",
@@ -87,6 +94,7 @@ __all__ = [
     "preview",
     "range_test",
     "schedules",
+    "sharpness",
     "steering",
     "training",
 ]

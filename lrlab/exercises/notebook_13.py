@@ -42,13 +42,10 @@ def _history(train: Any) -> Mapping[str, Any]:
     try:
         history = train(x, x[:, :1])
     except Exception as error:  # a learner's function may raise anything
-        hint = _OF_ERRORS.get(type(error), "")
-        raise Hint(f"It raises {type(error).__name__}: {error} {hint}".rstrip()) from error
+        where = "Look for this message in the table of traps."
+        raise Hint(f"It raises {type(error).__name__}: {error} {where}") from error
     if isinstance(history, keras.callbacks.History):
         history = history.history
     if not isinstance(history, Mapping):
         raise Hint(f"It must return the history of `fit`. It returned {history!r}.")
     return history
-
-
-_OF_ERRORS = {ValueError: "Look for this message in the table of traps."}

@@ -5,6 +5,7 @@ from lrlab.explorers.learning_rate import LearningRateExplorer
 from lrlab.explorers.quadratic import QuadraticExplorer
 from lrlab.explorers.range_test import RangeTestExplorer
 from lrlab.explorers.schedule import ScheduleExplorer
+from lrlab.explorers.sharpness import SharpnessExplorer
 from lrlab.explorers.step_decay import StepDecayExplorer
 
 __all__ = [
@@ -13,5 +14,6 @@ __all__ = [
     "QuadraticExplorer",
     "RangeTestExplorer",
     "ScheduleExplorer",
+    "SharpnessExplorer",
     "StepDecayExplorer",
 ]
