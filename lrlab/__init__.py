@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         sweeps,
         training,
     )
+    from lrlab._sharpness import SharpnessTrace, sharpness
     from lrlab.answers import save_answers
     from lrlab.callbacks import LivePlot
     from lrlab.exercises import check
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
         QuadraticExplorer,
         RangeTestExplorer,
         ScheduleExplorer,
+        SharpnessExplorer,
         StepDecayExplorer,
     )
     from lrlab.export import export_html
@@ -62,6 +64,8 @@ _MODULE_OF = {
     "RangeTestExplorer": "explorers",
     "Run": "experiment",
     "ScheduleExplorer": "explorers",
+    "SharpnessExplorer": "explorers",
+    "SharpnessTrace": "_sharpness",
     "StepDecay": "schedules",
     "StepDecayExplorer": "explorers",
     "Sweep": "sweeps",
@@ -72,6 +76,7 @@ _MODULE_OF = {
     "preview": "schedules",
     "save_answers": "answers",
     "sweep": "sweeps",
+    "sharpness": "_sharpness",
 }
 
 __all__ = [
@@ -87,6 +92,8 @@ __all__ = [
     "RangeTestExplorer",
     "Run",
     "ScheduleExplorer",
+    "SharpnessExplorer",
+    "SharpnessTrace",
     "StepDecay",
     "StepDecayExplorer",
     "Sweep",
@@ -110,6 +117,7 @@ __all__ = [
     "range_test",
     "save_answers",
     "schedules",
+    "sharpness",
     "steering",
     "sweep",
     "sweeps",

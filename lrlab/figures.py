@@ -102,6 +102,10 @@ class CurvesFigure:
         b'PNG'
     """
 
+    _below = "learning rate"  # what the lower axis shows
+    _share_below = 0.32  # of the height
+    _meant = "intended"  # what a dotted line there is
+
     def __init__(
         self,
         epochs: int,
@@ -171,23 +175,26 @@ class CurvesFigure:
     def _make_axes(self) -> None:
         width, height = self.size
         inner = height - _TOP - _BOTTOM - _GAP
-        rate_height = round(0.32 * inner)
+        rate_height = round(self._share_below * inner)
         self._loss_axes = self._axes(_BOTTOM + rate_height + _GAP, inner - rate_height, "loss")
-        self._rate_axes = self._axes(_BOTTOM, rate_height, "learning rate")
+        self._rate_axes = self._axes(_BOTTOM, rate_height, self._below)
         ticks = range(0, self.epochs + 1, _tick_step(self.epochs))
         self._loss_axes.set_xticks(ticks, [""] * len(ticks))
         self._rate_axes.set_xticks(ticks, [str(tick) for tick in ticks])
         self._text((width + _LEFT - _RIGHT) / 2, 9, "epoch", ha="center")
         self._loss_axes.set_ylim(0, self._view[1] or 1)
+        self._loss_axes.yaxis.set_major_formatter(_LossTicks())
+        self._scale_below()
+        self._legend("training", color=self._ink["training"], lw=2.5, ls="-")
+        self._legend("validation", color=self._ink["validation"], lw=2.5, ls=_DASHES)
+
+    def _scale_below(self) -> None:
         low, high = self._rates
         decades = range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)
         labels = [_number(10.0**d) if (decades[-1] - d) % 2 == 0 else "" for d in decades]
         self._rate_axes.set(yscale="log", ylim=(low, high))
         self._rate_axes.set_yticks([10.0**d for d in decades], labels)
         self._rate_axes.yaxis.set_minor_locator(NullLocator())
-        self._loss_axes.yaxis.set_major_formatter(_LossTicks())
-        self._legend("training", color=self._ink["training"], lw=2.5, ls="-")
-        self._legend("validation", color=self._ink["validation"], lw=2.5, ls=_DASHES)
 
     def _axes(self, bottom: int, height: int, name: str) -> Axes:
         across, up = self.size
@@ -208,11 +215,11 @@ class CurvesFigure:
         place = IdentityTransform()
         return self._figure.text(x, y, words, transform=place, parse_math=False, **style)
 
-    def _legend(self, name: str, **style: Any) -> list[Line2D | Text]:
+    def _legend(self, name: str, words: str = "", **style: Any) -> list[Line2D | Text]:
         x, y = _LEGEND[name], self.size[1] - _HEADER
         line = Line2D([x, x + 28], [y + 5, y + 5], transform=IdentityTransform(), **style)
         self._figure.add_artist(line)
-        return [line, self._text(x + 36, y, name)]
+        return [line, self._text(x + 36, y, words or name)]
 
     def _make_moving_lines(self) -> None:
         """Make once every line that changes from frame to frame; none is in the background."""
@@ -267,7 +274,8 @@ class CurvesFigure:
             self._kept = [self._loss_axes.axhline(self._start_loss, color=grey, lw=1.2, ls=":")]
             labels = [(self._start_loss, "untrained", grey)]
         if self._has_intended:
-            self._kept += self._legend("intended", color=self._ink["validation"], ls=_DOTS, lw=2)
+            style = {"color": self._ink["validation"], "ls": _DOTS, "lw": 2}
+            self._kept += self._legend("intended", self._meant, **style)
         for number, run in enumerate(self._pinned):
             colour = self._ink["pins"][number % len(self._ink["pins"])]
             (x, y), mark = self._loss_points(run)

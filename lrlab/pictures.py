@@ -229,9 +229,14 @@ def _figure(height: int, *, rows: int = 1, columns: int = 1) -> tuple[Figure, li
 
 def _count_steps(axes: Axes, epochs: int, steps_per_epoch: int) -> None:
     """Name the same places in steps, along the upper edge."""
-    above = axes.secondary_xaxis(
-        "top", functions=(lambda e: e * steps_per_epoch, lambda s: s / steps_per_epoch)
-    )
+
+    def steps(epochs: Any) -> Any:
+        return epochs * steps_per_epoch
+
+    def back(steps: Any) -> Any:
+        return steps / steps_per_epoch
+
+    above = axes.secondary_xaxis("top", functions=(steps, back))
     ticks = range(0, epochs + 1, 3)
     axes.set_xticks(ticks)
     above.set_xticks([epoch * steps_per_epoch for epoch in ticks])

@@ -7,6 +7,7 @@ from lrlab.explorers.optimizers import OptimizerExplorer
 from lrlab.explorers.quadratic import QuadraticExplorer
 from lrlab.explorers.range_test import RangeTestExplorer
 from lrlab.explorers.schedule import ScheduleExplorer
+from lrlab.explorers.sharpness import SharpnessExplorer
 from lrlab.explorers.step_decay import StepDecayExplorer
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "QuadraticExplorer",
     "RangeTestExplorer",
     "ScheduleExplorer",
+    "SharpnessExplorer",
     "StepDecayExplorer",
 ]

@@ -117,6 +117,20 @@ class Explorer(Panel):
         """Return the rate of each step that was meant to be, to be drawn beside what was."""
         return None
 
+    def curves(self, run: Run, **words: str) -> Curves:
+        """Return what to draw of a run: its losses and, below them, its learning rates."""
+        return Curves(run.history, run.learning_rates, **words)
+
+    def new_figure(self, start_loss: float) -> CurvesFigure:
+        """Return the figure to draw on."""
+        return CurvesFigure(
+            self.experiment.epochs, start_loss=start_loss, size=SIZE, theme=self.theme
+        )
+
+    def describe(self, curves: Curves, intended: np.ndarray | None) -> str:
+        """Return what such a picture shows, for those who cannot see it."""
+        return describe(curves, self.experiment.epochs, intended)
+
     def shown(self) -> Run | None:
         """Return the run that is to be drawn again, or pinned: the last finished one."""
         return self.runs[-1] if self.runs else None
@@ -188,8 +202,7 @@ class Explorer(Panel):
                 self.report(error)
 
     def _draw(self, run: Run, words: str | None = None) -> None:
-        curves = Curves(run.history, run.learning_rates)
-        self._draw_curves(curves, run.start_loss, self.intended(run), words)
+        self._draw_curves(self.curves(run), run.start_loss, self.intended(run), words)
 
     def _draw_curves(
         self,
@@ -200,11 +213,9 @@ class Explorer(Panel):
     ) -> None:
         with self._drawing:
             if self._figure is None:
-                self._figure = CurvesFigure(
-                    self.experiment.epochs, start_loss=start_loss, size=SIZE, theme=self.theme
-                )
+                self._figure = self.new_figure(start_loss)
             self._figure.draw(curves, self._pinned_curves, intended)
-            alt, beside = describe(curves, self.experiment.epochs, intended), None
+            alt, beside = self.describe(curves, intended), None
             if self._plane and self._answers is not None:
                 self._plane.draw(self._answers)
                 alt, beside = f"{alt} {describe_boundary(self._answers)}", self._plane.screen
@@ -237,8 +248,7 @@ class Explorer(Panel):
 
     def _redraw_pins(self) -> None:
         self._pinned_curves = tuple(
-            Curves(run.history, run.learning_rates, label=label, verdict=run.verdict)
-            for label, run in self.pins
+            self.curves(run, label=label, verdict=run.verdict) for label, run in self.pins
         )
         show_pins(self._pin_table, self.pins)
         if run := self.shown():

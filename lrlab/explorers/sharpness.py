@@ -1,0 +1,113 @@
+"""The learning rate in full-batch training, and the sharpness that it lets the network reach."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from lrlab._checks import as_whole_number
+from lrlab.explorers.base import _check_experiment
+from lrlab.explorers.learning_rate import LearningRateExplorer
+from lrlab.explorers.panel import SIZE
+from lrlab.figures import Curves
+from lrlab.sharpness_figure import SharpnessFigure, describe_sharpness
+
+if TYPE_CHECKING:
+    from lrlab.experiment import Experiment, Run
+
+_HIGHEST = 2.5  # the end of the sharpness axis, over the limit of the first rate
+_NEAR = 0.25  # how far from the limit, as a share of it, still counts as near
+
+
+class SharpnessExplorer(LearningRateExplorer):
+    """A learning-rate slider; below the loss stands the sharpness, with 2/learning rate dotted.
+
+    Args:
+        experiment: What to train, in full batches: `batch_size` is the number of training samples.
+        learning_rate: Where the slider starts.
+        every: Epochs, which are steps here, from one measurement of the sharpness to the next.
+
+    Raises:
+        ValueError: If the experiment does not train in full batches, or an argument cannot work.
+
+    Example:
+        >>> import lrlab
+        >>> patients = lrlab.data.diabetes()
+        >>> experiment = lrlab.Experiment(
+        ...     lambda: lrlab.models.linear(patients), patients, batch_size=len(patients.x_train)
+        ... )
+        >>> explorer = lrlab.SharpnessExplorer(experiment, learning_rate=0.1)
+        >>> run = explorer.wait()
+        >>> trace = run.history["sharpness"]  # that of a linear model never changes
+        >>> round(trace[0], 1), round(trace[-1], 1)
+        (8.3, 8.3)
+    """
+
+    def __init__(
+        self, experiment: Experiment, *, learning_rate: float = 0.1, every: int = 10
+    ) -> None:
+        _check_experiment(experiment)
+        if experiment.steps_per_epoch != 1:
+            raise ValueError(
+                "The sharpness limits full-batch training. Received: an experiment with "
+                f"{experiment.steps_per_epoch} batches an epoch. Give it batch_size=len(x_train)."
+            )
+        self._every = as_whole_number(every, "every", 1)
+        self._first_rate = learning_rate
+        super().__init__(experiment, learning_rate=learning_rate)
+
+    def follow(self, schedule: float) -> Generator[Run, None, None]:
+        """Train, with a measurement every few epochs."""
+        from lrlab._sharpness import SharpnessTrace
+
+        data = self.experiment.dataset
+        trace = SharpnessTrace(data.x_train, data.y_train, every=self._every)
+        return self.experiment.follow(schedule, callbacks=[trace])
+
+    def intended(self, run: Run) -> np.ndarray:
+        """Return 2/learning rate, for each epoch."""
+        return np.full(self.experiment.epochs, 2 / cast("float", run.schedule))
+
+    def curves(self, run: Run, **words: str) -> Curves:
+        """Return the losses and the sharpness of a run."""
+        return Curves(run.history, np.array(run.history["sharpness"]), **words)
+
+    def new_figure(self, start_loss: float) -> SharpnessFigure:
+        """Return the figure to draw on."""
+        return SharpnessFigure(
+            self.experiment.epochs,
+            _HIGHEST * 2 / self._first_rate,
+            start_loss=start_loss,
+            size=SIZE,
+            theme=self.theme,
+        )
+
+    def describe(self, curves: Curves, intended: np.ndarray | None) -> str:
+        """Return what such a picture shows, for those who cannot see it."""
+        assert intended is not None
+        return describe_sharpness(curves, self.experiment.epochs, float(intended[0]))
+
+    def result(self) -> str:
+        """Return the rate, and where the sharpness ended: its digits there depend on rounding."""
+        if not self.runs:
+            return "stopped"
+        run = self.runs[-1]
+        return (
+            f"{self.label(cast('float', run.schedule))} -> sharpness {where(run)} 2/learning rate"
+        )
+
+
+def where(run: Run) -> str:
+    """Tell where the sharpness of a run's last quarter lies: below, near or above 2/learning rate.
+
+    The median counts, for it swings.
+    """
+    trace: Any = np.array(run.history["sharpness"])
+    ratio = np.median(trace[-(len(trace) // 4 + 1) :]) * cast("float", run.schedule) / 2
+    if not np.isfinite(ratio):
+        return "lost, above"
+    if abs(ratio - 1) <= _NEAR:
+        return "near"
+    return "below" if ratio < 1 else "above"
