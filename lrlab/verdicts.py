@@ -59,8 +59,10 @@ def judge(
     ups = sum(max(0.0, after - before) for before, after in pairwise(losses))
     jumps = ups > _UPS * max(start_loss - min(path), _HARDLY * start_loss)
     falling = progress > 0 and _still_falling(path, learning_rates) > _STILL_FALLING * progress
+    thrown = max(losses) > (1 + _HARDLY) * start_loss
     # With large targets the weights go far at a low rate too, but then the loss falls steadily.
-    if progress < _LITTLE_PROGRESS * start_loss and moved > _MOVED_FAR and (jumps or not falling):
+    steadily = falling and not jumps and not thrown
+    if progress < _LITTLE_PROGRESS * start_loss and moved > _MOVED_FAR and not steadily:
         return "stuck", (
             f"The loss, {start_loss:.3g} before training, is {last:.3g} after it, though the "
             f"weights moved by {moved:.0%} of their length: large steps threw them to where the "

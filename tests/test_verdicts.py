@@ -120,6 +120,7 @@ class TestTrainings:
             (StepDecay(0.001, 0.1, 5), "too low"),
             (StepDecay(1.0, 0.1, 5), "good"),
             (StepDecay(0.5, 0.5, 5), "good"),
+            (StepDecay(5.0, 0.3, 5), "stuck"),  # thrown far in the first epochs, then slow
         ],
     )
     def test_a_decaying_rate(self, digits, schedule, expected):
