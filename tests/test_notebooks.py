@@ -87,3 +87,70 @@ def test_no_cell_escapes_comparison(path):
         assert not re.search(
             r"(nbval|pytest_validate)_(ignore_output|skip)", tags + cell.source.lower()
         )
+
+
+def title(notebook: nbformat.NotebookNode) -> str:
+    return notebook.cells[0].source.splitlines()[0].removeprefix("# ")
+
+
+def minutes(notebook: nbformat.NotebookNode) -> str:
+    (time,) = re.findall(r"\*\*Time:\*\* (.+? minutes)", notebook.cells[0].source)
+    return time
+
+
+@every_notebook
+def test_begins_with_a_question_what_it_teaches_and_how_long_it_takes(path):
+    notebook = read(path)
+    assert re.fullmatch(r"[A-Z].*\?", title(notebook))
+    assert "**Afterwards you can**" in notebook.cells[0].source
+    assert re.search(r"\d+", minutes(notebook))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS[:-1], ids=lambda path: path.name)
+def test_ends_with_the_next(path):
+    after = NOTEBOOKS[NOTEBOOKS.index(path) + 1]
+    assert read(path).cells[-1].source.endswith(f"**Next:** [{title(read(after))}]({after.name})")
+
+
+@every_notebook
+def test_has_an_exercise_and_folds_its_solution(path):
+    cells = [c for c in read(path).cells if c.cell_type == "code" and "lrlab.check(" in c.source]
+    solutions = [c for c in cells if c.metadata.get("jupyter", {}).get("source_hidden")]
+    assert solutions
+    assert len(cells) == 2 * len(solutions)  # each has its stub
+    for cell in cells:
+        # What a student hands in must not hold the notebook's own answers.
+        assert ("solution=True" in cell.source) == (cell in solutions)
+        (output,) = cell.outputs
+        said = output.data["text/plain"]
+        assert ": right." in said if cell in solutions else "not answered yet" in said
+
+
+@every_notebook
+def test_asks_for_a_prediction_and_scores_it(path):
+    code = [cell.source for cell in read(path).cells if cell.cell_type == "code"]
+    (asked,) = [number for number, source in enumerate(code) if "lrlab.predict(" in source]
+    (scored,) = [number for number, source in enumerate(code) if ".score(" in source]
+    assert asked < scored
+
+
+@every_notebook
+def test_has_no_long_cell(path):
+    long = [c.id for c in read(path).cells if c.cell_type == "code" and c.source.count("\n") > 18]
+    assert long == []
+
+
+def test_the_first_one_lists_all_with_the_time_each_takes():
+    text = "".join(cell.source for cell in read(NOTEBOOKS[0]).cells)
+    for path in NOTEBOOKS[1:]:
+        notebook = read(path)
+        assert f"[{title(notebook)}]({path.name}) | {minutes(notebook)} |" in text
+
+
+def test_every_link_to_a_notebook_has_its_title_and_leads_somewhere():
+    titles = {path.name: title(read(path)) for path in NOTEBOOKS}
+    for path in NOTEBOOKS:
+        text = "".join(cell.source for cell in read(path).cells)
+        for words, name in re.findall(r"\[([^\]]*)\]\((\d\d_\w+\.ipynb)", text):
+            assert name in titles, (path.name, name)
+            assert words == titles[name] or words[0].islower(), (path.name, words)
