@@ -131,6 +131,10 @@ class Explorer(Panel):
         """Return what such a picture shows, for those who cannot see it."""
         return describe(curves, self.experiment.epochs, intended)
 
+    def curves_picture(self) -> Picture:
+        """Return the widget in which the curves are shown."""
+        return self._picture
+
     def shown(self) -> Run | None:
         """Return the run that is to be drawn again, or pinned: the last finished one."""
         return self.runs[-1] if self.runs else None
@@ -219,7 +223,7 @@ class Explorer(Panel):
             if self._plane and self._answers is not None:
                 self._plane.draw(self._answers)
                 alt, beside = f"{alt} {describe_boundary(self._answers)}", self._plane.screen
-            self.show(self._figure.png(beside), alt, words)
+            self.show(self._figure.png(beside), alt, words, on=self.curves_picture())
 
     @property
     def _has_plane(self) -> bool:

@@ -107,6 +107,17 @@ class DecayMapExplorer(Explorer):
         place = children.index(self._picture) + 1
         self.children = [*children[:place], self._curves_picture, *children[place:]]
 
+    def curves_picture(self) -> Picture:
+        """Return the lower picture."""
+        return self._curves_picture
+
+    def new_figure(self, start_loss: float) -> CurvesFigure:
+        """Return a figure that is lower than usual, to stand below the map."""
+        size = SIZE[0], _HEIGHT
+        return CurvesFigure(
+            self.experiment.epochs, start_loss=start_loss, size=size, theme=self.theme
+        )
+
     def new_picture(self) -> Picture:
         """Return the widget of the map."""
         alt = "The first run is on its way."
@@ -294,26 +305,6 @@ class DecayMapExplorer(Explorer):
         elif start:
             nothing = Curves({"loss": ()}, np.empty(0))
             self._draw_curves(nothing, start.start_loss, None, "This cell is not trained yet.")
-
-    def _draw_curves(
-        self,
-        curves: Curves,
-        start_loss: float,
-        intended: np.ndarray | None = None,
-        words: str | None = None,
-    ) -> None:
-        with self._drawing:
-            epochs, size = self.experiment.epochs, (SIZE[0], _HEIGHT)
-            if self._figure is None:
-                self._figure = CurvesFigure(
-                    epochs, start_loss=start_loss, size=size, theme=self.theme
-                )
-            self._figure.draw(curves, self._pinned_curves, intended)
-            with self._curves_picture.hold_sync():
-                self._curves_picture.value = self._figure.png()
-                self._curves_picture.alt = describe(curves, epochs, intended)
-                if words is not None:
-                    self._curves_picture.words = words
 
     def _words(self) -> str:
         best, words = self._best(), []

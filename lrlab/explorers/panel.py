@@ -140,13 +140,16 @@ class Panel(ipywidgets.VBox):
         """That of the page."""
         return "dark" if self._picture.dark else "light"
 
-    def show(self, png: bytes, alt: str, words: str | None = None) -> None:
+    def show(
+        self, png: bytes, alt: str, words: str | None = None, *, on: Picture | None = None
+    ) -> None:
         """Show a picture, what it shows in words, and new words below it (HTML), if there are."""
-        with self._picture.hold_sync():  # one message for all
-            self._picture.value = png
-            self._picture.alt = alt
+        picture = on or self._picture
+        with picture.hold_sync():  # one message for all
+            picture.value = png
+            picture.alt = alt
             if words is not None:
-                self._picture.words = words
+                picture.words = words
 
     def say(self, words: str) -> None:
         """Write below the picture."""
