@@ -7,6 +7,7 @@ is a `Picture`, which knows in words what it shows.
 from __future__ import annotations
 
 import base64
+import html
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
 from lrlab._screen import FONT, THEMES
 from lrlab.schedules import Schedule, preview
@@ -43,8 +45,12 @@ class Picture:
         return self.words
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[Any, Any]:
-        data = {"image/png": base64.b64encode(self.png).decode(), "text/plain": self.words}
-        return data, {"image/png": {"alt": self.words, "width": _WIDTH}}
+        """The same file twice: pages take a text alternative from HTML alone."""
+        file = base64.b64encode(self.png).decode()
+        alt = html.escape(self.words)
+        image = f'<img alt="{alt}" width="{_WIDTH}" src="data:image/png;base64,{file}">'
+        data = {"image/png": file, "text/html": image, "text/plain": self.words}
+        return data, {"image/png": {"width": _WIDTH}}
 
 
 def step_on_a_bowl(
@@ -229,26 +235,18 @@ def _figure(height: int, *, rows: int = 1, columns: int = 1) -> tuple[Figure, li
 
 def _count_steps(axes: Axes, epochs: int, steps_per_epoch: int) -> None:
     """Name the same places in steps, along the upper edge."""
-
-    def steps(epochs: Any) -> Any:
-        return epochs * steps_per_epoch
-
-    def back(steps: Any) -> Any:
-        return steps / steps_per_epoch
-
-    above = axes.secondary_xaxis("top", functions=(steps, back))
-    ticks = range(0, epochs + 1, 3)
+    above, ticks = axes.twiny(), range(0, epochs + 1, 3)
     axes.set_xticks(ticks)
+    above.set_xlim(0, epochs * steps_per_epoch)
     above.set_xticks([epoch * steps_per_epoch for epoch in ticks])
     above.set_xlabel("step (batches so far)", color=_INK["text"], **FONT)
     above.tick_params(color=_INK["faint"], labelcolor=_INK["text"], labelsize=11)
-    above.spines["top"].set_color(_INK["faint"])
+    for side, spine in above.spines.items():
+        spine.set(visible=side == "top", color=_INK["faint"])
 
 
 def _png(figure: Figure) -> bytes:
     """Few colours, so that a notebook stays small."""
-    from PIL import Image
-
     file = io.BytesIO()
     figure.savefig(file, format="png", facecolor=_INK["background"])
     image = Image.open(file).convert("RGB").quantize(64)

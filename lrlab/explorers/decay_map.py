@@ -18,7 +18,7 @@ from lrlab.explorers.controls import interval_slider, notches
 from lrlab.explorers.panel import SIZE
 from lrlab.explorers.views import Picture
 from lrlab.explorers.worker import Job, Superseded, Worker
-from lrlab.figures import Curves, CurvesFigure, describe
+from lrlab.figures import Curves, CurvesFigure
 from lrlab.heat_map import HeatMap
 from lrlab.schedules import StepDecay
 
