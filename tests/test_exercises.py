@@ -48,7 +48,7 @@ def test_a_stub_is_not_answered_yet(exercise):
 
 
 def test_an_unknown_exercise_is_refused_and_the_known_ones_named():
-    with pytest.raises(ValueError, match=r"'00-rate', .*'03-schedule'\. Received: exercise='01-x'"):
+    with pytest.raises(ValueError, match=r"'00-rate', .*'03-schedule'.*\. Received: exercise='01-x'"):
         check("01-x", ...)
 
 
