@@ -2,6 +2,7 @@
 
 import ast
 import contextlib
+import csv
 import doctest
 import io
 import math
@@ -245,6 +246,25 @@ class TestExplorer:
         explorer.landscape.value, explorer.momentum.value = "valley", 0.5
         explorer.reset()
         assert explorer.wait(SOON) == first
+
+    def test_pinned_paths_are_drawn_listed_and_taken_away(self, explorer):
+        explorer.learning_rate.value = 0.5
+        explorer.wait(SOON)
+        plain = explorer._picture.value
+        explorer.pin()
+        with_pin = explorer._picture.value
+        assert with_pin != plain
+        (row,) = csv.DictReader(io.StringIO(explorer.pins_csv))
+        assert row["settings"] == "0.5"
+        assert float(row["loss"]) == explorer.runs[-1].losses[-1]
+        assert row["verdict"] == explorer.runs[-1].outcome
+        explorer.landscape.value = "valley"  # where a path on a parabola has no place
+        valley = explorer.wait(SOON) and explorer._picture.value
+        explorer.clear_pins()
+        assert explorer._picture.value == valley
+        explorer.landscape.value = "parabola"
+        explorer.wait(SOON)
+        assert explorer._picture.value == plain
 
     def test_a_dark_page_gets_a_dark_picture(self, explorer):
         explorer._picture.dark = True

@@ -16,8 +16,8 @@ import ipywidgets
 
 from lrlab.boundary import SIZE as PLANE_SIZE
 from lrlab.boundary import BoundaryFigure, describe_boundary
-from lrlab.explorers.panel import SIZE, Panel, button
-from lrlab.explorers.pins import as_csv, pin_table, show_pins
+from lrlab.explorers.panel import SIZE, Panel
+from lrlab.explorers.pins import Pinning, Row
 from lrlab.explorers.views import Picture
 from lrlab.explorers.worker import Job, Superseded
 from lrlab.figures import Curves, CurvesFigure, describe
@@ -34,7 +34,7 @@ _SECONDS_A_FRAME = 1 / 15  # while a run goes on; a finished run is drawn at onc
 _REPEATABLE = {"good", "too low"}
 
 
-class Explorer(Panel):
+class Explorer(Pinning["Run"], Panel):
     """Controls whose every movement retrains an experiment from the same start.
 
     A subclass gives its controls and says in `schedule` and `label` what they mean.
@@ -59,20 +59,15 @@ class Explorer(Panel):
             _check_experiment(experiment)
         self._experiment = experiment
         self.runs: deque[Run] = deque(maxlen=_RUNS_KEPT)
-        self.pins: list[tuple[str, Run]] = []
         self._drawing = threading.Lock()
         self._figure: CurvesFigure | None = None
         self._pinned_curves: tuple[Curves, ...] = ()
-        self._pin_table = pin_table()
-        buttons = [
-            *buttons,
-            button("Pin", "Keep this curve for comparison", self.pin),
-            button("Clear pins", "Take the kept curves away", self.clear_pins),
-        ]
+        Pinning.__init__(self)
         # Of what the model answers in the plane of two inputs, where the data have two.
         self._plane: BoundaryFigure | None = None
         self._answers: np.ndarray | None = None
-        super().__init__(controls, buttons=buttons, below=[self._pin_table])
+        buttons = [*buttons, *self._pin_buttons()]
+        Panel.__init__(self, controls, buttons=buttons, below=[self._pin_table])
 
     @property
     def experiment(self) -> Experiment:
@@ -155,22 +150,6 @@ class Explorer(Panel):
             raise TimeoutError(f"The training was not done after {timeout} seconds.")
         return self.runs[-1] if self.runs else None
 
-    def pin(self) -> None:
-        """Keep the last finished run in the picture, to compare others with it."""
-        if run := self.shown():
-            self.pins.append((self.label(run.schedule), run))
-            self._redraw_pins()
-
-    def clear_pins(self) -> None:
-        """Take all pinned runs out of the picture."""
-        self.pins.clear()
-        self._redraw_pins()
-
-    @property
-    def pins_csv(self) -> str:
-        """The pinned runs as comma-separated values: settings, final numbers, verdict, reason."""
-        return as_csv(self.pins)
-
     @property
     def code(self) -> str:
         """The plain Keras program for the present settings."""
@@ -250,11 +229,20 @@ class Explorer(Panel):
         if run := self.shown():
             self._draw(run)
 
-    def _redraw_pins(self) -> None:
+    def pin_label(self, shown: Run) -> str:
+        """Return a few words for the schedule of a run."""
+        return self.label(shown.schedule)
+
+    def pin_row(self, kept: Run) -> Row:
+        """Return what came of a run."""
+        epochs, judged = len(kept.history["loss"]), {"verdict": kept.verdict, "reason": kept.reason}
+        return {"epochs": epochs, **kept.final, **judged}
+
+    def draw_pins(self) -> None:
+        """Draw again, with the pinned curves as they are now."""
         self._pinned_curves = tuple(
             self.curves(run, label=label, verdict=run.verdict) for label, run in self.pins
         )
-        show_pins(self._pin_table, self.pins)
         if run := self.shown():
             self._draw(run)
 

@@ -5,9 +5,11 @@ Every line that a slider moves is kept and blitted, so a frame takes millisecond
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -52,14 +54,21 @@ class BowlFigure:
         inches = (_SIZE[0] / 100, _SIZE[1] / 100)
         self._figure = Figure(figsize=inches, dpi=100, facecolor=self._ink["background"])
         self._screen = Screen(self._figure, theme)
+        self._pinned: tuple[tuple[str, Descent], ...] = ()
+        self._kept: list[Artist] = []  # in the background until the pins change
         self._make_axes()
         self._make_lines()
 
-    def draw(self, descent: Descent) -> None:
-        """Draw a descent; only another number of steps costs a full redraw."""
-        if descent.steps != self._steps:
-            self._steps = descent.steps
+    def draw(self, descent: Descent, pinned: Iterable[tuple[str, Descent]] = ()) -> None:
+        """Draw a descent, and those that it is compared with, each with its label.
+
+        Only another number of steps, or other pins, cost a full redraw.
+        """
+        pinned = tuple(pinned)
+        if descent.steps != self._steps or pinned != self._pinned:
+            self._steps, self._pinned = descent.steps, pinned
             self._loss_axes.set_xlim(0, self._steps)
+            self._draw_pins()
             self._screen.keep()
         self._screen.restore()
         self._move(descent)
@@ -137,6 +146,24 @@ class BowlFigure:
             *(self._loss, self._loss_end, self._loss_beyond),
             *(self._below, self._above, self._limit, self._rate),
         )
+
+    def _draw_pins(self) -> None:
+        for artist in self._kept:
+            artist.remove()
+        self._kept = []
+        for number, (label, kept) in enumerate(self._pinned):
+            colour = self._ink["pins"][number % len(self._ink["pins"])]
+            path, losses = kept.path[: _end(kept)], np.clip(kept.losses, *_LOSSES)
+            y = kept.losses[: len(path)] if self._weights == 1 else path[:, 1]
+            self._kept += self._path_axes.plot(
+                path[:, 0], np.clip(y, -_HUGE, _HUGE), color=colour, lw=1.2, marker=".", ms=5
+            )
+            self._kept += self._loss_axes.plot(losses, color=colour, lw=1.6)
+            last = min(kept.steps, self._steps)
+            # On the side that the line leaves free.
+            side = "top" if 1e3 * _LOSSES[0] < losses[last] < losses[0] else "bottom"
+            style = {"color": colour, "ha": "right", "va": side, "clip_on": True, **FONT}
+            self._kept.append(self._loss_axes.text(last, losses[last], label, **style))
 
     def _move(self, descent: Descent) -> None:
         self._bowl.set_data(*(_parabola if self._weights == 1 else _contours)(descent))

@@ -250,7 +250,7 @@ class OptimizerExplorer(Explorer):
                 self.best[settings.optimizer] = best
                 self._race_pins.append((self.label(best.schedule), best))
                 self.pins.append(self._race_pins[-1])
-                self._redraw_pins()
+                self.show_pins()
             self._raced, self.error = True, None
             self._draw(self.shown() or best, _said(self.best))
         except Exception as error:  # noqa: BLE001 - whatever somebody's model raises, they read it
@@ -281,7 +281,7 @@ class OptimizerExplorer(Explorer):
     def _forget_race(self) -> None:
         self.pins = [pin for pin in self.pins if pin not in self._race_pins]
         self._race_pins = []
-        self._redraw_pins()
+        self.show_pins()
 
 
 def _compiled(settings: Settings) -> Settings:

@@ -1,53 +1,99 @@
-"""The pinned runs as a table, to read in the page and to save."""
+"""Pins: what a person keeps to compare with, in the picture and as a table to read and to save."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, Generic, TypeAlias, TypeVar
 
+import ipywidgets
+
+from lrlab.explorers.panel import button
 from lrlab.explorers.views import Table
 
-if TYPE_CHECKING:
-    from lrlab.experiment import Run
-
-# A few words for the settings, and what came of them.
-Pins: TypeAlias = Sequence[tuple[str, "Run"]]
-
-
-def pin_table() -> Table:
-    """Make the view, which shows nothing yet."""
-    return Table(caption="Pinned runs, after the last epoch", file_name="pinned_runs.csv")
+Kept = TypeVar("Kept")
+# Settings in a few words, the final numbers, "verdict" and "reason".
+Row: TypeAlias = Mapping[str, Any]
+_NOT_SHOWN = ("epochs", "reason")
 
 
-def show_pins(table: Table, pins: Pins) -> None:
-    """Put the runs into the view."""
-    names = _names(pins)
-    with table.hold_sync():
-        table.columns = ["settings", *(name.replace("_", " ") for name in names), "verdict"]
-        table.csv = as_csv(pins)
-        table.rows = [
-            [label, *(_digits(run.final.get(name)) for name in names), run.verdict]
-            for label, run in pins
+class Pinning(Generic[Kept]):
+    """The part of an explorer that keeps what it has shown.
+
+    Attributes:
+        pins: A few words for the settings, and what was kept.
+    """
+
+    def __init__(self) -> None:
+        self.pins: list[tuple[str, Kept]] = []
+        self._pin_table = Table(caption="Pinned, at the end", file_name="pinned.csv")
+
+    @abstractmethod
+    def shown(self) -> Kept | None:
+        """Return what the picture shows, if anything."""
+
+    @abstractmethod
+    def pin_label(self, shown: Kept) -> str:
+        """Return a few words for its settings."""
+
+    @abstractmethod
+    def pin_row(self, kept: Kept) -> Row:
+        """Return its final numbers, "verdict" and "reason", for the table."""
+
+    @abstractmethod
+    def draw_pins(self) -> None:
+        """Draw again, with the pins as they are now."""
+
+    def pin(self) -> None:
+        """Keep what is shown in the picture, to compare others with it."""
+        if (shown := self.shown()) is not None:
+            self.pins.append((self.pin_label(shown), shown))
+            self.show_pins()
+
+    def clear_pins(self) -> None:
+        """Take all pins out of the picture."""
+        self.pins.clear()
+        self.show_pins()
+
+    def show_pins(self) -> None:
+        """Put the pins into the table and into the picture."""
+        rows = self._pin_rows()
+        names = [name for name in _names(rows) if name not in _NOT_SHOWN]
+        with self._pin_table.hold_sync():
+            self._pin_table.columns = [name.replace("_", " ") for name in names]
+            self._pin_table.csv = self.pins_csv
+            self._pin_table.rows = [[_in_short(row.get(name)) for name in names] for row in rows]
+        self.draw_pins()
+
+    @property
+    def pins_csv(self) -> str:
+        """The pins as comma-separated values: settings, final numbers in full, verdict, reason."""
+        rows, file = self._pin_rows(), io.StringIO()
+        writer = csv.DictWriter(file, _names(rows), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        return file.getvalue()
+
+    def _pin_rows(self) -> list[Row]:
+        return [{"settings": label, **self.pin_row(kept)} for label, kept in self.pins]
+
+    def _pin_buttons(self) -> list[ipywidgets.Button]:
+        return [
+            button("Pin", "Keep this curve for comparison", self.pin),
+            button("Clear pins", "Take the kept curves away", self.clear_pins),
         ]
 
 
-def as_csv(pins: Pins) -> str:
-    """Write the runs as comma-separated values, numbers in full, with the reason of the verdict."""
-    names, file = _names(pins), io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["settings", "epochs", *names, "verdict", "reason"])
-    for label, run in pins:
-        numbers = [run.final.get(name, "") for name in names]
-        writer.writerow([label, len(run.history["loss"]), *numbers, run.verdict, run.reason])
-    return file.getvalue()
+def _names(rows: Sequence[Row]) -> list[str]:
+    """The keys of all rows; verdict and reason come last."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    last = [name for name in ("verdict", "reason") if names.pop(name, "") is None]
+    return [*names, *last]
 
 
-def _names(pins: Pins) -> list[str]:
-    """The keys of all histories, those of the first run first."""
-    return list(dict.fromkeys(name for _, run in pins for name in run.final))
-
-
-def _digits(value: Any) -> str:
-    return "" if value is None else f"{value:.4g}"
+def _in_short(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return "" if value is None else str(value)

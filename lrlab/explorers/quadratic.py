@@ -12,6 +12,7 @@ from lrlab._checks import as_learning_rate
 from lrlab.explorers.bowl import BowlFigure, describe
 from lrlab.explorers.controls import choice, epochs_slider, number_slider, rate_slider
 from lrlab.explorers.panel import Panel
+from lrlab.explorers.pins import Pinning, Row
 from lrlab.explorers.worker import Job, Superseded
 from lrlab.quadratic import Descent
 
@@ -42,7 +43,7 @@ print("loss:", float({loss}))
 """
 
 
-class QuadraticExplorer(Panel):
+class QuadraticExplorer(Pinning[Descent], Panel):
     """Gradient descent on a parabola or in a valley, redrawn as a slider moves.
 
     The loss is curvature * weight² / 2, so a step multiplies the weight by
@@ -104,7 +105,8 @@ class QuadraticExplorer(Panel):
                 *("steps", steps, 100), "How many steps of gradient descent", name="steps"
             ),
         }
-        super().__init__(controls)
+        Pinning.__init__(self)
+        Panel.__init__(self, controls, buttons=self._pin_buttons(), below=[self._pin_table])
         self.landscape.observe(self._show_controls, "value")
         self._show_controls()
 
@@ -170,6 +172,33 @@ class QuadraticExplorer(Panel):
         if self.runs:
             self._draw(self.runs[-1])
 
+    def shown(self) -> Descent | None:
+        """Return the descent that is drawn."""
+        return self.runs[-1] if self.runs else None
+
+    def pin_label(self, shown: Descent) -> str:
+        """Return the learning rate, and the momentum if there is any."""
+        momentum = f", {shown.momentum:.2g}" if shown.momentum else ""
+        return f"{shown.learning_rate:.3g}{momentum}"
+
+    def pin_row(self, kept: Descent) -> Row:
+        """Return the bowl, and where the descent ended on it."""
+        return {
+            "curvature": kept.curvatures[-1],
+            "flattest": kept.curvatures[0],
+            "momentum": kept.momentum,
+            "steps": kept.steps,
+            "limit": kept.limit,
+            "loss": float(kept.losses[-1]),
+            "verdict": kept.outcome,
+            "reason": kept.reason,
+        }
+
+    def draw_pins(self) -> None:
+        """Draw again, with the pinned paths as they are now."""
+        if self.runs:
+            self._draw(self.runs[-1])
+
     def _descend(self, descent: Descent, superseded: Superseded) -> None:
         try:
             verdict = f'<b class="lrlab-{_KINDS[descent.outcome]}">{descent.outcome}</b>'
@@ -185,7 +214,8 @@ class QuadraticExplorer(Panel):
         with self._drawing:
             if weights not in self._figures:
                 self._figures[weights] = BowlFigure(weights, theme=self.theme)
-            self._figures[weights].draw(descent)
+            pinned = [(label, kept) for label, kept in self.pins if len(kept.start) == weights]
+            self._figures[weights].draw(descent, pinned)
             self.show(self._figures[weights].png(), describe(descent), words)
 
     def _show_controls(self, change: Any = None) -> None:
