@@ -28,6 +28,29 @@ long = lrlab.LearningRateExplorer(
 long.stop()
 long""",
 ]
+EVERY_KIND = {
+    "LearningRateExplorer": RATE,
+    "StepDecayExplorer": "first rate",
+    "ScheduleExplorer": "first rate",
+    "LearningRateDialExplorer": RATE,
+    "RangeTestExplorer": "smoothing",
+    "QuadraticExplorer": RATE,
+    "OptimizerExplorer": RATE,
+    "DecayMapExplorer": "first rate",
+    "SharpnessExplorer": RATE,
+}
+MAKE = {
+    "QuadraticExplorer": "",
+    "DecayMapExplorer": "tiny, initial_learning_rates=[0.1, 0.5], decay_factors=[0.5, 1.0]",
+    "SharpnessExplorer": "full_batch, every=2",
+}
+TINY = """import lrlab
+points = lrlab.data.moons()
+settings = {"epochs": 3, "batch_size": 80}
+tiny = lrlab.Experiment(lambda: lrlab.models.mlp(points, (4,)), points, **settings)
+settings["batch_size"] = 800
+full_batch = lrlab.Experiment(lambda: lrlab.models.mlp(points, (4,), "tanh"), points, **settings)"""
+CONTROLS = {"slider", "button", "ToggleButton", "combobox", "checkbox", "listbox"}
 # At every frame: which picture is there, and how far down are the buttons?
 WATCH = """(explorer) => {
   const image = explorer.querySelector('img'), button = explorer.querySelector('button');
@@ -346,3 +369,43 @@ def test_run_all_then_drag_every_slider(open_notebook, name, places, run):
             assert explorer.wait_for_picture(other_than=before)
             assert explorer.readout.text_content() != said
         assert_nothing_red(notebook)
+
+
+def test_every_explorer_has_names_for_a_screen_reader_and_obeys_the_keyboard(open_notebook, lab):
+    cells = [TINY, *(f"lrlab.{kind}({MAKE.get(kind, 'tiny')})" for kind in EVERY_KIND)]
+    with open_notebook(lab.write("every.ipynb", cells)) as notebook:
+        for number, (kind, slider) in enumerate(EVERY_KIND.items()):
+            # A page leaves out cells that are far from its view.
+            notebook.page.evaluate(
+                "(cell) => jupyterapp.shell.currentWidget.content.scrollToItem(cell, 'start')",
+                number + 1,
+            )
+            explorer = ExplorerInPage(
+                notebook.page.locator(".jp-Cell").nth(number + 1).locator(".lrlab-explorer")
+            )
+            expect(explorer.root).to_be_visible(timeout=30_000)
+            if kind == "LearningRateDialExplorer":  # nothing is trained until somebody says so
+                explorer.button("One epoch").focus()
+                notebook.page.keyboard.press("Enter")
+                expect(explorer.readout.first).to_contain_text("after epoch 1 of 3")
+            pictures = explorer.root.locator("img.lrlab-picture")
+            for picture in pictures.all():
+                expect(picture).to_have_attribute("alt", re.compile(r"\w+ .* \w+"), timeout=60_000)
+            session = notebook.page.context.new_cdp_session(notebook.page)
+            nodes = session.send("Accessibility.getFullAXTree")["nodes"]
+            session.detach()
+            roles = [(node.get("role", {}).get("value"), named(node)) for node in nodes]
+            assert [role for role, name in roles if role in CONTROLS and not name] == [], kind
+            if kind != "LearningRateDialExplorer":
+                before = pictures.last.get_attribute("src")
+                handle = explorer.slider(slider)
+                said = handle.get_attribute("aria-valuetext")
+                handle.focus()
+                notebook.page.keyboard.press("ArrowRight")
+                expect(handle).not_to_have_attribute("aria-valuetext", said or "")
+                expect(pictures.last).not_to_have_attribute("src", before or "", timeout=30_000)
+        assert_nothing_red(notebook)
+
+
+def named(node: dict[str, Any]) -> str:
+    return node.get("name", {}).get("value", "")
