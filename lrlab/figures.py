@@ -41,7 +41,7 @@ class Curves:
         history: Keras's keys, a value an epoch: `loss`, and `val_loss` if there is any; others are
             ignored. NaN in an early epoch is a gap, at the end it means that the run diverged.
         learning_rates: The learning rate of every step, evenly spread over the epochs trained.
-        label: A few words that name the run when it is pinned; 16 characters are shown.
+        label: A few words that name the run when it is pinned; 20 characters are shown.
         verdict: The verdict on the run; "diverged" marks it so even where its last loss is finite.
 
     Raises:
@@ -288,7 +288,7 @@ class CurvesFigure:
                 x_rate, np.clip(rates, *self._rates), color=colour, lw=1.8
             )
             self._kept += self._loss_axes.plot(*mark, "x", color=colour, ms=8, mew=2)
-            label = run.label if len(run.label) <= 16 else run.label[:15] + "…"
+            label = run.label if len(run.label) <= 20 else run.label[:19] + "…"
             end = y[-1] if len(y) else self._edge
             labels.append((float(end), f"{label} ×" if run.diverged else label, colour))
         self._kept += self._label_ends(labels)
@@ -296,14 +296,17 @@ class CurvesFigure:
         self._stale = False
 
     def _label_ends(self, labels: list[tuple[float, str, str]]) -> list[Text]:
-        """Words right of the axes, at the ends of lines, moved apart where they would overlap."""
+        """Words right of the axes, at the ends of lines, apart, and small enough to fit."""
         box, texts = self._loss_axes.bbox, []
         heights = self._loss_axes.transData.transform([(0, y) for y, _, _ in labels] or [(0, 0)])
         order = sorted(zip(heights[:, 1], labels, strict=False), key=lambda pair: -pair[0])
         y = box.y1 + _LINE_HEIGHT
         for below, (height, (_, words, colour)) in zip(range(len(order))[::-1], order, strict=True):
             y = max(min(height, box.y1, y - _LINE_HEIGHT), box.y0 + below * _LINE_HEIGHT)
-            texts.append(self._text(self.size[0] - _RIGHT + 10, y - 5, words, color=colour))
+            text = self._text(self.size[0] - _RIGHT + 10, y - 5, words, color=colour)
+            wide = text.get_window_extent(self._screen.renderer).width / (_RIGHT - 20)
+            text.set_fontsize(FONT["size"] / max(1, wide))
+            texts.append(text)
         return texts
 
     def _loss_points(self, run: Curves) -> tuple[Points, Points]:

@@ -176,6 +176,17 @@ class TestPicture:
         assert len(heights) == 9
         assert (np.diff(heights) >= 16.9).all()
 
+    @pytest.mark.parametrize(
+        "label", ["SGD 0.1", "SGD Nesterov 0.03", "SGD 0.08 m0.9 b512", "W" * 30]
+    )
+    def test_a_long_label_fits_into_the_picture(self, label):
+        figure = drawn(GOOD, pinned=[Curves({"loss": [1.0] * 4}, np.ones(4), label)])
+        text = next(
+            t for t in figure._kept if hasattr(t, "get_text") and t.get_text() != "untrained"
+        )
+        assert text.get_window_extent(figure._screen.renderer).x1 < figure.size[0]
+        assert (text.get_text() == label) is (len(label) <= 20)
+
     def test_a_frame_is_small(self):
         step = np.repeat([1.0, 0.1], 20)
         assert len(drawn(GOOD, pinned=(SLOW, LOST), intended=step).png()) < 25_000
