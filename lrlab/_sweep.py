@@ -132,6 +132,8 @@ class Sweep:
     def heat_map(self, by: str = "val_loss", **fixed: float) -> Picture:
         """Draw a final number, the mean over the seeds, over the two settings that vary.
 
+        The first of the two goes up its side, as the first rate does in a `DecayMapExplorer`.
+
         Args:
             by: A key of the history, whose last value counts.
             fixed: Where three settings vary, one of them at a value: `epochs_per_drop=5`.
@@ -142,7 +144,7 @@ class Sweep:
         from lrlab.heat_map import HeatMap
 
         places = self._varying(2, fixed)
-        (column, across), (row, up) = self._axes(places)
+        (row, up), (column, across) = self._axes(places)
         values = np.full((len(up), len(across)), np.nan)
         for i, settings in places.items():
             if self._of(i):

@@ -398,10 +398,11 @@ class TestSweep:
         assert len(repr(found)) <= 110
         bundle, about = found._repr_mimebundle_()
         assert bundle["image/png"].startswith(b"\x89PNG")
-        assert "6 of 6 cells are filled" in about["image/png"]["alt"]
+        alt = about["image/png"]["alt"]
+        assert "for 3 values of initial learning rate from 0.01 to 1 and 2 values of decay" in alt
+        assert "6 of 6 cells are filled" in alt
         lowest = min(found.summary(), key=lambda row: row["val_loss_mean"])
-        words = f"The lowest is {lowest['val_loss_mean']:.3g}, at decay factor"
-        assert words in about["image/png"]["alt"]
+        assert f"The lowest is {lowest['val_loss_mean']:.3g}, at initial learning rate" in alt
 
     def test_over_rates_the_picture_is_a_u_curve(self, experiment):
         found = quietly(experiment, [*RATES, 1e9], seeds=2)
