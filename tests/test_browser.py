@@ -335,8 +335,10 @@ def test_restart_and_run_all(notebook):
     explorer, second = notebook.explorer(0), notebook.explorer(1)
     second.wait_for_picture()
     expect(explorer.picture).to_have_attribute("alt", re.compile("rate is 0.01 throughout"))
+    notebook.ask("explorer.wait(), second.wait()")  # a picture may come while a run goes on
     explorer.slider(RATE).press("ArrowRight")
     expect(explorer.picture).to_have_attribute("alt", re.compile("rate is 0.011 throughout"))
+    notebook.ask("explorer.wait()")
     assert notebook.ask("print(len(explorer.runs), len(second.runs))") == "2 1"
     assert_nothing_red(notebook)
 

@@ -41,7 +41,12 @@ CHANGES = {
         "array[index], whole), index)",
         "array[full - 1 - index], whole), index)",
     ),
-    "seed": ("02_setting_the_learning_rate", "experiment.py", "seed: int = 0", "seed: int = 1"),
+    "seed": (
+        "02_setting_the_learning_rate",
+        "experiment.py",
+        "        seed: int = 0,\n    ) -> None:",
+        "        seed: int = 1,\n    ) -> None:",
+    ),
 }
 
 

@@ -169,6 +169,7 @@ class TestTrace:
     @pytest.mark.parametrize("fit", [keras.Model.fit, lrlab.fit], ids=["model.fit", "lrlab.fit"])
     def test_the_history_has_what_was_measured_last(self, fit):
         model, twin, expected = tanh_net(), tanh_net(), []
+        twin.set_weights(model.get_weights())
         for epoch in range(5):
             twin.train_on_batch(X, Y)
             if epoch % 2 == 0:
