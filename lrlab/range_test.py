@@ -34,6 +34,11 @@ class LearningRateRangeTest(keras.callbacks.Callback):
 
     It needs every batch, so `lrlab.fit` makes a call a batch with it, as `model.fit` always does.
 
+    A `model.fit` that ends within an epoch, whatever callback ended it, leaves its data iterator to
+    Python's garbage collector. TensorFlow takes up to a minute to destroy one that is older than a
+    minute, and nothing else runs meanwhile: call `gc.collect()` right after such a fit. `lrlab.fit`
+    has no such iterator.
+
     Args:
         lowest: The first learning rate.
         highest: The last learning rate.

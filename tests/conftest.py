@@ -1,8 +1,10 @@
 """What every test may ask for."""
 
+import gc
 import os
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -37,6 +39,18 @@ def chromium() -> str:
     if found is None:
         pytest.skip(_NO_CHROMIUM)
     return found
+
+
+@pytest.fixture(autouse=True)
+def _garbage_is_collected_while_it_is_young() -> Iterator[None]:
+    """A `model.fit` that stops within an epoch leaves its data iterator in a reference cycle.
+
+    TensorFlow may take a minute to destroy one that has been lying about for as long, and nothing
+    else runs meanwhile. What is left after a test is frozen: it need not be looked at again.
+    """
+    yield
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -124,6 +124,11 @@ def compiled_cnn():
         (lrlab.ScheduleExplorer, {}),
         (lrlab.LearningRateDialExplorer, {}),
         (lrlab.RangeTestExplorer, {"lowest": 0.01, "highest": 0.1, "seeds": 1}),
+        (lrlab.OptimizerExplorer, {"optimizer": "Adam"}),
+        (
+            lrlab.DecayMapExplorer,
+            {"initial_learning_rates": (0.01, 0.1), "decay_factors": (0.1, 1.0)},
+        ),
     ],
 )
 def test_every_explorer_takes_a_compiled_network_and_arrays_of_ones_own(explorer, settings):

@@ -1,12 +1,14 @@
 """The range test: true batch losses, everything put back, a suggestion that can be judged."""
 
 import doctest
+import gc
 
 from lrlab._tensorflow import keras
 
 import numpy as np
 import pytest
 from keras_twins import CLASSES, FEATURES, X, Y, assert_close, mlp, seeded
+from tensorflow.python.data.ops.iterator_ops import OwnedIterator
 
 import lrlab
 from lrlab import LearningRateRangeTest, range_test
@@ -145,6 +147,25 @@ class TestRates:
         assert np.isnan(test.losses).tolist() == [False] * 4 + [True]
         assert len(test.learning_rates) == 5
         assert np.isfinite(model.get_weights()[0]).all()
+
+
+@pytest.mark.parametrize(("fit", "left"), [(keras.Model.fit, 1), (lrlab.fit, 0)])
+def test_a_fit_of_keras_that_ends_within_an_epoch_leaves_an_iterator_to_be_collected(fit, left):
+    def iterators():
+        return sum(type(thing) is OwnedIterator for thing in gc.get_objects())
+
+    model = seeded(mlp)
+    gc.collect()
+    gc.disable()
+    try:
+        before = iterators()
+        test = ranged(model, fit, steps=3)
+        assert len(test.losses) == 3
+        assert iterators() - before == left
+        gc.collect()
+        assert iterators() == before
+    finally:
+        gc.enable()
 
 
 class TestEverythingIsPutBack:

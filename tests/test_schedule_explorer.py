@@ -258,6 +258,10 @@ class TestWords:
         line = explorer.children[len(explorer._controls)]
         assert words in line.value
 
+    def test_one_epoch_is_not_called_epochs(self):
+        plan = Plan("cosine", (("initial_learning_rate", 0.5), ("decay_epochs", 1)))
+        assert plan.in_steps(EPOCHS, BATCHES) == "decay_steps = 1 epoch × 5 batches = 5"
+
     def test_a_pin_and_the_repr_have_the_kind_and_its_first_numbers(self, explorer):
         explorer.kind.value = "cosine with restarts"
         explorer.wait(SOON)

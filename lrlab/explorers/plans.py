@@ -112,10 +112,10 @@ class Plan:
         values = dict(self.arguments)
         batches = f"{steps_per_epoch} batches"
         if self.kind == "constant":
-            return f"{epochs} epochs × {batches} = {epochs * steps_per_epoch} steps, all alike"
+            return f"{_epochs(epochs)} × {batches} = {epochs * steps_per_epoch} steps, all alike"
         if self.kind == "step":
             every = values["epochs_per_drop"]
-            return f"a drop every {every} epochs × {batches} = {every * steps_per_epoch} steps"
+            return f"a drop every {_epochs(every)} × {batches} = {every * steps_per_epoch} steps"
         if self.kind == "piecewise":
             ends = [
                 f"{e} × {batches} − 1 = {e * steps_per_epoch - 1}" for e in values["boundaries"]
@@ -124,11 +124,11 @@ class Plan:
         if self.kind == "one-cycle":
             share = values["warmup_fraction"]
             up = f"{share * epochs * steps_per_epoch:.4g}"
-            return f"up for {share:.2g} × {epochs} epochs × {batches} = {up} steps, then down"
+            return f"up for {share:.2g} × {_epochs(epochs)} × {batches} = {up} steps, then down"
         if self.kind == "ReduceLROnPlateau":
             return f"the callback looks at val_loss once an epoch, that is every {batches}"
         return ", ".join(
-            f"{name.replace('epochs', 'steps')} = {value} epochs × {batches} = "
+            f"{name.replace('epochs', 'steps')} = {_epochs(value)} × {batches} = "
             f"{value * steps_per_epoch}"
             for name, value in self.arguments
             if name.endswith("epochs")
@@ -138,6 +138,10 @@ class Plan:
         """Return the kind and its first numbers."""
         numbers = [f"{value:.3g}" for _, value in self.arguments[:3]]
         return f"{_SHORT.get(self.kind, self.kind)} {' '.join(numbers)}"
+
+
+def _epochs(count: int) -> str:
+    return f"{count} epoch{'' if count == 1 else 's'}"
 
 
 @lru_cache(maxsize=64)
