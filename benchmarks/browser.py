@@ -4,77 +4,168 @@ Usage: python benchmarks/browser.py [--presses 40] [--seconds 5] [--chromium /us
 
 A real JupyterLab, headless Chromium and the kernel share this machine's processors. Every picture
 is that of a complete retraining (digits, MLP 64-32-10, 15 epochs, validation each epoch).
+
+Playwright opens the notebook and then lets go of the browser: it has each message between page and
+server reported to it, which costs the page and the processors some 6 ms a picture.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import math
 import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import websocket
+from playwright.sync_api import sync_playwright
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
-from lab import ExplorerInPage, Notebook, browsing, serving
+from lab import QUIET, Lab, Notebook, serving
 
 CELLS = ["import lrlab\nexplorer = lrlab.LearningRateExplorer()\nexplorer"]
 RATE = "learning rate"
-# The time of a key press is that of its event, so waiting for a busy page counts. A picture is
-# painted when the second frame after its load begins: up to a frame (17 ms) later than in truth.
-# A slow run shows pictures on its way, "in 9 epochs of 15": the last one counts. Whoever waits is
-# told, for asking again and again would have the page draw one frame after the other.
-LISTEN = """(image) => {
-  window.times = { loads: 0 };
-  let pressed = 0, done;
-  window.finished = () => new Promise((resolve) => (done = resolve));
-  const explorer = image.closest('.lrlab-explorer');
-  explorer.addEventListener('keydown', (event) => (pressed = event.timeStamp), true);
+PAUSE = 0.1  # seconds between a picture and the next key press
+# A key press counts from its event, so waiting for a busy page counts. A picture is painted when
+# Chromium says that it has rendered it (https://w3c.github.io/element-timing/). A slow run shows
+# pictures on its way, "in 9 epochs of 15": the last one counts.
+LISTEN = """(() => {
+  const image = document.querySelector('img.lrlab-picture');
+  window.pictures = 0;
+  window.presses = [];
+  const finished = () => !/epochs? of/.test(image.alt);
+  image.closest('.lrlab-explorer').addEventListener('keydown',
+    ({ timeStamp }) => presses.push({ pressed: timeStamp }), true);
   image.addEventListener('load', () => {
-    times.loads += 1;
-    const loaded = performance.now() - pressed;
-    if (!done || /epochs? of/.test(image.alt)) return;
-    const tell = done;
-    done = undefined;
-    requestAnimationFrame(() => requestAnimationFrame(() =>
-      tell({ loaded, painted: performance.now() - pressed })));
+    pictures += 1;
+    const press = presses.at(-1);
+    if (press && finished()) press.loaded ??= performance.now() - press.pressed;
   });
-}"""
+  image.setAttribute('elementtiming', 'picture');
+  new PerformanceObserver((list) => {
+    const press = presses.at(-1);
+    const { renderTime } = list.getEntries().at(-1);
+    if (press?.loaded && renderTime > press.pressed + press.loaded)
+      press.painted ??= renderTime - press.pressed;
+  }).observe({ type: 'element' });
+})()"""
+ASK = """(async (code) => {
+  const { kernel } = jupyterapp.shell.currentWidget.sessionContext.session;
+  const request = kernel.requestExecute({ code, store_history: false });
+  const texts = [];
+  request.onIOPub = ({ content }) => texts.push(content.text ?? content.evalue ?? '');
+  await request.done;
+  return texts.join('');
+})"""
+
+
+class DevTools:
+    """A bare connection to a page of Chromium."""
+
+    def __init__(self, port: int) -> None:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/json") as reply:
+            (page,) = [target for target in json.load(reply) if target["type"] == "page"]
+        address = page["webSocketDebuggerUrl"]
+        self._socket = websocket.create_connection(address, suppress_origin=True, timeout=60)
+        self._numbers = itertools.count()
+
+    def send(self, method: str, **parameters: Any) -> Any:
+        """Have something done, and return what came of it."""
+        number = next(self._numbers)
+        self._socket.send(json.dumps({"id": number, "method": method, "params": parameters}))
+        while (reply := json.loads(self._socket.recv())).get("id") != number:
+            pass
+        return reply["result"]
+
+    def evaluate(self, script: str) -> Any:
+        """Return what a script in the page comes to."""
+        options = {"awaitPromise": True, "returnByValue": True}
+        return self.send("Runtime.evaluate", expression=script, **options)["result"].get("value")
+
+    def press(self, key: str) -> None:
+        """Press an arrow key, as a person does."""
+        code = {"ArrowLeft": 37, "ArrowRight": 39}[key]
+        key_down = {"type": "rawKeyDown", "key": key, "code": key, "windowsVirtualKeyCode": code}
+        self.send("Input.dispatchKeyEvent", **key_down)
+
+    def mouse(self, kind: str, x: float, y: float) -> None:
+        """Move the mouse, or press or release its left button."""
+        left = {"button": "left", "clickCount": 1} if kind != "mouseMoved" else {}
+        self.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, buttons=1, **left)
 
 
 def measure(chromium: str, presses: int = 40, seconds: float = 5.0) -> dict[str, float]:
     """Return milliseconds from key press to picture, and pictures and retrainings a second."""
     with (
         tempfile.TemporaryDirectory() as folder,
-        browsing(chromium) as browser,
+        _running(chromium, Path(folder) / "profile") as port,
         serving(Path(folder)) as lab,
     ):
-        page = browser.new_page(viewport={"width": 1280, "height": 1000})
+        _open(port, lab)
+        page = DevTools(port)
+        page.evaluate(LISTEN)
+        _press(page, 6)  # the first drawings are slower
+        return _press(page, presses) | _drag(page, seconds)
+
+
+@contextmanager
+def _running(chromium: str, profile: Path) -> Iterator[int]:
+    """Run a browser, and yield the port on which it listens for DevTools."""
+    options = [f"--user-data-dir={profile}", "--remote-debugging-port=0", "--window-size=1280,1000"]
+    browser = subprocess.Popen(
+        [chromium, "--headless", *QUIET, *options, "about:blank"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while not (port := profile / "DevToolsActivePort").exists():
+            if time.monotonic() > deadline:
+                raise TimeoutError("Chromium did not start in 60 seconds.")
+            time.sleep(0.1)
+        yield int(port.read_text().split()[0])
+    finally:
+        browser.terminate()
+        browser.wait()
+
+
+def _open(port: int, lab: Lab) -> None:
+    """Open a notebook with an explorer, and put the keyboard's focus on its slider."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.connect_over_cdp(f"http://127.0.0.1:{port}")
+        page = browser.contexts[0].pages[0]
         notebook = Notebook(page, lab, lab.write("benchmark.ipynb", CELLS))
         notebook.run_all()
         explorer = notebook.explorer()
         explorer.wait_for_picture()
         notebook.wait_until_idle()
-        explorer.picture.evaluate(LISTEN)
-        _press(explorer, 6)  # the first drawings are slower
-        figures = _press(explorer, presses) | _drag(notebook, explorer, seconds)
-        return figures | {"bytes a picture": len(explorer.png())}
+        explorer.slider(RATE).focus()
+        browser.close()  # the connection; the browser stays
 
 
-def _press(explorer: ExplorerInPage, presses: int) -> dict[str, float]:
-    """Press an arrow key, wait for the picture, and again."""
-    page = explorer.root.page
-    times: list[dict[str, float]] = []
-    explorer.slider(RATE).focus()
+def _press(page: DevTools, presses: int) -> dict[str, float]:
+    """Press an arrow key, wait for the picture and a little more, and again."""
+    page.evaluate("presses = []")
     for press in range(presses):
-        page.evaluate("void (window.next = finished())")
-        page.keyboard.press("ArrowRight" if press < presses / 2 else "ArrowLeft")
-        times.append(page.evaluate("next"))
-        page.wait_for_timeout(100)
+        page.press("ArrowRight" if press < presses / 2 else "ArrowLeft")
+        deadline = time.monotonic() + 30
+        time.sleep(PAUSE)  # asking at once would take the processors from the picture
+        while page.evaluate("presses.at(-1)?.painted === undefined"):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"Key press {press + 1} was followed by no picture in 30 s.")
+            time.sleep(PAUSE)
+    times = page.evaluate("presses")
     figures: dict[str, float] = {}
     for kind, words in (("loaded", "in the page"), ("painted", "painted")):
         took = sorted(time[kind] for time in times)
@@ -85,30 +176,33 @@ def _press(explorer: ExplorerInPage, presses: int) -> dict[str, float]:
     return figures
 
 
-def _drag(notebook: Notebook, explorer: ExplorerInPage, seconds: float) -> dict[str, float]:
-    """Drag back and forth between 0.01 and 0.3; the kernel counts the runs that it finished."""
-    handle = explorer.slider(RATE)
-    box, track = handle.bounding_box(), handle.locator("xpath=../..").bounding_box()
-    assert box
-    assert track
-    page, y = notebook.page, box["y"] + box["height"] / 2
-    finished = "print(explorer.wait() and len(explorer.runs))"
-    runs = int(notebook.ask(finished))
-    page.mouse.move(box["x"] + box["width"] / 2, y)
-    page.mouse.down()
-    page.evaluate("times.loads = 0")
-    start, moves = time.perf_counter(), 0
-    while time.perf_counter() - start < seconds:
-        place = abs((moves * 0.01) % 0.6 - 0.3) + 0.4  # of the track: a new position each move
-        page.mouse.move(track["x"] + place * track["width"], y)
-        moves += 1
+def _drag(page: DevTools, seconds: float) -> dict[str, float]:
+    """Drag back and forth between 0.01 and 0.3; the kernel counts the runs that it finished.
+
+    The mouse reports 60 places a second, as many as the page looks at.
+    """
+    finished = f"{ASK}('print(explorer.wait() and len(explorer.runs))')"
+    runs = int(page.evaluate(finished))
+    handle = "document.querySelector('.lrlab-explorer .noUi-handle')"
+    box = page.evaluate(f"{handle}.getBoundingClientRect().toJSON()")
+    track = page.evaluate(f"{handle}.closest('.noUi-base').getBoundingClientRect().toJSON()")
+    y = box["y"] + box["height"] / 2
+    page.mouse("mousePressed", box["x"] + box["width"] / 2, y)
+    page.evaluate("pictures = 0")
+    start = time.perf_counter()
+    for move in range(round(60 * seconds)):
+        place = abs((move * 0.01) % 0.6 - 0.3) + 0.4  # of the track: a new position each move
+        page.mouse("mouseMoved", x := track["x"] + place * track["width"], y)
+        time.sleep(max(0.0, start + (move + 1) / 60 - time.perf_counter()))
     took = time.perf_counter() - start
-    loads = page.evaluate("times.loads")
-    page.mouse.up()
+    pictures = page.evaluate("pictures")
+    page.mouse("mouseReleased", x, y)
+    size = "atob(document.querySelector('img.lrlab-picture').src.split(',')[1]).length"
     return {
-        "slider positions a second while dragging": moves / took,
-        "pictures a second while dragging": loads / took,
-        "complete retrainings a second while dragging": (int(notebook.ask(finished)) - runs) / took,
+        "pictures a second while dragging": pictures / took,
+        "complete retrainings a second while dragging": (int(page.evaluate(finished)) - runs)
+        / took,
+        "bytes a picture": page.evaluate(size),
     }
 
 
