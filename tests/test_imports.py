@@ -126,6 +126,17 @@ class TestTensorFlow:
         assert result.returncode == 0
         assert result.stderr == ""
 
+    @pytest.mark.parametrize("switch", ["enable", "disable"])
+    def test_it_starts_without_searching_for_garbage_and_leaves_the_switch_alone(self, switch):
+        """Keras alone has Python search a thousand times as it is imported."""
+        code = (
+            f"import gc; gc.{switch}()\n"
+            "import lrlab._tensorflow\n"
+            "print(sum(generation['collections'] for generation in gc.get_stats()) < 100)\n"
+            "print(gc.isenabled())"
+        )
+        assert run(code).stdout.split() == ["True", str(switch == "enable")]
+
     def test_other_lines_written_meanwhile_get_through(self, tmp_path):
         noise = (
             "I0000 00:00:1700000000.000000 123 port.cc:153] oneDNN custom operations are on.",
