@@ -3,7 +3,8 @@
 Usage: python benchmarks/browser.py [--presses 40] [--seconds 5] [--chromium /usr/bin/chromium]
 
 A real JupyterLab, headless Chromium and the kernel share this machine's processors. Every picture
-is that of a complete retraining (digits, MLP 64-32-10, 15 epochs, validation each epoch).
+is that of a complete retraining (digits, MLP 64-32-10, 15 epochs, validation each epoch), but for
+those of the quadratic explorer, which has no network.
 
 Playwright opens the notebook and then lets go of the browser: it has each message between page and
 server reported to it, which costs the page and the processors some 6 ms a picture.
@@ -34,8 +35,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 from lab import QUIET, Lab, Notebook, serving
 
-CELLS = ["import lrlab\nexplorer = lrlab.LearningRateExplorer()\nexplorer"]
-RATE = "learning rate"
+# Key presses are measured with the first of them alone in the page.
+EXPLORERS = (
+    *("LearningRateExplorer", "StepDecayExplorer", "ScheduleExplorer"),
+    *("OptimizerExplorer", "QuadraticExplorer"),
+)
+CELLS = [
+    "import lrlab\nexplorers = {}",
+    *(f"explorers[{name!r}] = lrlab.{name}()\nexplorers[{name!r}]" for name in EXPLORERS),
+]
+RETRAININGS = "complete retrainings a second while dragging"
 PAUSE = 0.1  # seconds between a picture and the next key press
 # A key press counts from its event, so waiting for a busy page counts. A picture is painted when
 # Chromium says that it has rendered it (https://w3c.github.io/element-timing/). A slow run shows
@@ -116,7 +125,11 @@ def measure(chromium: str, presses: int = 40, seconds: float = 5.0) -> dict[str,
         page = DevTools(port)
         page.evaluate(LISTEN)
         _press(page, 6)  # the first drawings are slower
-        return _press(page, presses) | _drag(page, seconds)
+        figures = _press(page, presses) | _drag(page, 0, seconds)
+        _run_the_others(page)
+        for number, name in enumerate(EXPLORERS[1:], 1):
+            figures[f"{RETRAININGS}, {name}"] = _drag(page, number, seconds)[RETRAININGS]
+        return figures
 
 
 @contextmanager
@@ -146,12 +159,26 @@ def _open(port: int, lab: Lab) -> None:
         browser = playwright.chromium.connect_over_cdp(f"http://127.0.0.1:{port}")
         page = browser.contexts[0].pages[0]
         notebook = Notebook(page, lab, lab.write("benchmark.ipynb", CELLS))
-        notebook.run_all()
+        for _ in range(2):
+            notebook.command("notebook:run-cell-and-select-next")
+            notebook.wait_until_idle()
         explorer = notebook.explorer()
-        explorer.wait_for_picture()
+        explorer.wait_for_picture(seconds=120)
         notebook.wait_until_idle()
-        explorer.slider(RATE).focus()
+        explorer.slider("learning rate").focus()
         browser.close()  # the connection; the browser stays
+
+
+def _run_the_others(page: DevTools) -> None:
+    """Run the cells of the other explorers, and wait until each has its first picture."""
+    page.evaluate("void jupyterapp.commands.execute('notebook:run-all-below')")
+    shown = f"""[...document.querySelectorAll('img.lrlab-picture')].filter(
+      ({{ src }}) => src.startsWith('data:image/png')).length === {len(EXPLORERS)}"""
+    deadline = time.monotonic() + 120
+    while not page.evaluate(shown):
+        if time.monotonic() > deadline:
+            raise TimeoutError("Not all explorers have shown a picture in 120 seconds.")
+        time.sleep(0.5)
 
 
 def _press(page: DevTools, presses: int) -> dict[str, float]:
@@ -176,14 +203,17 @@ def _press(page: DevTools, presses: int) -> dict[str, float]:
     return figures
 
 
-def _drag(page: DevTools, seconds: float) -> dict[str, float]:
-    """Drag back and forth between 0.01 and 0.3; the kernel counts the runs that it finished.
+def _drag(page: DevTools, number: int, seconds: float) -> dict[str, float]:
+    """Drag the rate back and forth between 0.01 and 0.3; the kernel counts the runs it finished.
 
     The mouse reports 60 places a second, as many as the page looks at.
     """
-    finished = f"{ASK}('print(explorer.wait() and len(explorer.runs))')"
+    explorer = f"explorers['{EXPLORERS[number]}']"
+    finished = f'{ASK}("{explorer}.wait(); print(len({explorer}.runs))")'
+    handle = f"""[...document.querySelectorAll('.lrlab-explorer')[{number}]
+      .querySelectorAll('.noUi-handle')].find((handle) => handle.offsetParent)"""
+    page.evaluate(f"{handle}.scrollIntoView({{ block: 'center' }})")
     runs = int(page.evaluate(finished))
-    handle = "document.querySelector('.lrlab-explorer .noUi-handle')"
     box = page.evaluate(f"{handle}.getBoundingClientRect().toJSON()")
     track = page.evaluate(f"{handle}.closest('.noUi-base').getBoundingClientRect().toJSON()")
     y = box["y"] + box["height"] / 2
@@ -200,8 +230,7 @@ def _drag(page: DevTools, seconds: float) -> dict[str, float]:
     size = "atob(document.querySelector('img.lrlab-picture').src.split(',')[1]).length"
     return {
         "pictures a second while dragging": pictures / took,
-        "complete retrainings a second while dragging": (int(page.evaluate(finished)) - runs)
-        / took,
+        RETRAININGS: (int(page.evaluate(finished)) - runs) / took,
         "bytes a picture": page.evaluate(size),
     }
 

@@ -12,6 +12,7 @@ from benchmarks.timing import FIT, KEPT, LIMIT, PLAIN, RUN, Figures, ratios
 HEADLINE, CNN, SMALL = "digits, MLP 64-32-10", "digits, CNN", "moons, 2-4-2-1"
 PAINTED = "key press to picture painted, {} ms"
 RETRAININGS = "complete retrainings a second while dragging"
+DRAGGED = ("StepDecayExplorer", "ScheduleExplorer", "OptimizerExplorer", "QuadraticExplorer")
 
 
 @dataclass(frozen=True)
@@ -176,6 +177,11 @@ GOALS = [
         "complete retrainings a second while dragging",
         *(25, "at least", ""),
         _browser(RETRAININGS),
+    ),
+    Goal(
+        "the same in the step-decay, schedule, optimizer and quadratic explorers (the least)",
+        *(20, "at least", ""),
+        lambda results: min(_browser(f"{RETRAININGS}, {name}")(results) for name in DRAGGED),
     ),
     Goal(
         "`LivePlot`'s cost an epoch against livelossplot's",

@@ -136,10 +136,9 @@ def sweep_section(sweep: Figures) -> str:
     return (
         f"## A sweep\n\n`lrlab.sweep` over {sweep['runs']} step decays, 25 rates x 11 factors, in "
         f"this process ({HEADLINE}, 15 epochs): first {time_text(sweep['first'])}, then "
-        f"{spread_text(sweep['times'], 's')}.\n\nAnd over {workers['runs']} rates with a "
-        "`ProcessPoolExecutor` of spawned workers, one compute thread each (digits, CNN, 5 "
-        "epochs). The first sweep, of four runs a worker, has the start of TensorFlow and the "
-        "compilation in it.\n\n"
+        f"{spread_text(sweep['times'], 's')}.\n\nAnd over {workers['runs']} rates on a local Dask "
+        "cluster, workers of one compute thread each (digits, CNN, 5 epochs). The first sweep, of "
+        "four runs a worker, has the start of TensorFlow and the compilation in it.\n\n"
         + table(("workers", "first, 4 runs a worker", "warm", "faster than one"), rows)
     )
 

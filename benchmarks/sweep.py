@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import statistics
 import sys
-from collections.abc import Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager
 from functools import partial
-from multiprocessing import get_context
+
+import lrlab._tensorflow
 
 import numpy as np
+from dask.distributed import Client, LocalCluster
 
 import lrlab
 from benchmarks.cases import digits_mlp
@@ -31,13 +34,19 @@ def measure(repeats: int) -> Figures:
     return figures | {"workers": _workers(repeats)}
 
 
+@contextmanager
+def _workers_of_dask(count: int) -> Iterator[Executor]:
+    """Run a scheduler and so many workers, processes of one thread, on this machine."""
+    options = {"threads_per_worker": 1, "memory_limit": None, "dashboard_address": None}
+    cluster = LocalCluster(n_workers=count, **options)  # type: ignore[no-untyped-call]
+    with cluster, Client(cluster) as client:  # type: ignore[no-untyped-call]
+        yield client.get_executor()
+
+
 def _workers(repeats: int) -> Figures:
     digits = lrlab.data.digits()
     experiment = lrlab.Experiment(lambda: lrlab.models.cnn(digits), digits, epochs=5)
-    with (
-        ProcessPoolExecutor(1, mp_context=get_context("spawn")) as one,
-        ProcessPoolExecutor(2, mp_context=get_context("spawn")) as two,
-    ):
+    with _workers_of_dask(1) as one, _workers_of_dask(2) as two:
         pools = dict(zip(WORKERS, (one, two), strict=True))
 
         def sweep(pool: Executor, rates: Sequence[float]) -> None:
