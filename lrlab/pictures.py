@@ -1,4 +1,4 @@
-"""Pictures that explain: a step on a bowl, the parts of a schedule, schedules side by side.
+"""Pictures that explain: a step on a bowl, the parts of a schedule, schedules and losses compared.
 
 They are drawn once, for reading; what moves with a slider is in `figures` and the explorers. Each
 is a `Picture`, which knows in words what it shows.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import html
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,16 +17,33 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from PIL import Image
 
 from lrlab._screen import FONT, THEMES
-from lrlab.schedules import Schedule, preview
+from lrlab.schedules import Schedule, StepDecay, preview
 
-__all__ = ["Picture", "schedule_anatomy", "schedules_side_by_side", "step_on_a_bowl"]
+__all__ = [
+    "Picture",
+    "losses_over_epochs",
+    "schedule_anatomy",
+    "schedules_side_by_side",
+    "step_decay_parts",
+    "step_on_a_bowl",
+]
 
 _INK = THEMES["light"]
 _WIDTH = 760  # pixels
 _ARROW = {"arrowstyle": "-|>", "lw": 2.5, "mutation_scale": 16, "shrinkA": 0, "shrinkB": 0}
+_BRACKET = {"arrowstyle": "<->", "color": _INK["text"], "lw": 1.2, "shrinkA": 0, "shrinkB": 0}
+# Told apart by dashes and marks too; the first are the widest, so that none hides another.
+_CURVES: tuple[dict[str, Any], ...] = (
+    {"color": _INK["validation"], "ls": (0, (1, 1.2)), "lw": 3, "marker": "s", "ms": 9},
+    {"color": _INK["text"], "ls": (0, (4, 2)), "lw": 2, "marker": "^", "ms": 7},
+    {"color": _INK["training"], "ls": "-", "lw": 2.5, "marker": "o", "ms": 5},
+    {"color": _INK["pins"][0], "ls": (0, (4, 1, 1, 1)), "lw": 2, "marker": "x", "ms": 7},
+)
+_LOSSES = {"loss": "training loss", "val_loss": "validation loss"}
 
 
 @dataclass(frozen=True)
@@ -150,13 +167,12 @@ to the last rate, 0.1 × 0.5 = 0.05, which stays.
     figure, (axes,) = _figure(340)
     axes.plot(np.arange(len(rates)) / steps_per_epoch, rates, color=_INK["training"], lw=3)
     high = 1.35 * warmup_target
-    bracket = {"arrowstyle": "<->", "color": _INK["text"], "lw": 1.2, "shrinkA": 0, "shrinkB": 0}
     for left, right, words in (
         (0.0, peak, f"warm-up\n{warm} steps"),
         (peak, end, f"decay\ndecay_steps = {decay_epochs} epochs × {steps_per_epoch} = {decay}"),
     ):
         level = 1.08 * warmup_target
-        axes.annotate("", xy=(left, level), xytext=(right, level), arrowprops=bracket)
+        axes.annotate("", xy=(left, level), xytext=(right, level), arrowprops=_BRACKET)
         style = {"ha": "center", "va": "bottom", "color": _INK["text"], **FONT}
         axes.text((left + right) / 2, 1.11 * warmup_target, words, **style)
     for epoch in (peak, end):
@@ -176,6 +192,129 @@ to the last rate, 0.1 × 0.5 = 0.05, which stays.
         f"rate {initial_learning_rate:g}. Warm-up of {warmup_epochs} epochs, {warm} steps, to the "
         f"highest rate, {warmup_target:g}. Decay of {decay_epochs} epochs, {decay} steps, along "
         f"half a cosine to the last rate, {alpha:g} × {warmup_target:g} = {last:.3g}, which stays.",
+    )
+
+
+def step_decay_parts(first_rate: float = 0.01, factor: float = 0.1, interval: int = 5) -> Picture:
+    """Draw the parts of a step decay, and what its formula gives before and after two drops.
+
+    Args:
+        first_rate: The rate of the first epochs, above 0.
+        factor: What the rate is multiplied by at a drop, above 0 and below 1.
+        interval: Epochs from one drop to the next.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+        >>> for sentence in step_decay_parts().words.split(". "):
+        ...     print(sentence)
+        The learning rate over epochs 0 to 15, a staircase on a logarithmic axis
+        The first rate is 0.01, the factor 0.1, the interval 5 epochs
+        From epoch 0: epoch // 5 = 0, 0.01 × 0.1 ** 0 = 0.01
+        From epoch 5: epoch // 5 = 1, 0.01 × 0.1 ** 1 = 0.001
+        From epoch 10: epoch // 5 = 2, 0.01 × 0.1 ** 2 = 0.0001.
+    """
+    decay = StepDecay(first_rate, factor, interval)
+    if decay.decay_factor == 1:
+        raise ValueError(
+            "`factor` must be below 1, or there are no drops to draw. "
+            f"Received: factor={factor!r}. 0.5 halves the rate."
+        )
+    starts = [drops * decay.epochs_per_drop for drops in range(3)]
+    rates = [decay(epoch) for epoch in starts]
+    end = 3 * decay.epochs_per_drop
+    figure, (axes,) = _figure(340)
+    axes.step([*starts, end], [*rates, rates[-1]], where="post", color=_INK["training"], lw=3)
+
+    def write(epoch: float, drops: float, words: str, side: str, above: str = "center") -> None:
+        level = first_rate * factor**drops  # a whole number of drops is a step of the staircase
+        axes.text(epoch, level, words, ha=side, va=above, color=_INK["text"], **FONT)
+
+    gap, half = 0.012 * end, interval / 2
+    span = f"{interval} epoch{'s' if interval > 1 else ''}"
+    formulas = []
+    for drops, (start, rate) in enumerate(zip(starts, rates, strict=True)):
+        count = f"epoch // {interval} = {drops}"
+        formula = f"{first_rate:g} × {factor:g} ** {drops} = {rate:.3g}"
+        formulas.append(f"From epoch {start}: {count}, {formula}.")
+        lines = formula if len(formula) < 26 else formula.replace(" = ", "\n= ")
+        write(start + half, drops - 0.12, f"{count}\n{lines}", "center", "bottom")
+    write(gap, 0.24, f"first rate: {first_rate:g}", "left")
+    for drops in (1, 2):
+        write(starts[drops] - gap, drops - 0.32, f"factor: × {factor:g}", "right")
+    low = first_rate * factor**2.45
+    axes.annotate("", xy=(0, low), xytext=(interval, low), arrowprops=_BRACKET)
+    write(half, 2.38, f"interval: {span}", "center", "bottom")
+    limits = first_rate * factor**2.7, first_rate * factor**-0.85
+    axes.set(xlim=(0, end), yscale="log", ylim=limits, xlabel="epoch")
+    axes.set_ylabel("learning rate (log scale)")
+    axes.set_xticks([*starts, end])
+    axes.set_yticks(rates, [f"{rate:.3g}" for rate in rates])
+    axes.yaxis.set_minor_locator(NullLocator())
+    return Picture(
+        _png(figure),
+        f"The learning rate over epochs 0 to {end}, a staircase on a logarithmic axis. The first "
+        f"rate is {first_rate:g}, the factor {factor:g}, the interval {span}. "
+        f"{' '.join(formulas)}",
+    )
+
+
+def losses_over_epochs(
+    histories: Mapping[str, Mapping[str, Sequence[float]]], key: str = "val_loss"
+) -> Picture:
+    """Draw a loss of each training over the epochs, on a logarithmic axis.
+
+    Args:
+        histories: By name, the history of a `Run` or of what `fit` returns; one to four. A loss
+            that is not finite, or not above 0, is left out.
+        key: Which value of the histories.
+
+    Raises:
+        ValueError: If there are none or too many, or one has no loss to draw.
+
+    Example:
+        >>> print(losses_over_epochs({"0.1": {"val_loss": [0.8, 0.4]}, "1": {"val_loss": [2, 3]}}))
+        The validation loss over 2 epochs, on a logarithmic axis. 0.1: from 0.8 to 0.4. 1: from 2 \
+to 3.
+    """
+    if not 1 <= len(histories) <= len(_CURVES):
+        raise ValueError(
+            f"`histories` must be one to {len(_CURVES)}: more curves cannot be told apart. "
+            f"Received: {len(histories)}. Draw two pictures."
+        )
+    name_of_loss, words, longest = _LOSSES.get(key, key), [], 0
+    figure, (axes,) = _figure(360)
+    for (name, history), style in zip(histories.items(), _CURVES, strict=False):
+        losses = np.asarray(history.get(key, ()), dtype=float)
+        drawn = np.flatnonzero(np.isfinite(losses) & (losses > 0))
+        if not drawn.size:
+            raise ValueError(
+                f"Each history must have a value above 0 under {key!r}. Received: {name!r} with "
+                f"{sorted(history)}. Train it with validation data, or choose another key."
+            )
+        shown = np.full(len(losses), np.nan)
+        shown[drawn] = losses[drawn]
+        axes.plot(np.arange(1, len(losses) + 1), shown, label=name, clip_on=False, **style)
+        longest = max(longest, len(losses))
+        words.append(f"{name}: from {shown[drawn[0]]:.2g} to {shown[drawn[-1]]:.2g}.")
+    axes.set(xlim=(0, longest), yscale="log", xlabel="epoch", ylabel=f"{name_of_loss} (log scale)")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda loss, _: f"{loss:g}"))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.set_xticks(range(0, longest + 1, max(1, longest // 5)))
+    wide = sum(len(name) + 10 for name in histories) > 90  # a name has its line before it
+    figure.legend(
+        loc="outside upper center",
+        ncols=2 if wide else len(histories),
+        frameon=False,
+        handlelength=4,
+        labelcolor=_INK["text"],
+        prop=FONT,
+    )
+    return Picture(
+        _png(figure),
+        f"The {name_of_loss} over {longest} epochs, on a logarithmic axis. {' '.join(words)}",
     )
 
 

@@ -199,6 +199,17 @@ class TestWhatTheNotebooksSayOfKeras:
         model.compile(keras.optimizers.Adam(learning_rate=0.1), loss="mse")
         assert int(model.optimizer.iterations) == 0
 
+    def test_a_scheduler_overwrites_the_rate_of_the_optimizer_before_the_first_step(self):
+        x, weights = np.ones((4, 1)), []
+        for rate in (0.1, 7.0):
+            layer = keras.layers.Dense(1, kernel_initializer="zeros")
+            model = keras.Sequential([keras.Input((1,)), layer])
+            model.compile(keras.optimizers.SGD(learning_rate=rate), loss="mse")
+            scheduler = keras.callbacks.LearningRateScheduler(lambda epoch: 0.1)
+            model.fit(x, x, batch_size=4, callbacks=[scheduler], verbose=0)
+            weights.append(float(layer.kernel[0, 0]))
+        assert weights == pytest.approx([0.1 * 2, 0.1 * 2])  # the slope of (w − 1)² at 0 is −2
+
     def test_only_a_callback_that_sets_the_rate_records_it(self):
         model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
         model.compile("sgd", loss="mse")

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 from test_exercises import hint
 
-from lrlab import OneCycle
+from lrlab import OneCycle, preview
 from lrlab.exercises import check
 
 schedules = keras.optimizers.schedules
 cosine = schedules.CosineDecay
-WARM = {"warmup_target": 0.5, "warmup_steps": 135}
+WARM = {"warmup_target": 1.0, "warmup_steps": 40}
 
 
 class TestDecaySteps:
@@ -38,18 +38,19 @@ class TestDecaySteps:
 
 class TestWarmUp:
     def test_a_cosine_with_warm_up_passes(self):
-        assert check("04-warm-up", cosine(0.05, 540, **WARM))
+        assert check("04-warm-up", cosine(0.1, 8 * 20, **WARM))
 
     @pytest.mark.parametrize(
         ("answer", "words"),
         [
-            (cosine(0.05, 540, warmup_steps=135), "Keras ignores `warmup_steps`"),
-            (cosine(0.05, 675, **WARM), "12 epochs are left"),
-            (cosine(0.5, 675), "Without a warm-up"),
-            (cosine(0.05, 12, warmup_target=0.5, warmup_steps=3), "not epochs, 45 an epoch"),
-            (cosine(0.5, 540, **WARM), "The first rate is 0.05"),
-            (OneCycle(0.5, 15).to_keras(45), "your rate is 0.02 and should be 0.05."),
-            (0.5, "Give a schedule object"),
+            (cosine(0.1, 160, warmup_steps=40), "Keras ignores `warmup_steps`"),
+            (cosine(0.1, 160, warmup_target=1.0), "Without `warmup_steps` the warm-up has no"),
+            (cosine(0.1, 200, **WARM), "8 epochs are left"),
+            (cosine(1.0, 200), "Without a warm-up"),
+            (cosine(0.1, 8, warmup_target=1.0, warmup_steps=2), "not epochs, 20 an epoch"),
+            (cosine(1.0, 160, **WARM), "The first rate is 0.1"),
+            (OneCycle(1.0, 10).to_keras(20), "your rate is 0.04 and should be 0.1."),
+            (1.0, "Give a schedule object"),
         ],
     )
     def test_each_mistake_has_its_hint(self, answer, words):
@@ -62,17 +63,33 @@ def rates(schedule, *steps):
 
 class TestWhatTheNotebookSaysOfKeras:
     def test_warmup_steps_without_a_target_are_ignored(self):
-        steps = range(0, 700, 50)
-        without = rates(cosine(0.05, 540), *steps)
-        assert rates(cosine(0.05, 540, warmup_steps=135), *steps) == without
+        steps = range(0, 200, 20)
+        without = rates(cosine(0.1, 160), *steps)
+        assert rates(cosine(0.1, 160, warmup_steps=40), *steps) == without
 
     def test_decay_steps_begin_after_the_warm_up(self):
-        assert rates(cosine(0.05, 540, **WARM), 0, 135, 135 + 270, 135 + 540) == [
-            0.05,
-            0.5,
-            0.25,
-            0,
-        ]
+        assert rates(cosine(0.1, 160, **WARM), 0, 40, 40 + 80, 40 + 160) == [0.1, 1.0, 0.5, 0]
+
+    def test_cosine_and_polynomial_decay_stay_at_the_last_rate(self):
+        """For cosine `alpha` is its share of the highest rate, here of the warm-up's target."""
+        assert rates(cosine(0.1, 160, alpha=0.2, **WARM), 200, 300) == [0.2, 0.2]
+        assert rates(schedules.PolynomialDecay(0.5, 10, 0.1), 10, 20) == [0.1, 0.1]
+
+    def test_exponential_and_inverse_time_decay_fall_for_ever(self):
+        """Halved every 30 steps; and 0.5 / (1 + 0.5 × epochs), with 10 steps an epoch."""
+        exponential = schedules.ExponentialDecay(0.5, 30, decay_rate=0.5)
+        assert rates(exponential, 0, 30, 60, 90) == [0.5, 0.25, 0.125, 0.0625]
+        inverse_time = schedules.InverseTimeDecay(0.5, 10, decay_rate=0.5)
+        assert rates(inverse_time, 0, 20, 60, 180) == [0.5, 0.25, 0.125, 0.05]
+
+    def test_an_exponential_staircase_is_a_step_decay(self):
+        staircase = schedules.ExponentialDecay(0.01, 5 * 45, 0.1, staircase=True)
+        decay = [0.01 * 0.1 ** (step // (5 * 45)) for step in range(15 * 45)]
+        assert np.allclose(preview(staircase, 15, 45), decay, rtol=1e-5, atol=0)
+
+    def test_restarts_with_t_mul_1_are_cycles_of_one_length(self):
+        restarts = schedules.CosineDecayRestarts(0.5, 50, t_mul=1.0)
+        assert rates(restarts, 0, 25, 50, 75, 100) == [0.5, 0.25, 0.5, 0.25, 0.5]
 
     def test_a_boundary_is_the_last_step_at_the_old_rate(self):
         assert rates(schedules.PiecewiseConstantDecay([44], [0.5, 0.1]), 44, 45) == [0.5, 0.1]
@@ -96,6 +113,11 @@ class TestWhatTheNotebookSaysOfKeras:
         scheduler = keras.callbacks.LearningRateScheduler(lambda epoch: 0.1)
         with pytest.raises(TypeError, match="not settable"):
             model.fit(np.ones((4, 1)), np.ones(4), callbacks=[scheduler], verbose=0)
+
+    def test_a_number_cannot_be_assigned_over_a_schedule_object(self):
+        model = one_weight(cosine(0.1, 8))
+        with pytest.raises(TypeError, match="not settable"):
+            model.optimizer.learning_rate = 0.1
 
 
 def one_weight(rate):

@@ -32,20 +32,21 @@ def _decay_steps(answer: Any) -> str:
 
 @exercise("04-warm-up")
 def _warm_up(answer: Any) -> str:
-    """15 epochs with 45 batches each, the first 3 of them to warm up."""
+    """10 epochs with 20 batches each, the first 2 of them to warm up."""
     decay = keras.optimizers.schedules.CosineDecay
-    warm = {"warmup_target": 0.5, "warmup_steps": 135}
+    warm = {"warmup_target": 1.0, "warmup_steps": 40}
     slips = {
-        "Without `warmup_target` Keras ignores `warmup_steps`.": decay(0.05, 540),
-        "`decay_steps` begins after the warm-up: 12 epochs are left.": decay(0.05, 675, **warm),
-        "Without a warm-up it begins at the highest rate.": decay(0.5, 675),
-        "Count batches and not epochs, 45 an epoch.": decay(
-            0.05, 12, warmup_target=0.5, warmup_steps=3
+        "Without `warmup_target` Keras ignores `warmup_steps`.": decay(0.1, 160),
+        "Without `warmup_steps` the warm-up has no length.": decay(0.1, 160, warmup_target=1.0),
+        "`decay_steps` begins after the warm-up: 8 epochs are left.": decay(0.1, 200, **warm),
+        "Without a warm-up it begins at the highest rate.": decay(1.0, 200),
+        "Count batches and not epochs, 20 an epoch.": decay(
+            0.1, 8, warmup_target=1.0, warmup_steps=2
         ),
-        "The first rate is 0.05, and 0.5 the one after the warm-up.": decay(0.5, 540, **warm),
+        "The first rate is 0.1, and 1.0 the one after the warm-up.": decay(1.0, 160, **warm),
     }
-    _compare(answer, decay(0.05, 540, **warm), 15, 45, slips)
-    return "It rises to 0.5 in 135 steps and falls to 0 in 540."
+    _compare(answer, decay(0.1, 160, **warm), 10, 20, slips)
+    return "It rises to 1.0 in 40 steps and falls to 0 in 160."
 
 
 def _compare(
