@@ -33,6 +33,32 @@ QUIET = (
 )
 SECONDS_TO_START = 60
 
+RATE = "learning rate"
+# Every explorer with a slider of its own; what MAKE does not name is given the experiment `tiny`.
+EVERY_KIND = {
+    "LearningRateExplorer": RATE,
+    "StepDecayExplorer": "first rate",
+    "ScheduleExplorer": "first rate",
+    "LearningRateDialExplorer": RATE,
+    "RangeTestExplorer": "smoothing",
+    "QuadraticExplorer": RATE,
+    "OptimizerExplorer": RATE,
+    "DecayMapExplorer": "first rate",
+    "SharpnessExplorer": RATE,
+}
+MAKE = {
+    "QuadraticExplorer": "",
+    "DecayMapExplorer": "tiny, initial_learning_rates=[0.1, 0.5], decay_factors=[0.5, 1.0]",
+    "ScheduleExplorer": "tiny, schedule='piecewise'",
+    "SharpnessExplorer": "full_batch, every=2",
+}
+TINY = """import lrlab
+points = lrlab.data.moons()
+settings = {"epochs": 3, "batch_size": 80}
+tiny = lrlab.Experiment(lambda: lrlab.models.mlp(points, (4,)), points, **settings)
+settings["batch_size"] = 800
+full_batch = lrlab.Experiment(lambda: lrlab.models.mlp(points, (4,), "tanh"), points, **settings)"""
+
 
 @dataclass(frozen=True)
 class Lab:

@@ -8,7 +8,19 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from lab import REPOSITORY, ExplorerInPage, Lab, Notebook, browsing, filming, serving
+from lab import (
+    EVERY_KIND,
+    MAKE,
+    RATE,
+    REPOSITORY,
+    TINY,
+    ExplorerInPage,
+    Lab,
+    Notebook,
+    browsing,
+    filming,
+    serving,
+)
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, expect
 
@@ -16,7 +28,6 @@ pytestmark = pytest.mark.browser
 
 # What TensorFlow writes as it starts, and what a warning looks like.
 START_UP = re.compile(r"oneDNN|absl::|cpu_feature_guard|cuda|rebuild TensorFlow|Warning:", re.I)
-RATE = "learning rate"
 EXPLORERS = [
     "import lrlab",
     "explorer = lrlab.LearningRateExplorer()\nexplorer",
@@ -28,28 +39,6 @@ long = lrlab.LearningRateExplorer(
 long.stop()
 long""",
 ]
-EVERY_KIND = {
-    "LearningRateExplorer": RATE,
-    "StepDecayExplorer": "first rate",
-    "ScheduleExplorer": "first rate",
-    "LearningRateDialExplorer": RATE,
-    "RangeTestExplorer": "smoothing",
-    "QuadraticExplorer": RATE,
-    "OptimizerExplorer": RATE,
-    "DecayMapExplorer": "first rate",
-    "SharpnessExplorer": RATE,
-}
-MAKE = {
-    "QuadraticExplorer": "",
-    "DecayMapExplorer": "tiny, initial_learning_rates=[0.1, 0.5], decay_factors=[0.5, 1.0]",
-    "SharpnessExplorer": "full_batch, every=2",
-}
-TINY = """import lrlab
-points = lrlab.data.moons()
-settings = {"epochs": 3, "batch_size": 80}
-tiny = lrlab.Experiment(lambda: lrlab.models.mlp(points, (4,)), points, **settings)
-settings["batch_size"] = 800
-full_batch = lrlab.Experiment(lambda: lrlab.models.mlp(points, (4,), "tanh"), points, **settings)"""
 CONTROLS = {"slider", "button", "ToggleButton", "combobox", "checkbox", "listbox"}
 # At every frame: which picture is there, and how far down are the buttons?
 WATCH = """(explorer) => {
@@ -329,6 +318,54 @@ def test_stop_by_keyboard_ends_a_long_run(notebook):
     assert_nothing_red(notebook)
 
 
+def test_an_interrupted_kernel_goes_on_training_and_obeys(notebook):
+    """The training is the worker's; an interrupt ends the cell that waits for it."""
+    long = notebook.explorer(2)
+    long.slider(RATE).press("ArrowRight")
+    expect(long.readout).to_contain_text(re.compile(r"Epoch \d+ of 5000"), timeout=30_000)
+    notebook.page.evaluate(
+        """() => {
+          const { kernel } = jupyterapp.shell.currentWidget.sessionContext.session;
+          const code = 'print("waits", flush=True); long.wait()';
+          const request = kernel.requestExecute({ code, store_history: false });
+          request.onIOPub = ({ content }) => { if (content.text) window.waits = true; };
+          window.waiting = request.done;
+        }"""
+    )
+    notebook.page.wait_for_function("window.waits")
+    notebook.command("notebook:interrupt-kernel")
+    reply = notebook.page.evaluate("async () => (await window.waiting).content.ename")
+    assert reply == "KeyboardInterrupt"
+    assert notebook.ask("print(long._worker.busy)") == "True"
+    said = long.readout.text_content()
+    expect(long.readout).not_to_have_text(said or "")
+    long.button("Stop").click()
+    expect(long.readout).to_contain_text("Stopped")
+    explorer = notebook.explorer()
+    notebook.ask("explorer.learning_rate.value = 0.1; explorer.wait()")
+    explorer.slider(RATE).press("ArrowRight")
+    expect(explorer.picture).to_have_attribute("alt", re.compile("rate is 0.11 throughout"))
+    assert_nothing_red(notebook)
+
+
+def test_pins_are_a_table_in_the_page_and_come_as_a_file(notebook, explorer):
+    table = explorer.root.locator("table.lrlab-table")
+    expect(table).to_be_hidden()
+    explorer.button("Pin").click()
+    expect(table).to_be_visible()
+    assert "Pinned, at the end" in table.locator("caption").inner_text()
+    assert table.locator("th[scope=col]").all_text_contents()[0] == "settings"
+    assert table.locator("th[scope=row]").all_text_contents() == ["0.1"]
+    with notebook.page.expect_download() as download:
+        explorer.button("Download as CSV").click()
+    assert download.value.suggested_filename == "pinned.csv"
+    saved = download.value.path().read_text(encoding="utf-8")
+    assert saved.strip() == notebook.ask("print(explorer.pins_csv)")
+    assert saved.startswith("settings,epochs,")
+    explorer.button("Clear pins").click()
+    expect(table).to_be_hidden()
+
+
 def test_restart_and_run_all(notebook):
     notebook.ask("explorer.learning_rate.value = second.learning_rate.value = 0.05")
     notebook.restart_and_run_all()
@@ -398,13 +435,22 @@ def test_every_explorer_has_names_for_a_screen_reader_and_obeys_the_keyboard(ope
             session.detach()
             roles = [(node.get("role", {}).get("value"), named(node)) for node in nodes]
             assert [role for role, name in roles if role in CONTROLS and not name] == [], kind
-            if kind != "LearningRateDialExplorer":
+            if kind == "ScheduleExplorer":
+                for which, epoch in (("first", "5"), ("second", "10")):
+                    assert ("slider", f"boundaries (epochs), {which}") in roles
+                    handle = explorer.slider(f"boundaries (epochs), {which}")
+                    assert handle.get_attribute("aria-valuetext") == epoch
+            handle = explorer.slider(slider)
+            for by_mouse in (False, True):
                 before = pictures.last.get_attribute("src")
-                handle = explorer.slider(slider)
                 said = handle.get_attribute("aria-valuetext")
-                handle.focus()
-                notebook.page.keyboard.press("ArrowRight")
+                if by_mouse:
+                    explorer.drag(slider, to=0.1)
+                else:
+                    handle.press("ArrowRight")
                 expect(handle).not_to_have_attribute("aria-valuetext", said or "")
+                if kind == "LearningRateDialExplorer":  # a turn of it trains nothing
+                    explorer.button("One epoch").click()
                 expect(pictures.last).not_to_have_attribute("src", before or "", timeout=30_000)
         assert_nothing_red(notebook)
 

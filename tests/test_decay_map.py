@@ -212,6 +212,56 @@ class TestStopping:
             explorer.wait(SOON)
             assert not np.isnan(explorer.values).any()
 
+    def test_that_it_has_stopped_stays_to_be_read(self, explorer, experiment, monkeypatch):
+        """A picture that is on its way as Stop is pressed has words as well."""
+        drawing, go = threading.Event(), threading.Event()
+        draw, wait = explorer._heat_map.draw, explorer._view.wait
+
+        def held(*args):
+            drawing.set()
+            assert go.wait(SOON)
+            draw(*args)
+
+        def waits(timeout=None):
+            go.set()  # somebody waits for the picture
+            return wait(timeout)
+
+        def endless(schedule):
+            for run in experiment.follow(schedule):
+                while not go.is_set():
+                    yield run
+
+        monkeypatch.setattr(explorer._heat_map, "draw", held)
+        monkeypatch.setattr(explorer._view, "wait", waits)
+        monkeypatch.setattr(explorer, "follow", endless)
+        explorer._picture.observe(lambda c: "Stopped" in c.new and go.set(), "words")
+        explorer.epochs_per_drop.value = 3
+        assert drawing.wait(SOON)
+        explorer.stop()
+        assert go.wait(SOON)
+        explorer.wait(SOON)
+        assert explorer._picture.words == explorer.stopped
+
+    def test_a_slow_one_is_said_to_train_before_its_first_epoch_is_done(
+        self, explorer, experiment, monkeypatch
+    ):
+        reached, go = threading.Event(), threading.Event()
+        follow = experiment.follow
+
+        def held(schedule):
+            reached.set()
+            assert go.wait(SOON)
+            yield from follow(schedule)
+
+        monkeypatch.setattr(decay_map, "_SLOW_EPOCH", 0)
+        monkeypatch.setattr(experiment, "follow", held)
+        explorer.epochs_per_drop.value = 3
+        assert reached.wait(SOON)
+        explorer._view.wait(SOON)
+        words = explorer._picture.words
+        go.set()
+        assert words == "Run 1 of 6 (epoch 1 of 6)"
+
     def test_a_storm_ends_with_the_last_settings_and_one_run_at_a_time(self, explorer, trained):
         """`trained` fails as soon as two run at once."""
         for k in range(1000):

@@ -198,6 +198,22 @@ class TestMoves:
     def test_before_the_first_epoch_the_code_has_the_rate_of_the_dial(self, dial):
         assert "learning_rate=0.5" in dial.code
 
+    def test_and_it_follows_the_dial_where_it_is_shown(self, dial):
+        dial._code_toggle.value = True
+        dial.learning_rate.value = 0.25
+        assert "learning_rate=0.25" in dial._code_view.value
+        assert dial._code_view.value == dial.code
+
+    def test_a_slow_epoch_is_said_to_train(self, dial, monkeypatch):
+        said = []
+        monkeypatch.setattr(explorers.dial, "_SLOW_EPOCH", 0)
+        dial._picture.observe(lambda change: said.append(change.new), "words")
+        moved(dial, MOVES[:3])
+        assert [words for words in said if words.startswith("Training")] == [
+            "Training, epoch 2 of 6",
+            "Training, epoch 3 of 6",
+        ]
+
 
 class TestButtons:
     def test_pause_and_go_on(self, experiment):

@@ -2,6 +2,7 @@
 
 import base64
 import csv
+import inspect
 import io
 import math
 import threading
@@ -15,11 +16,12 @@ import psutil
 import pytest
 
 import lrlab
-from lrlab import Experiment, LearningRateExplorer, StepDecay, StepDecayExplorer
+from lrlab import Experiment, LearningRateExplorer, StepDecay, StepDecayExplorer, explorers
 from lrlab.explorers import base, panel
 
 SOON = 60  # seconds after which something that should happen at once has not happened
 PNG = b"\x89PNG"
+EVERY_KIND = sorted(name for name in explorers.__all__ if name.endswith("Explorer"))
 _random = np.random.default_rng(0)
 X = _random.normal(size=(40, 3)).astype("float32")
 LABELS = (X[:, 0] > 0).astype("int64")
@@ -34,6 +36,11 @@ def model():
 @pytest.fixture(scope="module")
 def experiment():
     return Experiment(model, DATA, epochs=6, batch_size=8)
+
+
+@pytest.fixture(scope="module")
+def full_batch():
+    return Experiment(model, DATA, epochs=6, batch_size=40)
 
 
 @contextmanager
@@ -204,6 +211,77 @@ class TestControls:
         with pytest.raises(ValueError, match=r"takes a lrlab\.Experiment"):
             LearningRateExplorer(wrong)
 
+    @pytest.mark.parametrize("kind", EVERY_KIND)
+    def test_no_first_value_is_taken_that_is_none(self, experiment, full_batch, kind):
+        """Neither text nor None, nor -1 or two and a half where that cannot be meant."""
+        given = [] if kind == "QuadraticExplorer" else [experiment]
+        given = [full_batch] if kind == "SharpnessExplorer" else given
+        for name in inspect.signature(getattr(lrlab, kind)).parameters:
+            none_is_the_default = kind == "OptimizerExplorer" and name not in (
+                "optimizer",
+                "racers",
+            )
+            for wrong in ("x", -1, 2**0.5 * 1000j, [None], *([None] * (not none_is_the_default))):
+                if name != "experiment":
+                    with pytest.raises(ValueError, match=r"must .*Received: .*\. \S+"):
+                        getattr(lrlab, kind)(*given, **{name: wrong})
+
+
+class TestAssignedValues:
+    @pytest.mark.parametrize("kind", EVERY_KIND)
+    def test_what_a_control_cannot_take_is_refused_and_it_stays_where_it_was(
+        self, experiment, full_batch, kind
+    ):
+        given = [] if kind == "QuadraticExplorer" else [experiment]
+        given = [full_batch] if kind == "SharpnessExplorer" else given
+        with made(getattr(lrlab, kind), *given) as explorer:
+            for control in explorer._controls.values():
+                before = control.value
+                for wrong in ("x", None, math.nan, -1, 1e6, [0.1]):
+                    with pytest.raises(ValueError, match=r"must be .* Received: .*Try "):
+                        control.value = wrong
+                assert control.value == before
+
+    @pytest.mark.parametrize(
+        ("name", "value", "message"),
+        [
+            ("initial_learning_rate", 0, r"'first rate' must be a number from 0.0001 to 10.*Try"),
+            ("initial_learning_rate", 20, r"Received: 20. Try 10. A new explorer whose first val"),
+            ("decay_factor", 1.5, r"'decay factor' must be a number from 0.05 to 1, .* Try 1\."),
+            ("decay_factor", 0, r"Received: 0. Try 0.05\."),
+            ("epochs_per_drop", 0, r"'epochs per drop' must be a whole number from 1 to 15, "),
+            ("epochs_per_drop", 2.5, r"Received: 2.5. Try 2\."),
+        ],
+    )
+    def test_the_rule_what_was_received_and_what_to_do(self, decay, name, value, message):
+        schedule, runs = decay.schedule(), len(decay.runs)
+        with pytest.raises(ValueError, match=message):
+            getattr(decay, name).value = value
+        assert decay.schedule() == schedule
+        decay.wait(SOON)
+        assert len(decay.runs) == runs
+        decay.decay_factor.value = 0.7
+        assert decay.wait(SOON).schedule == decay.schedule() != schedule
+
+    def test_ints_and_numpy_numbers_are_taken(self, decay):
+        decay.initial_learning_rate.value = 1
+        decay.decay_factor.value = np.float32(0.25)
+        decay.epochs_per_drop.value = np.int64(3)
+        assert decay.wait(SOON).schedule == StepDecay(1.0, 0.25, 3)
+        decay.epochs_per_drop.value = 4.0
+        assert type(decay.epochs_per_drop.value) is int
+
+    def test_a_page_can_move_a_slider_whatever_it_held(self, constant):
+        constant.learning_rate.set_trait("value", math.nan)
+        assert "must be a finite number above 0" in readout_after(constant)
+        constant.learning_rate.set_state({"value": 0.5})
+        assert constant.wait(SOON).schedule == 0.5
+
+
+def readout_after(explorer):
+    explorer.wait(SOON)
+    return readout(explorer)
+
 
 class TestRetraining:
     def test_a_control_that_moves_retrains(self, constant):
@@ -370,6 +448,32 @@ class TestStopping:
         assert readout(constant) == before
 
 
+class TestProgress:
+    def test_a_slow_model_is_said_to_train_before_its_first_epoch_is_done(self, slow, monkeypatch):
+        experiment, gate = slow
+        monkeypatch.setattr(base, "_SLOW_EPOCH", 0)
+        gate.closed = False
+        with made(LearningRateExplorer, experiment, learning_rate=0.1) as explorer:
+            explorer.wait(SOON)
+            gate.closed = True
+            explorer.learning_rate.value = 0.5
+            assert gate.reached.acquire(timeout=SOON)  # in its first step
+            assert readout(explorer) == "Training, epoch 1 of 50"
+            gate.closed = False
+            gate.open.release()
+
+    def test_a_fast_model_is_not(self, constant):
+        said = []
+        constant.learning_rate.value = 0.2  # compiled by now, whoever was first
+        constant.wait(SOON)
+        constant._epoch_seconds = 0.001
+        constant._picture.observe(lambda change: said.append(change.new), "words")
+        constant.learning_rate.value = 0.5
+        constant.wait(SOON)
+        assert said
+        assert not any(words.startswith("Training") for words in said)
+
+
 class TestErrors:
     @pytest.fixture
     def failing(self, experiment, monkeypatch):
@@ -419,8 +523,10 @@ class TestErrors:
 
     def test_a_model_that_fails_when_it_is_trained(self):
         class Broken(keras.layers.Layer):
-            def call(self, inputs):
-                raise RuntimeError("no such thing")
+            def call(self, inputs, training=False):
+                if training:
+                    raise RuntimeError("no such thing")
+                return inputs
 
             def compute_output_shape(self, shape):
                 return shape
@@ -435,21 +541,16 @@ class TestErrors:
             explorer.clear_pins()
             assert explorer.pins == []
 
-    @pytest.mark.parametrize("kind", [LearningRateExplorer, StepDecayExplorer])
-    def test_a_bad_value_is_explained_and_the_next_one_trains(self, experiment, kind):
-        with made(kind, experiment) as explorer:
-            explorer.wait(SOON)
-            runs = len(explorer.runs)
-            (rate,) = [getattr(explorer, name) for name in explorer._controls if "rate" in name]
-            rate.value = math.nan
-            explorer.wait(SOON)
-            assert "must be a finite number above 0" in readout(explorer)
-            assert "nan" in readout(explorer)
-            assert len(explorer.runs) == runs
-            assert repr(explorer) == f"{kind.__name__}: ValueError"
-            rate.value = 0.3
-            assert explorer.wait(SOON).final["learning_rate"] > 0
-            assert len(explorer.runs) == runs + 1
+    def test_the_words_of_an_error_come_without_the_colours_that_keras_has_for_a_terminal(
+        self, constant, monkeypatch
+    ):
+        def broken(schedule):
+            raise ValueError("Exception encountered when calling \x1b[1mDense.call()\x1b[0m.")
+
+        monkeypatch.setattr(constant.experiment, "follow", broken)
+        constant.learning_rate.value = 0.5
+        constant.wait(SOON)
+        assert readout(constant) == ("ValueError: Exception encountered when calling Dense.call().")
 
     def test_a_diverged_run_is_drawn_and_told(self, experiment):
         x = X * 100
@@ -483,6 +584,28 @@ class TestPins:
         constant.learning_rate.value = 1.0
         constant.pin()
         assert constant.pins[0][0] == "0.1"
+
+    def test_a_pin_after_stop_keeps_the_run_in_the_picture_and_the_plane_beside_it(
+        self, monkeypatch
+    ):
+        monkeypatch.setattr(base, "_SECONDS_A_FRAME", 0)
+        points = lrlab.data.moons()
+        trainings = Experiment(lambda: lrlab.models.mlp(points, (4,)), points, epochs=3)
+        with made(LearningRateExplorer, trainings, learning_rate=0.01) as explorer:
+            explorer.wait(SOON)
+            finished = explorer._picture.alt
+            stopped = iter([False, True])  # after an epoch
+            explorer._train(1.0, lambda: next(stopped))
+            shown, words = explorer._picture.alt, readout(explorer)
+            assert shown != finished
+            explorer.pin()
+            ((label, run),) = explorer.pins
+            assert (label, len(run.history["loss"])) == ("1", 1)
+            assert explorer._picture.alt == shown
+            assert readout(explorer) == words
+            explorer._picture.dark = True
+            assert explorer._picture.alt == shown
+            assert explorer.wait(SOON).schedule == 0.01, "the last one that was finished"
 
     def test_a_pin_of_step_decay_has_all_three_settings(self, decay):
         decay.pin()
@@ -552,6 +675,23 @@ class TestCode:
         assert view.value == constant.code
         toggle.value = False
         assert view.layout.display == "none"
+
+    def test_where_there_is_none_the_view_says_why(self, experiment):
+        class Mine(keras.optimizers.SGD):
+            pass
+
+        def get_config(self):
+            raise NotImplementedError("no \x1b[1mconfig\x1b[0m\nof mine")
+
+        with made(LearningRateExplorer, experiment) as explorer:
+            explorer.wait(SOON)
+            kind = type("Mine", (type(explorer),), {"code": property(get_config)})
+            explorer.__class__ = kind
+            explorer._code_toggle.value = True
+            shown = explorer._code_view.value
+            assert shown == "# NotImplementedError: no config\n# of mine"
+            explorer.learning_rate.value = 0.5
+            assert explorer.wait(SOON).schedule == 0.5
 
 
 class TestWhatANotebookKeeps:

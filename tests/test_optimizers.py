@@ -7,6 +7,7 @@ import io
 import re
 import subprocess
 import sys
+from types import SimpleNamespace
 
 from lrlab._tensorflow import keras
 
@@ -337,6 +338,32 @@ class TestRace:
             assert f"<b>{best.schedule}</b>" in explorer._picture.words
         assert [run for _, run in explorer.pins] == list(explorer.best.values())
         assert repr(explorer).startswith("OptimizerExplorer: 2 raced, first is ")
+
+    def test_it_says_how_far_it_is(self, explorer):
+        said = []
+        explorer._tried.clear()
+        explorer._picture.observe(lambda change: said.append(change.new), "words")
+        explorer.race()
+        explorer.wait(SOON)
+        explorer._picture.unobserve_all("words")
+        first = "Race, optimizer 1 of 2, rate 2 of 4 or more: SGD at 0.03, epoch 1 of "
+        assert any(words.startswith(first) for words in said)
+        assert any(words.startswith("Race, optimizer 2 of 2, rate ") for words in said)
+
+    def test_where_all_diverged_none_is_called_the_best(self, explorer):
+        final = {"val_loss": 1e9, "loss": 1e9}
+        best = {
+            name: SimpleNamespace(final=final, verdict=verdict, schedule=Settings(name, 0.1))
+            for name, verdict in (("SGD", "diverged"), ("Adam", "diverged"))
+        }
+        words = optimizers._said(best)
+        assert words == "All diverged, at every rate that was tried: SGD, Adam."
+        explorer.best, explorer._raced = best, True
+        assert repr(explorer) == "OptimizerExplorer: 2 raced, all diverged"
+        best["Adam"].verdict = "good"
+        words = optimizers._said(best)
+        assert "<b>SGD 0.1</b> (diverged at every rate)" in words
+        assert words.index("Adam") < words.index("SGD")
 
     def test_a_race_again_trains_nothing_again_and_pins_once(self, explorer, counted):
         explorer.race()

@@ -272,9 +272,9 @@ class TestExplorer:
         assert (shown[0, 0] == 17).all()
 
     def test_a_rate_that_cannot_work_is_explained(self, explorer):
-        explorer.learning_rate.value = math.nan
-        explorer.wait(SOON)
-        assert "must be a finite number above 0" in explorer._picture.words
+        with pytest.raises(ValueError, match="'learning rate' must be a number from "):
+            explorer.learning_rate.value = math.nan
+        assert explorer.wait(SOON).learning_rate == explorer.learning_rate.value
 
     @pytest.mark.parametrize(
         ("name", "value"),

@@ -1,7 +1,9 @@
 """The range-test explorer: the test, its suggestion, and full trainings to judge it by."""
 
 import contextlib
+import csv
 import doctest
+import io
 import re
 import subprocess
 import sys
@@ -99,6 +101,47 @@ class TestTheTest:
         assert after.suggestion == rate
         assert reason in explorer._picture.words
         assert trained == [], "what is trained is kept"
+
+    def test_a_slow_test_says_how_far_it_is(self, explorer, monkeypatch):
+        said = []
+        monkeypatch.setattr(explorers.range_test, "_SECONDS_A_STEP", 0)
+        explorer._picture.observe(lambda change: said.append(change.new), "words")
+        explorer.highest.value = 1.0
+        explorer.wait(SOON)
+        steps = [f"Testing, step {step} of 24" for step in range(1, 25)]
+        assert [words for words in said if "step" in words] == steps
+
+    def test_where_the_ends_have_crossed_the_code_says_so(self, explorer):
+        explorer.lowest.value = 10.0
+        explorer._code_toggle.value = True
+        words = "# ValueError: `highest` must be above `lowest`"
+        assert explorer._code_view.value.startswith(words)
+        explorer.lowest.value = 0.01
+        assert explorer._code_view.value == explorer.code
+        explorer.lowest.value = 10.0
+        assert explorer._code_view.value.startswith(words)
+
+    def test_a_pin_keeps_the_settings_and_what_they_led_to(self, explorer):
+        first = explorer.measured
+        explorer.pin()
+        explorer.smoothing.value = 0.5
+        second = explorer.wait(SOON)
+        explorer.pin()
+        assert [label for label, _ in explorer.pins] == ["0.01 … 10, 0.80", "0.01 … 10, 0.50"]
+        rows = list(csv.DictReader(io.StringIO(explorer.pins_csv)))
+        assert [float(row["smoothing"]) for row in rows] == [0.8, 0.5]
+        for row, measured in zip(rows, (first, second), strict=True):
+            assert (float(row["lowest"]), float(row["highest"])) == (0.01, 10)
+            assert row["suggestion"] == ("" if (s := measured.suggestion) is None else repr(s))
+            assert float(row["best"]) == measured.best
+        assert len(explorer._pin_table.rows) == 2
+        explorer.clear_pins()
+        assert explorer._pin_table.rows == []
+
+    @pytest.mark.parametrize("smoothing", [2, -1, None, "x"])
+    def test_a_smoothing_that_cannot_work_is_refused(self, experiment, smoothing):
+        with pytest.raises(ValueError, match=r"`smoothing` must be a number from 0 to 0.98"):
+            RangeTestExplorer(experiment, smoothing=smoothing)
 
     def test_other_ends_test_anew_and_train_only_what_is_new(self, explorer, trained):
         explorer.highest.value = 1.0

@@ -1,6 +1,7 @@
 """A choice of schedules: each is the Keras one, each trains as planned, each comes out as code."""
 
 import contextlib
+import csv
 import doctest
 import io
 import re
@@ -261,6 +262,27 @@ class TestWords:
     def test_one_epoch_is_not_called_epochs(self):
         plan = Plan("cosine", (("initial_learning_rate", 0.5), ("decay_epochs", 1)))
         assert plan.in_steps(EPOCHS, BATCHES) == "decay_steps = 1 epoch × 5 batches = 5"
+
+    def test_pins_that_differ_in_a_later_argument_can_be_told_apart(self, explorer):
+        explorer.clear_pins()
+        explorer.kind.value = "ReduceLROnPlateau"
+        explorer.wait(SOON)
+        explorer.pin()
+        explorer.min_lr.value = 0.12345
+        explorer.wait(SOON)
+        explorer.pin()
+        explorer.pin()
+        plain, other, again = [label for label, _ in explorer.pins]
+        assert plain == "plateau 0.5 0.5 1"
+        assert other == again == "plateau 0.5 0.5 1, min_lr 0.12345"
+        first, second, _ = csv.DictReader(io.StringIO(explorer.pins_csv))
+        assert second["kind"] == "ReduceLROnPlateau"
+        different = {name for name in KINDS["ReduceLROnPlateau"] if first[name] != second[name]}
+        assert different == {"min_lr"}
+        assert second["min_lr"] == "0.12345"
+        assert "min lr" in explorer._pin_table.columns
+        explorer.clear_pins()
+        explorer.min_lr.value = 1e-4
 
     def test_a_pin_and_the_repr_have_the_kind_and_its_first_numbers(self, explorer):
         explorer.kind.value = "cosine with restarts"

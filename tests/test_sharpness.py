@@ -1,6 +1,9 @@
 """Sharpness: against the exact Hessian, against lambda of a quadratic, and in the explorer."""
 
+import contextlib
 import doctest
+import io
+import re
 import warnings
 from types import SimpleNamespace
 
@@ -224,6 +227,17 @@ class TestExplorer:
         assert explorer._picture.value != first
         assert "SGD(" in explorer.code
         assert "learning_rate=0.5" in explorer.code
+
+    @pytest.mark.parametrize("rate", [0.1, 0.5])
+    def test_the_code_is_plain_keras_that_gives_the_same_numbers(self, explorer, rate):
+        explorer.learning_rate.value = rate
+        run, printed = explorer.wait(60), io.StringIO()
+        given = {"x_train": X, "y_train": Y, "x_val": X, "y_val": Y}
+        with contextlib.redirect_stdout(printed):
+            exec(explorer.code, {"build_model": tanh_net_uncompiled, **given})  # noqa: S102
+        numbers = dict(re.findall(r"^(\w+): (\S+)$", printed.getvalue(), re.MULTILINE))
+        for name in ("loss", "val_loss"):
+            assert float(numbers[name]) == pytest.approx(run.final[name], abs=1e-4)
 
     def test_the_numbers_are_those_of_a_run_without_measurements(self, explorer, experiment):
         run = explorer.runs[-1]

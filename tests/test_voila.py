@@ -12,17 +12,21 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from lab import REPOSITORY, ExplorerInPage, browsing
+from lab import EVERY_KIND, MAKE, REPOSITORY, TINY, ExplorerInPage, browsing
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
 
+LONG = re.compile(r"^.{3000}")  # a picture, not the empty one
+FIRST = {
+    "LearningRateExplorer": "tiny, learning_rate=0.1",
+    "QuadraticExplorer": "learning_rate=0.5",
+}
+OTHERS = [kind for kind in EVERY_KIND if kind not in FIRST]
 CELLS = [
-    "import lrlab",
-    """points = lrlab.data.moons()
-experiment = lrlab.Experiment(lambda: lrlab.models.mlp(points, (4,)), points, epochs=3)
-lrlab.LearningRateExplorer(experiment, learning_rate=0.1)""",
-    "lrlab.QuadraticExplorer(learning_rate=0.5)",
+    TINY,
+    *(f"lrlab.{kind}({settings})" for kind, settings in FIRST.items()),
+    *(f"lrlab.{kind}({MAKE.get(kind, 'tiny')})" for kind in OTHERS),
 ]
 
 
@@ -82,7 +86,7 @@ def test_sliders_retrain_and_redraw_in_a_page_without_a_notebook(chromium, page_
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(page_address, timeout=120_000)
         explorers = page.locator(".lrlab-explorer")
-        expect(explorers).to_have_count(2, timeout=120_000)
+        expect(explorers).to_have_count(len(EVERY_KIND), timeout=120_000)
         training, bowl = (ExplorerInPage(explorers.nth(number)) for number in (0, 1))
         for explorer, words in ((training, "rate is"), (bowl, "learning rate")):
             first, said = explorer.wait_for_picture(seconds=120), explorer.readout.text_content()
@@ -96,4 +100,13 @@ def test_sliders_retrain_and_redraw_in_a_page_without_a_notebook(chromium, page_
         training.button("Show the Keras code").click()
         rate = float(training.position("learning rate"))
         expect(training.code).to_contain_text(f"learning_rate={rate!r}")
+        for number, kind in enumerate(OTHERS, len(FIRST)):
+            explorer = ExplorerInPage(explorers.nth(number))
+            picture = explorer.picture.last
+            expect(picture).to_have_attribute("src", LONG, timeout=120_000)
+            before = picture.get_attribute("src")
+            explorer.slider(EVERY_KIND[kind]).press("ArrowRight")
+            if kind == "LearningRateDialExplorer":  # a turn of it trains nothing
+                explorer.button("One epoch").click()
+            expect(picture).not_to_have_attribute("src", before or "", timeout=60_000)
         assert errors == []

@@ -21,6 +21,7 @@ from lrlab.explorers.pins import Pinning, Row
 from lrlab.explorers.views import Picture
 from lrlab.explorers.worker import Job, Superseded
 from lrlab.figures import Curves, CurvesFigure, describe
+from lrlab.verdicts import in_short
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 _RUNS_KEPT = 1000
 _SECONDS_A_FRAME = 1 / 15  # while a run goes on; a finished run is drawn at once
+_SLOW_EPOCH = 0.5  # seconds: who waits so long for a first picture is told that there is work
 # Numbers of other verdicts depend on rounding, and so on the processor.
 _REPEATABLE = {"good", "too low"}
 
@@ -59,13 +61,14 @@ class Explorer(Pinning["Run"], Panel):
             _check_experiment(experiment)
         self._experiment = experiment
         self.runs: deque[Run] = deque(maxlen=_RUNS_KEPT)
-        self._drawing = threading.Lock()
+        self._drawing = threading.RLock()
         self._figure: CurvesFigure | None = None
+        self._drawn: tuple[Any, ...] = ()  # what `_draw_curves` was given last
+        self._epoch_seconds = 0.0  # that the last epoch took
         self._pinned_curves: tuple[Curves, ...] = ()
         Pinning.__init__(self)
         # Of what the model answers in the plane of two inputs, where the data have two.
         self._plane: BoundaryFigure | None = None
-        self._answers: np.ndarray | None = None
         buttons = [*buttons, *self._pin_buttons()]
         Panel.__init__(self, controls, buttons=buttons, below=[self._pin_table])
 
@@ -131,8 +134,9 @@ class Explorer(Pinning["Run"], Panel):
         return self._picture
 
     def shown(self) -> Run | None:
-        """Return the run that is to be drawn again, or pinned: the last finished one."""
-        return self.runs[-1] if self.runs else None
+        """Return the run in the picture, which pinning keeps: it may have been stopped."""
+        with self._drawing:
+            return self._drawn[0] if self._drawn else None
 
     # --- what a person does ---
 
@@ -160,49 +164,63 @@ class Explorer(Pinning["Run"], Panel):
     def _train(self, schedule: Schedule, superseded: Superseded) -> None:
         run = None
         try:
+            epochs = self.experiment.epochs
             if words := self.compiling(schedule):
                 self.say(words)
-            began = time.monotonic()
-            drawn = began
-            epochs = self.experiment.epochs
+            elif self._epoch_seconds > _SLOW_EPOCH:
+                self.say(f"Training, epoch 1 of {epochs}")
+            answers = None
+            began = drawn = epoch_began = time.monotonic()
             with closing(self.follow(schedule)) as runs:
                 for run in runs:
                     if superseded():
                         return
                     now = time.monotonic()
+                    self._epoch_seconds, epoch_began = now - epoch_began, now
                     due = now - drawn > _SECONDS_A_FRAME
                     if self._has_plane and (due or len(run.history["loss"]) == epochs):
-                        self._ask_model()  # now that it is trained so far
+                        answers = self._ask_model()  # now that it is trained so far
                     if due:
                         drawn = now
-                        self._draw(run, self._progress(run, now - began))
+                        self._draw(run, self._progress(run, now - began), answers)
             assert run is not None
             self.error = None
             self.runs.append(run)
-            self._draw(run, outcome(run))
+            self._draw(run, outcome(run), answers)
         except Exception as error:  # noqa: BLE001 - whatever somebody's model raises, they read it
             if not superseded():
                 self.report(error)
 
-    def _draw(self, run: Run, words: str | None = None) -> None:
-        self._draw_curves(self.curves(run), run.start_loss, self.intended(run), words)
+    def _draw(self, run: Run, words: str | None = None, answers: np.ndarray | None = None) -> None:
+        curves, intended = self.curves(run), self.intended(run)
+        self._draw_curves(run, curves, run.start_loss, intended, answers, words=words)
 
     def _draw_curves(
         self,
+        run: Run | None,
         curves: Curves,
         start_loss: float,
         intended: np.ndarray | None = None,
+        answers: np.ndarray | None = None,
+        *,
         words: str | None = None,
     ) -> None:
         with self._drawing:
+            self._drawn = run, curves, start_loss, intended, answers
             if self._figure is None:
                 self._figure = self.new_figure(start_loss)
             self._figure.draw(curves, self._pinned_curves, intended)
             alt, beside = self.describe(curves, intended), None
-            if self._plane and self._answers is not None:
-                self._plane.draw(self._answers)
-                alt, beside = f"{alt} {describe_boundary(self._answers)}", self._plane.screen
+            if self._plane and answers is not None:
+                self._plane.draw(answers)
+                alt, beside = f"{alt} {describe_boundary(answers)}", self._plane.screen
             self.show(self._figure.png(beside), alt, words, on=self.curves_picture())
+
+    def _draw_again(self) -> None:
+        """Draw what is shown once more, with other pins or colours."""
+        with self._drawing:
+            if self._drawn:
+                self._draw_curves(*self._drawn)
 
     @property
     def _has_plane(self) -> bool:
@@ -216,9 +234,9 @@ class Explorer(Pinning["Run"], Panel):
         self._plane = BoundaryFigure(data.x_train, data.y_train, theme=self.theme)
         return self._plane
 
-    def _ask_model(self) -> None:
+    def _ask_model(self) -> np.ndarray:
         plane = self._plane or self._make_plane()
-        self._answers = self.experiment.classes_at(plane.grid)
+        return self.experiment.classes_at(plane.grid)
 
     def theme_changed(self) -> None:
         """Draw again: the page has become dark or light."""
@@ -226,8 +244,7 @@ class Explorer(Pinning["Run"], Panel):
             self._figure = None
             if self._plane:
                 self._make_plane()
-        if run := self.shown():
-            self._draw(run)
+        self._draw_again()
 
     def pin_label(self, shown: Run) -> str:
         """Return a few words for the schedule of a run."""
@@ -243,8 +260,7 @@ class Explorer(Pinning["Run"], Panel):
         self._pinned_curves = tuple(
             self.curves(run, label=label, verdict=run.verdict) for label, run in self.pins
         )
-        if run := self.shown():
-            self._draw(run)
+        self._draw_again()
 
     def _progress(self, run: Run, seconds: float) -> str | None:
         done, epochs = len(run.history["loss"]), self.experiment.epochs
@@ -259,7 +275,7 @@ class Explorer(Pinning["Run"], Panel):
             return "stopped"
         run = self.runs[-1]
         shown = [name for name in ("val_accuracy", "val_loss") if name in run.final]
-        numbers = [f"{name}={_short(run.final[name])}" for name in shown]
+        numbers = [f"{name}={in_short(run.final[name], '.4f')}" for name in shown]
         words = [*numbers, run.verdict] if run.verdict in _REPEATABLE else [run.verdict]
         return f"{self.label(run.schedule)} -> {', '.join(words)}"
 
@@ -267,16 +283,12 @@ class Explorer(Pinning["Run"], Panel):
 def outcome(run: Run) -> str:
     """The last numbers, the verdict and its reason, as HTML."""
     numbers = ", ".join(
-        f"{name.replace('_', ' ').replace('val ', 'validation ')} <b>{value:.4g}</b>"
+        f"{name.replace('_', ' ').replace('val ', 'validation ')} <b>{in_short(value)}</b>"
         for name, value in run.final.items()
         if name != "learning_rate"
     )
     kind = f"lrlab-{run.verdict.replace(' ', '-')}"
     return f'{numbers}<br><b class="{kind}">{run.verdict}</b>: {html.escape(run.reason)}'
-
-
-def _short(value: float) -> str:
-    return f"{value:.4f}" if abs(value) < 1e6 else f"{value:.4g}"
 
 
 _MAKING = threading.Lock()

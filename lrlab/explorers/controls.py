@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
 
 import ipywidgets
 import numpy as np
@@ -12,11 +12,63 @@ import traitlets
 
 from lrlab._checks import as_learning_rate, as_number, as_whole_number
 
+Control = TypeVar("Control", bound="_Checked")
 _STYLE = {"description_width": "160px"}
 _LAYOUT = {"width": "100%", "max_width": "740px"}
 
 
-class RateSlider(ipywidgets.FloatLogSlider):
+class _Checked(ipywidgets.ValueWidget):
+    """A control that explains what it cannot take, where ipywidgets would take something else.
+
+    What comes from a page does not pass here: it is always within the ends.
+    """
+
+    _check: Callable[[Any], Any] | None = None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "value" and self._check is not None:
+            value = self._check(value)
+        super().__setattr__(name, value)
+
+    def checked(self: Control, check: Callable[[Any], Any]) -> Control:
+        """Take from now on only what `check` returns, or raises a ValueError about."""
+        self._check = check
+        return self
+
+
+class _FloatSlider(_Checked, ipywidgets.FloatSlider):
+    pass
+
+
+class _LogSlider(_Checked, ipywidgets.FloatLogSlider):
+    pass
+
+
+class _IntSlider(_Checked, ipywidgets.IntSlider):
+    pass
+
+
+class _IntRangeSlider(_Checked, ipywidgets.IntRangeSlider):
+    pass
+
+
+class _Notches(_Checked, ipywidgets.SelectionSlider):
+    pass
+
+
+class _Choice(_Checked, ipywidgets.Dropdown):
+    pass
+
+
+class _Checkbox(_Checked, ipywidgets.Checkbox):
+    pass
+
+
+class Several(_Checked, ipywidgets.SelectMultiple):
+    """A list in which several may be chosen."""
+
+
+class RateSlider(_LogSlider):
     """A logarithmic slider that a page moves in steps of two digits: 0.5 rather than 0.501187.
 
     A page answers every value with the nearest position of its slider, even when it first shows it.
@@ -29,7 +81,8 @@ class RateSlider(ipywidgets.FloatLogSlider):
         """Take what the page sends."""
         if "value" in sync_data:
             sent = sync_data.pop("value")
-            if abs(math.log(sent / self.value, self.base)) > self.step / 2:
+            known = math.isfinite(self.value)
+            if not known or abs(math.log(sent / self.value, self.base)) > self.step / 2:
                 sync_data = sync_data | {"value": float(f"{sent:.2g}")}
         super().set_state(sync_data)
 
@@ -41,36 +94,29 @@ def rate_slider(
 ) -> RateSlider:
     """A logarithmic slider from 0.0001 to 10, further where the first value lies beyond."""
     rate = as_learning_rate(value)
+    low, high = min(-4, math.floor(math.log10(rate))), max(1, math.ceil(math.log10(rate)))
+    further = " A new explorer whose first value lies beyond goes further."
     return RateSlider(
         value=rate,
-        min=min(-4, math.floor(math.log10(rate))),
-        max=max(1, math.ceil(math.log10(rate))),
+        min=low,
+        max=high,
         step=0.05,
         readout_format=".2g",
         **_common(description, tooltip),
-    )
+    ).checked(_within(description, 10.0**low, 10.0**high, further))
 
 
 def factor_slider(description: str, value: float) -> ipywidgets.FloatSlider:
     """A slider from 0.05 to 1, where 1 leaves the rate as it is."""
-    return ipywidgets.FloatSlider(
-        value=value,
-        min=min(0.05, value),
-        max=1,
-        step=0.05,
-        readout_format=".2f",
-        **_common(description, "What the rate is multiplied by at each drop; 1 leaves it alone"),
-    )
+    tooltip = "What the rate is multiplied by at each drop; 1 leaves it alone"
+    least = min(0.05, as_number(value))
+    return number_slider(description, value, least, 1, tooltip, name="decay_factor")
 
 
 def interval_slider(description: str, value: int) -> ipywidgets.IntSlider:
     """A slider of whole epochs."""
-    return ipywidgets.IntSlider(
-        value=value,
-        min=1,
-        max=max(15, value),
-        **_common(description, "Epochs from one drop of the rate to the next"),
-    )
+    tooltip = "Epochs from one drop of the rate to the next"
+    return epochs_slider(description, value, 15, tooltip, name="epochs_per_drop")
 
 
 def number_slider(
@@ -81,6 +127,7 @@ def number_slider(
     tooltip: str,
     *,
     name: str,
+    step: float | None = None,
 ) -> ipywidgets.FloatSlider:
     """A slider between two numbers, both included.
 
@@ -93,14 +140,14 @@ def number_slider(
             f"`{name}` must be a number from {least:g} to {most:g}, for so far its slider goes. "
             f"Received: {name}={value!r}. Try {name}={least if number < least else most:g}."
         )
-    return ipywidgets.FloatSlider(
+    return _FloatSlider(
         value=number,
         min=least,
         max=most,
-        step=0.05 if most < 10 else 1,
+        step=step or (0.05 if most < 10 else 1),
         readout_format=".2f" if most < 10 else ".0f",
         **_common(description, tooltip),
-    )
+    ).checked(_within(description, least, most))
 
 
 def epochs_slider(
@@ -108,9 +155,9 @@ def epochs_slider(
 ) -> ipywidgets.IntSlider:
     """A slider of whole epochs up to the longest, or further where the first value lies beyond."""
     epochs = as_whole_number(value, name, least)
-    return ipywidgets.IntSlider(
-        value=epochs, min=least, max=max(longest, epochs), **_common(description, tooltip)
-    )
+    most = max(longest, epochs)
+    slider = _IntSlider(value=epochs, min=least, max=most, **_common(description, tooltip))
+    return slider.checked(_within(description, least, most, whole=True))
 
 
 def boundaries_slider(
@@ -121,18 +168,31 @@ def boundaries_slider(
     Raises:
         ValueError: Unless the first value is two epochs in order.
     """
-    if np.shape(value) != (2,) or not value[0] < value[1]:
+    first, last = _as_boundaries(value)
+    most = max(longest, last)
+
+    def check(value: Any) -> tuple[int, int]:
+        boundaries = _as_boundaries(value)
+        _within(description, 1, most, whole=True)(boundaries[1])
+        return boundaries
+
+    return _IntRangeSlider(
+        value=(first, last),
+        min=1,
+        max=most,
+        **_common(description, "The two epochs in which the rate changes"),
+    ).checked(check)
+
+
+def _as_boundaries(value: Any) -> tuple[int, int]:
+    pair = [as_number(epoch) for epoch in value] if np.iterable(value) else []
+    if len(pair) != 2 or not pair[0] < pair[1]:
         raise ValueError(
             "`boundaries` must be two epochs, the earlier one first. "
             f"Received: boundaries={value!r}. Try boundaries=(5, 10)."
         )
     first, last = (as_whole_number(epoch, "boundaries", 1) for epoch in value)
-    return ipywidgets.IntRangeSlider(
-        value=(first, last),
-        min=1,
-        max=max(longest, last),
-        **_common(description, "The two epochs in which the rate changes"),
-    )
+    return first, last
 
 
 def notches(
@@ -142,11 +202,22 @@ def notches(
     tooltip: str,
 ) -> ipywidgets.SelectionSlider:
     """A slider with a notch at each of some numbers."""
-    return ipywidgets.SelectionSlider(
+
+    def check(value: Any) -> Any:
+        number = as_number(value)
+        for option in options:
+            if math.isclose(option, number, rel_tol=1e-6):
+                return option
+        raise ValueError(
+            f"{description!r} must be one of {list(options)}. Received: {value!r}. "
+            f"Try {options[0]!r}."
+        )
+
+    return _Notches(
         value=value,
         options=[(f"{option:g}", option) for option in options],
         **_common(description, tooltip),
-    )
+    ).checked(check)
 
 
 def choice(
@@ -158,41 +229,71 @@ def choice(
         ValueError: If the first one is not among them.
     """
     options = list(options)
-    if value not in options:
-        raise ValueError(
-            f"`{description}` must be one of {options}. Received: {description}={value!r}. "
-            f"Try {description}={options[0]!r}."
-        )
-    return ipywidgets.Dropdown(value=value, options=options, **_common(description, tooltip))
+
+    def check(value: Any) -> Any:
+        if value not in options:
+            raise ValueError(
+                f"`{description}` must be one of {options}. Received: {description}={value!r}. "
+                f"Try {description}={options[0]!r}."
+            )
+        return value
+
+    return _Choice(value=check(value), options=options, **_common(description, tooltip)).checked(
+        check
+    )
 
 
 def checkbox(description: str, value: bool, tooltip: str) -> ipywidgets.Checkbox:
     """A box to tick."""
-    return ipywidgets.Checkbox(value=bool(value), **_common(description, tooltip))
+
+    def check(value: Any) -> bool:
+        if value not in (True, False):
+            raise ValueError(
+                f"`{description}` must be True or False. Received: {description}={value!r}. "
+                f"Try {description}=True."
+            )
+        return bool(value)
+
+    return _Checkbox(value=check(value), **_common(description, tooltip)).checked(check)
 
 
 def smoothing_slider(description: str, value: float) -> ipywidgets.FloatSlider:
     """A slider from 0, which smooths nothing, to 0.98."""
-    return ipywidgets.FloatSlider(
-        value=value,
-        min=0,
-        max=0.98,
-        step=0.02,
-        readout_format=".2f",
-        **_common(description, "How much of the earlier losses each smoothed loss keeps"),
-    )
+    tooltip = "How much of the earlier losses each smoothed loss keeps"
+    return number_slider(description, value, 0, 0.98, tooltip, name="smoothing", step=0.02)
 
 
 def speed_slider(description: str, value: float) -> ipywidgets.FloatLogSlider:
     """A slider of epochs a second."""
-    return ipywidgets.FloatLogSlider(
+    return _LogSlider(
         value=value,
         min=-1,
         max=1.5,
         step=0.1,
         readout_format=".2g",
         **_common(description, "How many epochs are trained a second, if the model is as fast"),
-    )
+    ).checked(_within(description, 0.1, 10**1.5))
+
+
+def _within(
+    description: str, least: float, most: float, further: str = "", *, whole: bool = False
+) -> Callable[[Any], float]:
+    """A check of numbers between two others; they come out as Python's own."""
+
+    def check(value: Any) -> float:
+        number = as_number(value)
+        spare = 1e-6 * abs(number)  # 0.98 as a np.float32 is a little more
+        inside = least - spare <= number <= most + spare
+        if not inside or (whole and not number.is_integer()):
+            near = most if number > most else number if inside else least
+            raise ValueError(
+                f"{description!r} must be a {'whole ' * whole}number from {least:.4g} to "
+                f"{most:.4g}, for so far its slider goes. Received: {value!r}. "
+                f"Try {int(near) if whole else near:.4g}.{further}"
+            )
+        return int(number) if whole else min(max(number, least), most)
+
+    return check
 
 
 def _common(description: str, tooltip: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import ipywidgets
 import numpy as np
 
 from lrlab._checks import as_learning_rate
-from lrlab.explorers.base import _REPEATABLE, Explorer, outcome
+from lrlab.explorers.base import _REPEATABLE, _SLOW_EPOCH, Explorer, outcome
 from lrlab.explorers.controls import interval_slider, notches
 from lrlab.explorers.panel import SIZE
 from lrlab.explorers.views import Picture
@@ -237,6 +237,11 @@ class DecayMapExplorer(Explorer):
         if self._heat_map:
             self._view.submit(self._redraw)
 
+    def say_stopped(self) -> None:
+        """Write that it has stopped, after the picture that is due, which has words as well."""
+        self._view.wait()
+        super().say_stopped()
+
     # --- what happens then ---
 
     def _fill(self, every: int, superseded: Superseded) -> None:
@@ -244,6 +249,18 @@ class DecayMapExplorer(Explorer):
             if not self.runs:
                 self.say("Compiling the model, once …")
             began, drawn, total = time.monotonic(), -math.inf, len(self._cells(every))
+            epoch_began = began
+
+            def tell(epoch: int) -> None:
+                nonlocal drawn
+                drawn = time.monotonic()
+                words = f"Run {total - len(missing) + 1} of {total}"
+                if trained > 1:
+                    left = (drawn - began) / (trained - 1) * len(missing)
+                    words += f", about {left:.0f} s left"
+                self._progress_words = f"{words} (epoch {epoch} of {self.experiment.epochs})"
+                self._view.submit(self._redraw)
+
             for trained in range(total):
                 missing = self._missing(every)
                 if not missing:
@@ -251,6 +268,8 @@ class DecayMapExplorer(Explorer):
                 if trained == 1:  # the first may have had to be compiled
                     began = time.monotonic()
                 chosen = self.schedule()
+                if self._epoch_seconds > _SLOW_EPOCH:
+                    tell(1)
                 with closing(self.follow(missing[0])) as runs:
                     for run in runs:
                         if superseded():
@@ -258,17 +277,9 @@ class DecayMapExplorer(Explorer):
                         if missing[0] == chosen:
                             self._unfinished = run
                         now = time.monotonic()
+                        self._epoch_seconds, epoch_began = now - epoch_began, now
                         if now - drawn > _SECONDS_A_FRAME:
-                            drawn = now
-                            words = f"Run {total - len(missing) + 1} of {total}"
-                            if trained > 1:
-                                left = (now - began) / (trained - 1) * len(missing)
-                                words += f", about {left:.0f} s left"
-                            words += (
-                                f" (epoch {len(run.history['loss'])} of {self.experiment.epochs})"
-                            )
-                            self._progress_words = words
-                            self._view.submit(self._redraw)
+                            tell(len(run.history["loss"]))
                 self._unfinished, self.error = None, None
                 self._made[missing[0]] = run
                 self.runs.append(run)
@@ -276,7 +287,7 @@ class DecayMapExplorer(Explorer):
             self._redraw(superseded)
         except Exception as error:  # noqa: BLE001 - whatever somebody's model raises, they read it
             if not superseded():
-                self._view.wait()
+                self._view.wait()  # or a picture that is due would write over the words
                 self.report(error)
         finally:
             self._progress_words, self._unfinished = "", None
@@ -304,7 +315,8 @@ class DecayMapExplorer(Explorer):
             self._draw(chosen, "Training the chosen cell …")
         elif start:
             nothing = Curves({"loss": ()}, np.empty(0))
-            self._draw_curves(nothing, start.start_loss, None, "This cell is not trained yet.")
+            words = "This cell is not trained yet."
+            self._draw_curves(None, nothing, start.start_loss, words=words)
 
     def _words(self) -> str:
         best, words = self._best(), []

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lrlab._checks import as_learning_rate, as_number, as_whole_number
-from lrlab.explorers.base import Explorer, outcome
+from lrlab.explorers.base import _SLOW_EPOCH, Explorer, outcome
 from lrlab.explorers.controls import rate_slider, speed_slider
 from lrlab.explorers.panel import button
 from lrlab.explorers.worker import Job, Superseded
@@ -146,12 +146,6 @@ class LearningRateDialExplorer(Explorer):
         """Return the training so far."""
         return self._now
 
-    def theme_changed(self) -> None:
-        """Draw again: the page has become dark or light."""
-        super().theme_changed()
-        if self._training and not self._now:
-            self._show_now()
-
     def job(self) -> Job:
         """Return the training on from where it is."""
         return self._train_on
@@ -165,6 +159,7 @@ class LearningRateDialExplorer(Explorer):
 
     def _control_moved(self, change: Any) -> None:
         """The dial is read as an epoch begins, and the speed while it is waited for."""
+        self._show_code()
 
     def _train_on(self, superseded: Superseded) -> None:
         """Train epochs as they are due, until there is nothing to do but to wait for a person."""
@@ -188,8 +183,11 @@ class LearningRateDialExplorer(Explorer):
                     continue
                 if self._began == -math.inf:
                     self.say("Compiling the model, once …")
+                elif self._epoch_seconds > _SLOW_EPOCH:
+                    self.say(f"Training, epoch {self._epochs_done + 1} of {self.experiment.epochs}")
                 self._began = time.monotonic()
                 self._now = self._training.epoch(rate)
+                self._epoch_seconds = time.monotonic() - self._began
                 self.error = None
                 if self._epochs_done == self.experiment.epochs:
                     self.runs.append(self._now)
@@ -230,7 +228,7 @@ class LearningRateDialExplorer(Explorer):
         """Draw the training so far and say where it is."""
         assert self._training is not None
         if self._now is None:
-            self._draw_curves(Curves({"loss": ()}, np.empty(0)), self._training.start_loss)
+            self._draw_curves(None, Curves({"loss": ()}, np.empty(0)), self._training.start_loss)
             self.say("Press Go on, then turn the dial while the model trains.")
         elif self._epochs_done == self.experiment.epochs:
             self._draw(self._now, outcome(self._now))

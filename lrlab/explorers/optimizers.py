@@ -14,10 +14,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
+import numpy as np
 
 from lrlab._checks import as_learning_rate, as_number, as_whole_number
 from lrlab.explorers.base import _REPEATABLE, Explorer
-from lrlab.explorers.controls import choice, notches, rate_slider
+from lrlab.explorers.controls import Several, choice, notches, rate_slider
 from lrlab.explorers.optimizer_settings import OPTIMIZERS, Settings
 from lrlab.explorers.panel import button
 from lrlab.explorers.worker import Superseded
@@ -190,6 +191,8 @@ class OptimizerExplorer(Explorer):
         if not (self._raced and self.best):
             return super().result()
         winner = min(self.best.values(), key=_final_loss)
+        if _final_loss(winner) == math.inf:
+            return f"{len(self.best)} raced, all diverged"
         number = f", val_loss={_final_loss(winner):.4f}" if winner.verdict in _REPEATABLE else ""
         return f"{len(self.best)} raced, first is {self.label(winner.schedule)}{number}"
 
@@ -239,10 +242,14 @@ class OptimizerExplorer(Explorer):
         try:
             self.best = {}
             self._forget_race()
-            for settings in racers:
+            for number, settings in enumerate(racers, 1):
                 tried: dict[int, Run] = {}
+                race = f"Race, optimizer {number} of {len(racers)}"
                 for half_decades in _search(tried):
-                    run = self._try(_at(settings, half_decades), len(tried) + 1, superseded)
+                    known = len(tried) < len(_GRID)  # beyond, the search decides as it goes on
+                    rate = f"rate {len(tried) + 1}" + (f" of {len(_GRID)} or more" if known else "")
+                    at = _at(settings, half_decades)
+                    run = self._try(at, f"{race}, {rate}", superseded)
                     if run is None:
                         return
                     tried[half_decades] = run
@@ -252,29 +259,25 @@ class OptimizerExplorer(Explorer):
                 self.pins.append(self._race_pins[-1])
                 self.show_pins()
             self._raced, self.error = True, None
-            self._draw(self.shown() or best, _said(self.best))
+            self._draw(self.runs[-1] if self.runs else best, _said(self.best))
         except Exception as error:  # noqa: BLE001 - whatever somebody's model raises, they read it
             if not superseded():
                 self.report(error)
 
-    def _try(self, settings: Settings, number: int, superseded: Superseded) -> Run | None:
+    def _try(self, settings: Settings, where: str, superseded: Superseded) -> Run | None:
         """A run of a race, None if it has to give way."""
         if settings in self._tried:
             return self._tried[settings]
-        if words := self.compiling(settings):
-            self.say(words)
-        name, drawn = settings.optimizer, -math.inf
+        epochs, drawn = self.experiment.epochs, -math.inf
+        words = f"{where}: {settings.optimizer} at {settings.learning_rate:g}"
+        self.say(self.compiling(settings) or f"{words}, epoch 1 of {epochs}")
         with closing(self.follow(settings)) as runs:
             for run in runs:
                 if superseded():
                     return None
                 if time.monotonic() - drawn > _SECONDS_A_FRAME:
                     drawn = time.monotonic()
-                    epochs = f"epoch {len(run.history['loss'])} of {self.experiment.epochs}"
-                    words = (
-                        f"Race: {name} at a rate of {settings.learning_rate:g}, its {number}. rate"
-                    )
-                    self._draw(run, f"{html.escape(words)}, {epochs}")
+                    self._draw(run, f"{words}, epoch {len(run.history['loss'])} of {epochs}")
         self._tried[settings] = run
         return run
 
@@ -317,11 +320,15 @@ def _final_loss(run: Run) -> float:
 def _said(best: dict[str, Run]) -> str:
     """The rates that were found, the winner first."""
     order = sorted(best.values(), key=_final_loss)
-    found = [
-        f"<b>{html.escape(str(run.schedule))}</b> (validation loss {_final_loss(run):.3g})"
-        for run in order
-    ]
+    if _final_loss(order[0]) == math.inf:
+        return f"All diverged, at every rate that was tried: {html.escape(', '.join(best))}."
+    found = [f"<b>{html.escape(str(run.schedule))}</b> ({_loss_in_words(run)})" for run in order]
     return f"Each at its best rate, the lowest first: {', '.join(found)}."
+
+
+def _loss_in_words(run: Run) -> str:
+    loss = _final_loss(run)
+    return f"validation loss {loss:.3g}" if loss < math.inf else "diverged at every rate"
 
 
 def _checked(usual: Settings, rate: Any, momentum: Any, decay: Any, batch_size: Any) -> Settings:
@@ -345,21 +352,24 @@ def _checked(usual: Settings, rate: Any, momentum: Any, decay: Any, batch_size: 
 
 
 def _racers(names: Sequence[str]) -> ipywidgets.SelectMultiple:
-    wrong = [name for name in names if name not in OPTIMIZERS]
-    if wrong:
-        raise ValueError(
-            f"`racers` must be among {list(OPTIMIZERS)}. Received: racers={names!r}. "
-            "Try racers=('SGD', 'Adam')."
-        )
-    return ipywidgets.SelectMultiple(
-        value=tuple(names),
+    def check(names: Any) -> tuple[str, ...]:
+        several = np.iterable(names) and not isinstance(names, str)
+        if not several or any(name not in list(OPTIMIZERS) for name in names):
+            raise ValueError(
+                f"`racers` must be a list of some of {list(OPTIMIZERS)}. "
+                f"Received: racers={names!r}. Try racers=('SGD', 'Adam')."
+            )
+        return tuple(names)
+
+    return Several(
+        value=check(names),
         options=list(OPTIMIZERS),
         rows=len(OPTIMIZERS),  # so that none that is chosen is out of sight
         description="race among",
         tooltip="The optimizers to race: hold Ctrl and click, or use Shift and the arrow keys",
         style={"description_width": "140px"},
         layout={"width": "340px"},
-    )
+    ).checked(check)
 
 
 def _with(numbers: Sequence[float], *more: float) -> list[float]:

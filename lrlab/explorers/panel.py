@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import os
+import re
 import sys
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -117,8 +118,8 @@ class Panel(ipywidgets.VBox):
         except ValueError as error:
             problem = error
             self._worker.submit(lambda _: self.report(problem), at_once=True)
-            return
-        self._worker.submit(job)
+        else:
+            self._worker.submit(job)
         self._show_code()
 
     def stop(self) -> None:
@@ -126,7 +127,7 @@ class Panel(ipywidgets.VBox):
         if self._worker.busy:
             self.say("Stopping …")
             # As a job: whatever the run that gives way still says comes before it.
-            self._worker.submit(lambda _: self.say(self.stopped), at_once=True)
+            self._worker.submit(lambda _: self.say_stopped(), at_once=True)
 
     def reset(self) -> None:
         """Put the controls back to their first values."""
@@ -155,10 +156,14 @@ class Panel(ipywidgets.VBox):
         """Write below the picture."""
         self._picture.words = html.escape(words)
 
+    def say_stopped(self) -> None:
+        """Write that it has stopped."""
+        self.say(self.stopped)
+
     def report(self, error: Exception) -> None:
         """Show an error as words; earlier pictures and runs stay."""
         self.error = error
-        self.say(f"{type(error).__name__}: {error}")
+        self.say(_in_words(error))
 
     def _control_moved(self, change: Any) -> None:
         self.run()
@@ -169,7 +174,13 @@ class Panel(ipywidgets.VBox):
             self._code_toggle.description = f"{'Hide' if shown else 'Show'} the Keras code"
             self._code_view.layout.display = None if shown else "none"
         if shown:
-            self._code_view.value = self.code
+            self._code_view.value = self._code_or_why_not()
+
+    def _code_or_why_not(self) -> str:
+        try:
+            return self.code
+        except Exception as error:  # noqa: BLE001 - settings or somebody's optimizer: they read it
+            return "\n".join(f"# {line}" for line in _in_words(error).splitlines())
 
     # --- what a notebook keeps ---
 
@@ -190,6 +201,11 @@ class Panel(ipywidgets.VBox):
         # For wherever there is no kernel: GitHub, nbviewer, nbconvert.
         bundle["image/png"] = base64.b64encode(self._picture.value).decode()
         return bundle, {"image/png": {"alt": self._picture.alt}}
+
+
+def _in_words(error: Exception) -> str:
+    """Name and message of an error, without the colours for a terminal that Keras puts in."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", f"{type(error).__name__}: {error}")
 
 
 def button(words: str, tooltip: str, action: Callable[[], None]) -> ipywidgets.Button:

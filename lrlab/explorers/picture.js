@@ -83,9 +83,14 @@ export default {
       for (const handle of explorer?.querySelectorAll(".noUi-handle") ?? []) {
         const row = handle.closest(".widget-inline-hbox");
         const said = (part) => row?.querySelector(part)?.textContent ?? "";
-        handle.setAttribute("aria-label", said(".widget-label"));
-        // The slider itself would say the logarithm of a learning rate.
-        handle.setAttribute("aria-valuetext", said(".widget-readout"));
+        const handles = [...(row?.querySelectorAll(".noUi-handle") ?? [])];
+        const place = handles.indexOf(handle);
+        const which = handles.length > 1 ? `, ${["first", "second"][place]}` : "";
+        handle.setAttribute("aria-label", said(".widget-label") + which);
+        // The slider itself would say the logarithm of a learning rate; two handles share a text.
+        const values = said(".widget-readout");
+        const value = which ? values.split("–")[place] : values;
+        handle.setAttribute("aria-valuetext", (value ?? values).trim());
       }
     };
     const controls = new MutationObserver((changes) => {

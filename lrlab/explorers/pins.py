@@ -9,9 +9,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Generic, TypeAlias, TypeVar
 
 import ipywidgets
+import numpy as np
 
 from lrlab.explorers.panel import button
 from lrlab.explorers.views import Table
+from lrlab.verdicts import in_short
 
 Kept = TypeVar("Kept")
 # Settings in a few words, the final numbers, "verdict" and "reason".
@@ -81,8 +83,8 @@ class Pinning(Generic[Kept]):
 
     def _pin_buttons(self) -> list[ipywidgets.Button]:
         return [
-            button("Pin", "Keep this curve for comparison", self.pin),
-            button("Clear pins", "Take the kept curves away", self.clear_pins),
+            button("Pin", "Keep what is shown for comparison", self.pin),
+            button("Clear pins", "Take away what was kept", self.clear_pins),
         ]
 
 
@@ -94,6 +96,6 @@ def _names(rows: Sequence[Row]) -> list[str]:
 
 
 def _in_short(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.4g}"
+    if isinstance(value, float) or np.ndim(value):
+        return in_short(value)
     return "" if value is None else str(value)

@@ -139,6 +139,15 @@ class Plan:
         numbers = [f"{value:.3g}" for _, value in self.arguments[:3]]
         return f"{_SHORT.get(self.kind, self.kind)} {' '.join(numbers)}"
 
+    def beside(self, other: Plan) -> str:
+        """Return the same and the arguments that are not those of another plan of this kind."""
+        different = [
+            f"{name} {value}"
+            for (name, value), theirs in zip(self.arguments, other.arguments, strict=True)
+            if (name, value) != theirs
+        ]
+        return ", ".join([str(self), *different])
+
 
 def _epochs(count: int) -> str:
     return f"{count} epoch{'' if count == 1 else 's'}"

@@ -130,15 +130,15 @@ class QuadraticExplorer(Pinning[Descent], Panel):
         """Return the drawing of the present descent."""
         return partial(self._descend, self.descent())
 
-    def wait(self, timeout: float | None = None) -> Descent:
-        """Wait until the picture is drawn, and return the descent that it shows.
+    def wait(self, timeout: float | None = None) -> Descent | None:
+        """Wait until the picture is drawn, and return the descent that it shows, if any.
 
         Raises:
             TimeoutError: If it takes longer than `timeout` seconds.
         """
         if not self._worker.wait(timeout):
             raise TimeoutError(f"The picture was not drawn after {timeout} seconds.")
-        return self.runs[-1]
+        return self.shown()
 
     @property
     def code(self) -> str:

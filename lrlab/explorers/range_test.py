@@ -6,7 +6,7 @@ import html
 import threading
 import time
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -14,23 +14,37 @@ from lrlab._checks import as_learning_rate, as_whole_number
 from lrlab.explorers import base
 from lrlab.explorers.controls import rate_slider, smoothing_slider
 from lrlab.explorers.panel import SIZE, Panel
+from lrlab.explorers.pins import Pinning, Row
 from lrlab.explorers.worker import Job, Superseded
 from lrlab.range_figure import Measured, RangeFigure, describe_range_test
 
 if TYPE_CHECKING:
+    import keras
+
     from lrlab.experiment import Experiment
     from lrlab.range_test import LearningRateRangeTest
 
 _PER_DECADE = 4  # rates at which full trainings are measured
 _SECONDS_A_FRAME = 1 / 10
+_SECONDS_A_STEP = 1 / 4  # or more, from one word on the steps of a test to the next
 
 
-class RangeTestExplorer(Panel):
+class RangeTest(NamedTuple):
+    """A range test with its settings, as a pin keeps it."""
+
+    lowest: float
+    highest: float
+    smoothing: float
+    measured: Measured
+
+
+class RangeTestExplorer(Pinning[RangeTest], Panel):
     """A range test between two rates, its suggestion, and the truth behind it.
 
     First the rate rises a batch at a time, see `LearningRateRangeTest`. Then whole trainings at
     rates all along the range measure where it is best, each from several seeds: their validation
-    losses fill in as they finish. Those that are done are kept when a slider moves.
+    losses fill in as they finish. Those that are done are kept when a slider moves. A pin keeps a
+    test in the table below, not in the picture: two tests overlap there.
 
     Args:
         experiment: What to train; by default a small network on handwritten digits.
@@ -72,18 +86,19 @@ class RangeTestExplorer(Panel):
         _check_range(as_learning_rate(lowest, "lowest"), as_learning_rate(highest, "highest"))
         self.measured: Measured | None = None
         self.reason = ""
+        self._shown: RangeTest | None = None
         self._start_loss = 0.0
         self._drawing = threading.Lock()
         self._figure: RangeFigure | None = None
         self._tests: dict[tuple[float, float], LearningRateRangeTest] = {}
         self._final: dict[float, dict[int, float]] = {}  # by rate, then by seed
-        super().__init__(
-            {
-                "lowest": rate_slider("lowest rate", lowest),
-                "highest": rate_slider("highest rate", highest),
-                "smoothing": smoothing_slider("smoothing", smoothing),
-            }
-        )
+        controls = {
+            "lowest": rate_slider("lowest rate", lowest),
+            "highest": rate_slider("highest rate", highest),
+            "smoothing": smoothing_slider("smoothing", smoothing),
+        }
+        Pinning.__init__(self)
+        Panel.__init__(self, controls, buttons=self._pin_buttons(), below=[self._pin_table])
 
     @property
     def experiment(self) -> Experiment:
@@ -139,6 +154,23 @@ class RangeTestExplorer(Panel):
         if self.measured:
             self._draw(self.measured)
 
+    def shown(self) -> RangeTest | None:
+        """Return the test that the picture shows."""
+        return self._shown
+
+    def pin_label(self, shown: RangeTest) -> str:
+        """Return the range and the smoothing."""
+        return f"{shown.lowest:.2g} … {shown.highest:.2g}, {shown.smoothing:.2f}"
+
+    def pin_row(self, kept: RangeTest) -> Row:
+        """Return the settings of the test, its suggestion and the rate that was found best."""
+        lowest, highest, smoothing, measured = kept
+        settings = {"lowest": lowest, "highest": highest, "smoothing": smoothing}
+        return {**settings, "suggestion": measured.suggestion, "best": measured.best}
+
+    def draw_pins(self) -> None:
+        """Draw nothing: the pins are in the table alone."""
+
     # --- what happens then ---
 
     def _new_test(self, lowest: float, highest: float, smoothing: float) -> LearningRateRangeTest:
@@ -154,7 +186,8 @@ class RangeTestExplorer(Panel):
         if test is None:
             self.say("Compiling the model, once …" if not self._tests else "Testing …")
             test = self._new_test(lowest, highest, smoothing)
-            with closing(self.experiment.follow(lowest, callbacks=[test])) as runs:
+            callbacks = [test, self._telling(test)]
+            with closing(self.experiment.follow(lowest, callbacks=callbacks)) as runs:
                 for run in runs:
                     if superseded():
                         return
@@ -162,6 +195,20 @@ class RangeTestExplorer(Panel):
             self._tests[lowest, highest] = test
         self.error = None
         self._measure(test, smoothing, superseded)
+
+    def _telling(self, test: LearningRateRangeTest) -> keras.callbacks.Callback:
+        """A callback that says how far a slow test is."""
+        from lrlab._tensorflow import keras
+
+        told = time.monotonic()
+
+        def tell(batch: int, logs: Any) -> None:
+            nonlocal told
+            if time.monotonic() - told > _SECONDS_A_STEP:
+                told = time.monotonic()
+                self.say(f"Testing, step {len(test.losses)} of {test.steps}")
+
+        return keras.callbacks.LambdaCallback(on_train_batch_end=tell)
 
     def _measure(
         self, test: LearningRateRangeTest, smoothing: float, superseded: Superseded
@@ -200,6 +247,7 @@ class RangeTestExplorer(Panel):
             suggestion,
             {rate: list(self._final[rate].values()) for rate in rates},
         )
+        self._shown = RangeTest(test.lowest, test.highest, smoothing, self.measured)
         self._draw(self.measured, self._words(progress))
 
     def _draw(self, measured: Measured, words: str | None = None) -> None:

@@ -22,6 +22,7 @@ from lrlab.explorers.controls import (
     number_slider,
     rate_slider,
 )
+from lrlab.explorers.pins import Row
 from lrlab.explorers.plans import KINDS, Plan, intended_rates
 from lrlab.schedules import StepDecay
 
@@ -197,6 +198,17 @@ class ScheduleExplorer(Explorer):
         """The plain Keras program for the present settings."""
         plan = self.schedule()
         return self.experiment.code(plan.schedule(*self._lengths()), plan.callbacks())
+
+    def pin_label(self, shown: Run) -> str:
+        """Return a few words for the plan; beside a pin of the same, also what is different."""
+        plan: Any = shown.schedule
+        pinned: list[Any] = [kept.schedule for label, kept in self.pins if label == str(plan)]
+        return plan.beside(pinned[0]) if pinned else str(plan)
+
+    def pin_row(self, kept: Run) -> Row:
+        """Return the kind, its arguments and what came of the run."""
+        plan: Any = kept.schedule
+        return {"kind": plan.kind, **dict(plan.arguments), **super().pin_row(kept)}
 
     def follow(self, schedule: Plan) -> Generator[Run, None, None]:
         """Train by a plan; Keras is loaded only here, where the controls do not wait for it."""
