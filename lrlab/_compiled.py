@@ -19,12 +19,16 @@ from typing import Any, cast
 from lrlab._tensorflow import keras, tf
 
 import numpy as np
+from keras.src.backend.common import global_state
+from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR
 from keras.src.trainers.data_adapters import array_slicing, get_data_adapter
 
 # A call that takes longer than this many seconds keeps Stop and progress waiting.
 SECONDS_A_CALL = 0.05
 # The same for every training, so that another number of epochs compiles nothing anew.
 EPOCHS_A_CALL = 100
+# Under this name a model keeps the generator that it draws from where nothing says another.
+GENERATOR = "_lrlab_generator"
 
 XLA_LAYERS = frozenset(
     {
@@ -201,6 +205,7 @@ class Program:
     def __init__(self, model: keras.Model) -> None:
         self.model = model
         self._compiled_as = _compiled_as(model)
+        self.generator: Any = vars(model).get(GENERATOR)
         self._reports: dict[str, bool] = {}
         self._seconds_a_sample: float | None = None
         self.traces = 0
@@ -242,7 +247,13 @@ class Program:
         """
         if step.__name__ not in self._reports:
             spec = _map(lambda array: tf.TensorSpec(array.shape, array.dtype), batches[0])
-            logs = tf.function(step, autograph=False).get_concrete_function(spec).structured_outputs
+            if self.generator is None:  # Keras's, which a later seeding exchanges
+                traced = tf.function(step, autograph=False).get_concrete_function(spec)
+                self.generator = global_state.get_global_attribute(GLOBAL_SEED_GENERATOR)
+            else:
+                with drawing_from(self.generator):
+                    traced = tf.function(step, autograph=False).get_concrete_function(spec)
+            logs = traced.structured_outputs
             names = self.model.get_metrics_result().keys()
             self._reports[step.__name__] = isinstance(logs, dict) and logs.keys() == names
 
@@ -250,7 +261,8 @@ class Program:
         """Compile one step on a batch, whose size Keras may hide, as Keras does."""
 
         def single(batch: Any, hides: bool) -> Any:
-            return step(_hiding_size(batch) if hides else batch)
+            with self._drawing():
+                return step(_hiding_size(batch) if hides else batch)
 
         xla = self.model.jit_compile
         return as_graph(single, jit_compile=xla, reduce_retracing=True)
@@ -258,7 +270,11 @@ class Program:
     @cached_property
     def state(self) -> State:
         """The model's variables; all are there once a step has been traced."""
-        return State(self.model)
+        return State(self.model, self.generator)
+
+    def _drawing(self) -> Any:
+        """Let what is traced draw from the generator that the first trace has drawn from."""
+        return drawing_from(self.generator) if self.generator else nullcontext()
 
     def _with_or_without_xla(self, graph: Callable[..., Any]) -> Callable[..., Any]:
         with_xla = as_graph(graph, jit_compile=True)
@@ -300,7 +316,8 @@ class Program:
         def one(batch: Any, index: Any) -> None:
             if rates is not None:
                 self.model.optimizer.learning_rate.assign(rates[index])
-            step(batch if rest is None else _hiding_size(batch))
+            with self._drawing():
+                step(batch if rest is None else _hiding_size(batch))
 
         def body(index: Any) -> Any:
             one(_map(lambda array: array[index], whole), index)
@@ -396,6 +413,8 @@ class Program:
                 yield {name: values[epoch] for name, values in logs.items()}
             done += count
             before = None
+            if self.model.stop_training:  # by another thread
+                break
 
 
 def _flat(logs: dict[str, Any]) -> Iterator[tuple[str, np.ndarray]]:
@@ -409,6 +428,20 @@ def _flat(logs: dict[str, Any]) -> Iterator[tuple[str, np.ndarray]]:
 
 def _as_arrays(logs: Any) -> Any:
     return keras.tree.map_structure(np.asarray, logs)
+
+
+@contextmanager
+def drawing_from(generator: Any) -> Iterator[None]:
+    """Make this thread's unseeded random numbers of Keras come from a generator; None is a new one.
+
+    Keras exchanges its own whenever somebody calls `keras.utils.set_random_seed`.
+    """
+    before = global_state.get_global_attribute(GLOBAL_SEED_GENERATOR)
+    global_state.set_global_attribute(GLOBAL_SEED_GENERATOR, generator)
+    try:
+        yield
+    finally:
+        global_state.set_global_attribute(GLOBAL_SEED_GENERATOR, before)
 
 
 def as_graph(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
@@ -435,16 +468,21 @@ def _compiled_as(model: keras.Model) -> tuple[Any, ...]:
 
     The objects themselves rather than their ids: an id is free again when its object is gone.
     """
-    schedule = getattr(model.optimizer, "_learning_rate", None)
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    schedule = getattr(optimizer, "_learning_rate", None)
     return model.optimizer, schedule, model._loss_tracker, model._compile_metrics
 
 
 class State:
-    """All variables of a model, taken and put back: weights, optimizer, metrics, random seeds."""
+    """All variables of a model, taken and put back: weights, optimizer, metrics, random seeds.
 
-    def __init__(self, model: keras.Model) -> None:
+    `generator` is the one that the model draws from where nothing says another.
+    """
+
+    def __init__(self, model: keras.Model, generator: Any = None) -> None:
         variables = [*model.variables, *model.optimizer.variables]
         variables += [variable for metric in model.metrics for variable in metric.variables]
+        variables += [generator.state] if generator else []
         variables = list({id(variable): variable for variable in variables}.values())
         self._variables = variables
         # One call instead of one a variable.

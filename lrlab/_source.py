@@ -146,12 +146,19 @@ def _arguments(value: dict[str, Any]) -> dict[str, Any]:
         if parameter.default is parameter.empty and key in config
     ]
     revive = keras.saving.deserialize_keras_object
-    default = cls(**{key: revive(config[key]) for key in required}).get_config()
+    default = cls(**{key: revive(_without_names(config[key])) for key in required}).get_config()
     optional = [key for key in (*parameters, *config) if key in config and key not in required]
     if value["module"] != "keras.metrics":  # whose names are the keys of the history
         optional = [key for key in optional if key != "name"]
     changed = {key: config[key] for key in optional if config[key] != default.get(key)}
     return {str(i): config[key] for i, key in enumerate(required)} | changed
+
+
+def _without_names(value: Any) -> Any:
+    """A serialized object without arguments that are names, of which only source can be made."""
+    if not isinstance(value, dict):
+        return value
+    return {k: _without_names(item) for k, item in value.items() if not isinstance(item, Name)}
 
 
 def call(name: str, arguments: dict[str, Any], indent: int, taken: int = 0) -> str:

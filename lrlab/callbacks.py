@@ -12,6 +12,7 @@ from lrlab._tensorflow import keras
 import numpy as np
 
 from lrlab.figures import Curves, CurvesFigure, Theme, check_arguments, describe
+from lrlab.verdicts import in_short
 
 __all__ = ["LivePlot"]
 
@@ -167,7 +168,7 @@ class LivePlot(keras.callbacks.Callback):
         if not self._logs:
             return "LivePlot(no epoch trained yet)"
         last = max(self._logs)
-        values = ", ".join(f"{key} {value:.4g}" for key, value in self._logs[last].items())
+        values = ", ".join(f"{key} {in_short(value)}" for key, value in self._logs[last].items())
         return f"LivePlot({last + 1} of {self._epochs} epochs: {values})"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[Any, Any]:

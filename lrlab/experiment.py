@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import random
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
@@ -13,16 +13,19 @@ from typing import Any
 from lrlab._tensorflow import keras, tf
 
 import numpy as np
+from keras.src import backend
+from keras.src.random.seed_generator import global_seed_generator
 
 from lrlab import keras_code
 from lrlab._checks import as_whole_number
-from lrlab._compiled import Batches, Program, as_graph, as_tensors
+from lrlab._compiled import GENERATOR, Batches, Program, as_graph, as_tensors, drawing_from
 from lrlab._pickling import packed, unpacked
+from lrlab._source import source_of_model
 from lrlab._turns import Turns
 from lrlab.data import Dataset, as_dataset
 from lrlab.schedules import Schedule, is_keras_schedule, preview
-from lrlab.training import Needs, Session, check_labels
-from lrlab.verdicts import Verdict, judge
+from lrlab.training import Needs, Session, check_labels, loops_itself
+from lrlab.verdicts import Verdict, in_short, judge
 
 # The loss of the untrained model is measured on at most this many training samples.
 _SAMPLES_AT_START = 1024
@@ -77,7 +80,7 @@ class Run:
 
     def __repr__(self) -> str:
         shown = {name: value for name, value in self.final.items() if name != "learning_rate"}
-        numbers = ", ".join(f"{name}={value:.4g}" for name, value in shown.items())
+        numbers = ", ".join(f"{name}={in_short(value)}" for name, value in shown.items())
         return f"Run({numbers}, verdict={self.verdict!r})"
 
 
@@ -86,6 +89,9 @@ class Experiment:
 
     Every run starts from the same weights, optimizer state and random seeds and sees the same
     batches in the same order. Runs of one experiment wait for each other, also across threads.
+    Random numbers are part of the start where Keras draws them, in its layers and `keras.random`. A
+    layer of your own that calls `tf.random` without a seed draws others in every run.
+
     It can be pickled, with cloudpickle where `build_model` is a lambda; what comes out is built and
     compiled anew, and gives the same numbers.
 
@@ -103,7 +109,8 @@ class Experiment:
         seed: For `keras.utils.set_random_seed`, called before `build_model`.
 
     Raises:
-        ValueError: If an argument is not of this kind.
+        ValueError: If an argument is not of this kind, or the model does not train by calls of its
+            compiled `train_step`, as with `run_eagerly=True` or a `fit` of its own.
 
     Example:
         >>> import lrlab
@@ -131,19 +138,21 @@ class Experiment:
         self.batch_size = as_whole_number(batch_size, "batch_size", 1)
         self.seed = as_whole_number(seed, "seed", 0)
         self.steps_per_epoch = -(-len(self.dataset.x_train) // self.batch_size)
-        self.model = _built(build_model, self.seed)
-        self._compile(optimizer, loss, metrics)
-        for labels in (self.dataset.y_train, self.dataset.y_val):
-            check_labels(self.model, labels)
         training = as_tensors(self.dataset.x_train, self.dataset.y_train)
         validation = as_tensors(self.dataset.x_val, self.dataset.y_val)
         self._first_samples = tuple(array[:_SAMPLES_AT_START] for array in training[:2])
+        self._build_model = build_model
+        self.model = self._built(self.seed)
+        self._compile(optimizer, loss, metrics)
+        _check_steps(self.model)
+        for labels in (self.dataset.y_train, self.dataset.y_val):
+            check_labels(self.model, labels)
         self._training = Batches.cut(training, self.batch_size)
         self._validation = Batches.cut(validation, self.batch_size)
         self._turns = Turns()
-        self._build_model = build_model
         self._given = {"optimizer": optimizer, "loss": loss, "metrics": metrics}
         self._starts: dict[int, _Start] = {}
+        self._expressions: dict[int, str | None] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
         given = {name: packed(value) for name, value in self._given.items()}
@@ -162,12 +171,11 @@ class Experiment:
             arguments = dict(model._compile_config.config)
             model.optimizer = _copied(model.optimizer)
         else:
-            usual_loss, usual_metrics = _usual(self.dataset, model)
-            arguments = {
-                "optimizer": _copied(keras.optimizers.get(optimizer)),
-                "loss": usual_loss if loss is None else loss,
-                "metrics": usual_metrics if metrics is None else metrics,
-            }
+            arguments = {"optimizer": _copied(optimizer), "loss": loss, "metrics": metrics}
+            if loss is None or metrics is None:
+                for name, value in _usual(self.dataset, model, self._first_samples[0]).items():
+                    if arguments[name] is None:
+                        arguments[name] = value
             model.compile(**arguments)
         kept = ("loss", "loss_weights", "metrics", "weighted_metrics")
         self._compiled = {"optimizer": model.optimizer} | {
@@ -176,7 +184,10 @@ class Experiment:
 
     def untrained(self) -> keras.Model:
         """Return a new model with the weights that every run starts from."""
-        return _built(self._build_model, self.seed)
+        return self._built(self.seed)
+
+    def _built(self, seed: int, build_model: Callable[[], keras.Model] | None = None) -> Any:
+        return _built(build_model or self._build_model, seed, self._first_samples[0])
 
     def run(
         self,
@@ -271,7 +282,7 @@ class Experiment:
             >>> experiment.steps_per_epoch, variant.steps_per_epoch
             (45, 23)
         """
-        exchanged = _copied(keras.optimizers.get(optimizer))
+        exchanged = _copied(optimizer)
         build_model = self._build_model
         compiled = self._compiled_by_user
 
@@ -291,6 +302,7 @@ class Experiment:
             seed=self.seed,
         )
         variant._turns = self._turns  # metrics that were given as objects belong to both
+        variant._expressions = self._expressions
         if variant.batch_size == self.batch_size:  # and so may the data
             variant._training, variant._validation = self._training, self._validation
         return variant
@@ -305,7 +317,8 @@ class Experiment:
         """
         outputs = np.asarray(self._answer(tf.constant(x)))
         if outputs.shape[-1] == 1:
-            logits = getattr(self.model.layers[-1], "activation", None) is keras.activations.linear
+            linear = _activation(self.model) is keras.activations.linear
+            logits = getattr(self.model.loss, "from_logits", linear)
             classes = (outputs[:, 0] > (0.0 if logits else 0.5)).astype(int)
         else:
             classes = outputs.argmax(axis=-1)
@@ -321,9 +334,10 @@ class Experiment:
             self._starts[self.seed] = _Start(program, self._first_samples)
         if seed not in self._starts:
             self._starts[self.seed].put_back()
-            other = _built(self._build_model, seed)
+            other = self._built(seed)
             for variable, value in zip(self.model.variables, other.variables, strict=True):
                 variable.assign(value)
+            program.generator.state.assign(vars(other)[GENERATOR].state)
             self._starts[seed] = _Start(program, self._first_samples)
         self._starts[seed].put_back()
         return self._starts[seed]
@@ -333,6 +347,7 @@ class Experiment:
     ) -> tuple[Session, _Start]:
         program = Program.of(self.model, self._training, self._validation)
         start = self._start(program, seed)
+        self.model._initial_epoch = None  # a run that BackupAndRestore resumed has left its own
         members = keras.callbacks.CallbackList(
             list(callbacks),
             add_history=True,
@@ -356,16 +371,34 @@ class Experiment:
 
         `epochs` is for a run that has not gone all the way.
         """
+        seed = self.seed if seed is None else seed
         return keras_code.program(
             dataset=self.dataset,
-            model=self.model,
+            building=self._expression(seed),
             compile_arguments=self._compiled,
             schedule=schedule,
             callbacks=callbacks,
             epochs=self.epochs if epochs is None else epochs,
             batch_size=self.batch_size,
-            seed=self.seed if seed is None else seed,
+            seed=seed,
         )
+
+    def _expression(self, seed: int) -> str | None:
+        """The source that builds from a seed what `build_model` does; None if there is none.
+
+        `build_model` may do more than stack layers: seed anew, load weights, share an initializer.
+        So the source is tried, once a seed, for a slider that moves asks for the code again.
+        """
+        if seed not in self._expressions:
+            found = None
+            with suppress(ValueError):
+                if self.dataset.code:
+                    source = source_of_model(self.model)
+                    names = {"keras": keras, "layers": keras.layers}
+                    tried = self._built(seed, lambda: eval(source, names))  # noqa: S307 - ours
+                    found = source if _alike(tried, self._built(seed)) else None
+            self._expressions[seed] = found
+        return self._expressions[seed]
 
 
 def _revived(
@@ -394,8 +427,12 @@ class _Start:
         self._moved = as_graph(moved)
         # Without arguments, which TensorFlow would look at one by one in every call.
         self.put_back = as_graph(lambda: program.state.assign(self.state))
-        # As training measures it: an untrained BatchNormalization gives nonsense without it.
-        self.loss = float(model.compute_loss(x=x, y=y, y_pred=model(x, training=True)))
+        with drawing_from(program.generator):
+            if model.loss is None and _has_own(model, "train_step"):  # which makes its own loss
+                self.loss = float(model.test_step((x, y))["loss"])
+            else:
+                # As training does: an untrained BatchNormalization gives nonsense without it.
+                self.loss = float(model.compute_loss(x=x, y=y, y_pred=model(x, training=True)))
 
     def moved(self) -> float:
         """How far the trainable weights are from here, as a share of their length."""
@@ -458,8 +495,12 @@ def _with_schedule(
     return list(callbacks)
 
 
-def _built(build_model: Callable[[], keras.Model], seed: int) -> keras.Model:
-    """Build from the seed, and leave Python's and NumPy's random generators as they were."""
+def _built(build_model: Callable[[], keras.Model], seed: int, x: Any) -> keras.Model:
+    """Build from the seed, and leave the random generators of all but TensorFlow as they were.
+
+    A model without an `Input` gets its weights by the shape of x. In the model stays the generator
+    from which it draws, in training too, where nothing says another.
+    """
     try:
         if isinstance(build_model, keras.Model):
             raise TypeError("a model itself")
@@ -470,43 +511,125 @@ def _built(build_model: Callable[[], keras.Model], seed: int) -> keras.Model:
             f"Received: {build_model!r} ({error}). Wrap it: lambda: lrlab.models.mlp(dataset)."
         ) from None
     states = random.getstate(), np.random.get_state()  # noqa: NPY002 - what Keras seeds
-    keras.utils.set_random_seed(seed)
     try:
-        model = build_model()
+        with drawing_from(None):
+            keras.utils.set_random_seed(seed)
+            model = build_model()
+            if not isinstance(model, keras.Model):
+                raise ValueError(
+                    "`build_model` must return a keras.Model. "
+                    f"Received: {build_model!r}, which returned {type(model).__name__}."
+                )
+            if not all(layer.built for layer in model._flatten_layers()):
+                _build_weights(model, x)
+            vars(model)[GENERATOR] = global_seed_generator()
     finally:
         random.setstate(states[0])
         np.random.set_state(states[1])  # noqa: NPY002
-    if not isinstance(model, keras.Model):
-        raise ValueError(
-            "`build_model` must return a keras.Model. "
-            f"Received: {build_model!r}, which returned {type(model).__name__}."
-        )
     return model
 
 
-def _copied(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
+def _build_weights(model: keras.Model, x: Any) -> None:
+    """Do what `fit` would with its first batch."""
+    if isinstance(model, keras.Sequential):
+        model.build((None, *x.shape[1:]))
+    else:
+        dtype = keras.backend.standardize_dtype(x.dtype)
+        backend.compute_output_spec(model, keras.KerasTensor(x.shape, dtype), training=False)
+
+
+def _alike(one: keras.Model, other: keras.Model) -> bool:
+    """Whether two models have the same variables: weights, what is frozen, and random seeds."""
+    return len(one.variables) == len(other.variables) and all(
+        a.trainable == b.trainable and np.array_equal(a, b)
+        for a, b in zip(one.variables, other.variables, strict=True)
+    )
+
+
+def _has_own(model: keras.Model, method: str) -> bool:
+    return getattr(type(model), method) is not getattr(keras.Model, method)
+
+
+def _check_steps(model: keras.Model) -> None:
+    """Raise a ValueError for a compiled model whose epochs cannot be compiled as one call."""
+    if reason := loops_itself(model):
+        raise ValueError(
+            "An Experiment runs Keras's own training loop as one compiled call. Received: a model "
+            f"for which that is not possible, because of {reason}. Leave that out, or train with "
+            "model.fit or lrlab.fit."
+        )
+    if model.loss is None and _has_own(model, "train_step") and not _has_own(model, "test_step"):
+        raise ValueError(
+            "A model that computes its loss in its `train_step` needs a `test_step` as well, which "
+            f"returns it under the name loss for the validation. Received: {type(model).__name__} "
+            "compiled without a loss. Write a `test_step`, or compile with `loss=`."
+        )
+
+
+def _copied(optimizer: Any) -> keras.optimizers.Optimizer:
     """A fresh copy whose learning rate is a number, for a schedule could not be replaced."""
+    optimizer = keras.optimizers.get(optimizer)
+    if optimizer is None:
+        raise ValueError(
+            "`optimizer` must be a name or a Keras optimizer. Received: optimizer=None. "
+            'Try optimizer="sgd".'
+        )
     config = optimizer.get_config()
+    if "inner_optimizer" in config:  # of a LossScaleOptimizer, which has no rate of its own
+        return type(optimizer)(**config | {"inner_optimizer": _copied(optimizer.inner_optimizer)})
     if not isinstance(config.get("learning_rate", 0.0), float):
         config["learning_rate"] = 0.01
     return type(optimizer).from_config(config)
 
 
-def _usual(dataset: Dataset, model: keras.Model) -> tuple[Any, Any]:
-    """The loss and metrics for such data, by what the last layer of the model gives."""
+def _activation(model: Any) -> Any:
+    """The activation that makes a model's outputs, looked for in nested models; None if unknown."""
+    layer = model
+    while isinstance(layer, keras.Model):
+        outputs = getattr(layer, "outputs", None) or []  # a subclass has none
+        if len(outputs) != 1:
+            return None
+        layer = outputs[0]._keras_history.operation
+    return getattr(layer, "activation", None)
+
+
+def _usual(dataset: Dataset, model: keras.Model, x: Any) -> dict[str, Any]:
+    """The loss and metrics for such data, by what the model gives for some samples."""
     if dataset.task == "regression":
-        return "mse", None
-    last = model.layers[-1] if model.layers else None
-    logits = getattr(last, "activation", None) is keras.activations.linear
-    if getattr(last, "units", None) != 1:
-        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        return loss if logits else "sparse_categorical_crossentropy", ["accuracy"]
-    if dataset.classes != 2:
+        return {"loss": "mse", "metrics": None}
+    outputs = model(x, training=False)
+    if keras.tree.is_nested(outputs):
+        raise ValueError(
+            "A model with several outputs has no usual loss. Received: "
+            f"{len(keras.tree.flatten(outputs))} outputs. Give `loss=`, as for model.compile."
+        )
+    single = outputs.shape[-1] == 1
+    if single and dataset.classes != 2:
         raise ValueError(
             "A model with one output tells two classes apart. Received: labels of "
-            f"{dataset.classes} classes. Give the last layer one unit a class, with softmax."
+            f"{dataset.classes} classes. Give the last layer one unit a class, with softmax; for "
+            "amounts to predict pass floats as targets."
         )
-    if logits:  # which are 0 where the probability is a half
+    logits = _are_logits(model, np.asarray(outputs, float))
+    if single and logits:  # which are 0 where the probability is a half
         accuracy = keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)
-        return keras.losses.BinaryCrossentropy(from_logits=True), [accuracy]
-    return "binary_crossentropy", ["accuracy"]
+        return {"loss": keras.losses.BinaryCrossentropy(from_logits=True), "metrics": [accuracy]}
+    if single:
+        return {"loss": "binary_crossentropy", "metrics": ["accuracy"]}
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    return {
+        "loss": loss if logits else "sparse_categorical_crossentropy",
+        "metrics": ["accuracy"],
+    }
+
+
+def _are_logits(model: keras.Model, outputs: np.ndarray) -> bool:
+    """Whether a classifier gives logits: by its last activation or, if unknown, some outputs."""
+    activation = _activation(model)
+    if activation in (keras.activations.softmax, keras.activations.sigmoid):
+        return False
+    if activation is keras.activations.linear:
+        return True
+    if outputs.shape[-1] == 1:
+        return not ((outputs >= 0) & (outputs <= 1)).all()
+    return not ((outputs >= 0).all() and np.allclose(outputs.sum(axis=-1), 1, atol=1e-2))

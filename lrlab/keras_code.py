@@ -75,7 +75,7 @@ _KEPT_AS = {"separator": "sep"}
 def program(
     *,
     dataset: Dataset,
-    model: keras.Model,
+    building: str | None,
     compile_arguments: Mapping[str, Any],
     schedule: Schedule,
     callbacks: Sequence[keras.callbacks.Callback] = (),
@@ -83,15 +83,15 @@ def program(
     batch_size: int,
     seed: int,
 ) -> str:
-    """Return the program that trains `model` as described from its seed and prints the last logs.
+    """Return the program that trains a model as described from its seed and prints the last logs.
 
-    With a built-in data set and a Sequential model of built-in layers it is complete. Otherwise a
+    With a built-in data set and an expression for the model it is complete. Otherwise a
     comment at its top names what it takes as given: `build_model, x_train, y_train, x_val, y_val`
     and whatever else of one's own has no source here, a loss function for one.
 
     Args:
         dataset: The data; built-in ones know the lines that make them.
-        model: The model, as built.
+        building: The expression that builds the model, see `source_of_model`; None for none.
         compile_arguments: What `model.compile` was given; the optimizer as an object.
         schedule: As for `Experiment.run`.
         callbacks: Those of the run. Built-in ones are written with their settings.
@@ -100,7 +100,7 @@ def program(
         seed: For `keras.utils.set_random_seed`.
     """
     given: list[str] = []
-    imports, data, building = _data_and_model(dataset, model, given)
+    imports, data, building = _data_and_model(dataset, building, given)
     definition, rate, listed = _schedule(schedule, epochs, given)
     snippets = [c.as_plain_keras() for c in callbacks if hasattr(c, "as_plain_keras")]
     for snippet in snippets:
@@ -123,16 +123,10 @@ def program(
 
 
 def _data_and_model(
-    dataset: Dataset, model: keras.Model, given: list[str]
+    dataset: Dataset, building: str | None, given: list[str]
 ) -> tuple[list[str], list[str], str]:
     """Return the imports, the lines that make the data, and the expression for the model."""
-    from lrlab._source import source_of_model
-
-    try:
-        building = source_of_model(model) if dataset.code else None
-    except ValueError:
-        building = None
-    if building is None:
+    if building is None or not dataset.code:
         given += ["build_model", "x_train", "y_train", "x_val", "y_val"]
         return ["import keras"], [], "build_model()"
     lines = dataset.code.splitlines()
@@ -192,21 +186,35 @@ def _one_cycle(schedule: Any) -> list[str]:
 def _compile(arguments: Mapping[str, Any], rate: Any, given: list[str]) -> str:
     from lrlab._source import Name, source
 
-    lines = ["model.compile("]
+    before, lines = [], ["model.compile("]
     for name, value in arguments.items():
         if name == "optimizer":
-            written = _serialized(value)
-            config = dict(written["config"])
-            config.pop("learning_rate", None)
-            if rate is not None:
-                config["learning_rate"] = rate
-            value = Name(source(written | {"config": config}, 4, len("optimizer=")))
+            try:
+                written = _with_rate(_serialized(value), rate)
+                value = Name(source(written, 4, len("optimizer=")))
+            except (ValueError, TypeError):  # one of somebody's own
+                given.append(name)
+                value = Name(name)
+                if rate is not None:
+                    setting = "optimizer.learning_rate = "
+                    before.append(f"{setting}{source(rate, 0, len(setting))}")
         elif value is None:
             continue
         else:
             value = _object(value, name, given)
         lines.append(f"    {name}={source(value, 4, len(name) + 1)},")
-    return "\n".join([*lines, ")"])
+    return "\n".join([*before, *lines, ")"])
+
+
+def _with_rate(optimizer: Any, rate: Any) -> Any:
+    """A serialized optimizer with this rate, or with its default one for None."""
+    config = dict(optimizer["config"])
+    if "inner_optimizer" in config:  # of a LossScaleOptimizer, which takes no rate itself
+        config["inner_optimizer"] = _with_rate(config["inner_optimizer"], rate)
+    else:
+        config.pop("learning_rate", None)
+        config |= {} if rate is None else {"learning_rate": rate}
+    return optimizer | {"config": config}
 
 
 def _serialized(value: Any) -> Any:

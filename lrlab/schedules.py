@@ -240,12 +240,14 @@ def preview(schedule: Schedule, epochs: int, steps_per_epoch: int) -> np.ndarray
 
     Raises:
         ValueError: If the schedule is none of these, or gives a rate that is negative or not
-            finite.
+            finite, or if `epochs` or `steps_per_epoch` is not a whole number of at least 1.
 
     Example:
         >>> preview(StepDecay(1.0, 0.1, 1), epochs=3, steps_per_epoch=2).tolist()
         [1.0, 1.0, 0.1, 0.1, 0.010000000000000002, 0.010000000000000002]
     """
+    epochs = as_whole_number(epochs, "epochs", 1)
+    steps_per_epoch = as_whole_number(steps_per_epoch, "steps_per_epoch", 1)
     if is_keras_schedule(schedule):
         rates = _rates_of_steps(schedule, epochs * steps_per_epoch)
     elif callable(schedule):

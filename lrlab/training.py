@@ -153,7 +153,7 @@ class Session:
         self, span: range, rates: np.ndarray | None
     ) -> Iterator[Mapping[str, Any]]:
         every = self.program.run(self.train, self.validation, rates, len(span), self.before)
-        for epoch, logs in zip(span, every, strict=True):
+        for epoch, logs in zip(span, every, strict=False):  # another thread may stop it
             for history in self.callbacks.callbacks:  # nobody else is there
                 history.on_epoch_end(epoch, logs)
             yield logs
@@ -278,10 +278,12 @@ def check_labels(model: keras.Model, y: Any) -> None:
     XLA would train on them and give NaN; TensorFlow alone notices in the middle of an epoch.
     """
     loss = model.loss
-    name = loss if isinstance(loss, str) else getattr(loss, "name", getattr(loss, "__name__", ""))
+    sparse = keras.losses.SparseCategoricalCrossentropy
+    names = ("sparse_categorical_crossentropy", sparse.__name__)
+    name = loss if isinstance(loss, str) else getattr(loss, "__name__", "")
     shape = getattr(model, "output_shape", None)
     if (
-        name != "sparse_categorical_crossentropy"
+        not (name in names or isinstance(loss, sparse))
         or getattr(loss, "ignore_class", None) is not None
         or not isinstance(shape, tuple)
         or not isinstance(shape[-1], int)
@@ -309,19 +311,20 @@ _WHOLE_NUMBERS = {
 }
 
 
-def _loops_itself(model: keras.Model) -> bool:
-    """Tell whether the model's own `fit` has to do the work, whatever the data are."""
-    overridden = ("fit", "evaluate", "make_train_function", "make_test_function")
-    return (
-        model.run_eagerly
-        or tf.config.functions_run_eagerly()
-        or model.steps_per_execution != 1
-        or model._distribute_strategy is not None
-        or tf.distribute.has_strategy()
-        or keras.config.max_epochs() is not None
-        or keras.config.max_steps_per_epoch() is not None
-        or any(getattr(type(model), name) is not getattr(keras.Model, name) for name in overridden)
-    )
+def loops_itself(model: keras.Model) -> str:
+    """Say why the model's own `fit` has to do the work, whatever the data are; "" if it has not."""
+    distributed = model._distribute_strategy is not None or tf.distribute.has_strategy()
+    reasons = {
+        "run_eagerly=True": model.run_eagerly or tf.config.functions_run_eagerly(),
+        "steps_per_execution": model.steps_per_execution != 1,
+        "a distribution strategy": distributed,
+        "keras.config.max_epochs": keras.config.max_epochs() is not None,
+        "keras.config.max_steps_per_epoch": keras.config.max_steps_per_epoch() is not None,
+    } | {
+        f"a `{name}` of its own": getattr(type(model), name) is not getattr(keras.Model, name)
+        for name in ("fit", "evaluate", "make_train_function", "make_test_function")
+    }
+    return " and ".join(reason for reason, holds in reasons.items() if holds)
 
 
 def fit(
@@ -356,6 +359,9 @@ def fit(
     `model.fit` itself is called, and so gives the same answer, for anything but dense arrays
     (`tf.data`, generators, sparse or ragged tensors), with `steps_per_epoch`, `validation_steps`,
     `steps_per_execution`, `run_eagerly`, a distribution strategy, or a model that overrides `fit`.
+
+    After a change of a layer's `trainable`, compile the model anew, as Keras asks: without that,
+    `model.fit` goes on with what it has traced, while data of another shape are traced anew here.
 
     Args:
         model: A compiled Keras model; it may have any number of inputs and outputs.
@@ -406,7 +412,7 @@ def fit(
         if given[name] is not None and not isinstance(given[name], list)
     }
     if (
-        _loops_itself(model)
+        loops_itself(model)
         or steps_per_epoch is not None
         or validation_steps is not None
         or shuffle not in (True, False)

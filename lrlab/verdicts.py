@@ -11,14 +11,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
 Verdict: TypeAlias = Literal["too low", "good", "noisy", "stuck", "diverged"]
 
-_DIVERGED = 1.5  # times the loss of the untrained model
-_LITTLE_PROGRESS = 0.25  # of that loss
+# Shares of the loss of the untrained model, or of its size where a loss is negative.
+_DIVERGED = 0.5  # above it
+_LITTLE_PROGRESS = 0.25
 _MOVED_FAR = 0.5  # of the length of the first weights
 _HARDLY = 0.02  # of that loss, and of that length
 _UPS = 0.05  # of the whole descent
@@ -48,21 +49,22 @@ def judge(
             f"The loss stopped being a number in epoch {broken[0]}: each step overshot further "
             "than the one before. Lower the rate."
         )
-    if last > _DIVERGED * start_loss:
+    size = abs(start_loss)
+    if last - start_loss > _DIVERGED * size:
         return "diverged", (
             f"The loss rose from {start_loss:.3g} to {last:.3g}: the steps overshoot. Lower the "
             "rate."
         )
     progress = start_loss - last
     path = [start_loss, *losses]
-    idle = progress < _HARDLY * start_loss and moved < _HARDLY
+    idle = progress < _HARDLY * size and moved < _HARDLY
     ups = sum(max(0.0, after - before) for before, after in pairwise(losses))
-    jumps = ups > _UPS * max(start_loss - min(path), _HARDLY * start_loss)
+    jumps = ups > _UPS * max(start_loss - min(path), _HARDLY * size)
     falling = progress > 0 and _still_falling(path, learning_rates) > _STILL_FALLING * progress
-    thrown = max(losses) > (1 + _HARDLY) * start_loss
+    thrown = max(losses) > start_loss + _HARDLY * size
     # With large targets the weights go far at a low rate too, but then the loss falls steadily.
     steadily = falling and not jumps and not thrown
-    if progress < _LITTLE_PROGRESS * start_loss and moved > _MOVED_FAR and not steadily:
+    if progress < _LITTLE_PROGRESS * size and moved > _MOVED_FAR and not steadily:
         return "stuck", (
             f"The loss, {start_loss:.3g} before training, is {last:.3g} after it, though the "
             f"weights moved by {moved:.0%} of their length: large steps threw them to where the "
@@ -78,7 +80,7 @@ def judge(
             f"The loss did not fall: it was {start_loss:.3g} before training and is {last:.3g} "
             "after it. Lower the rate."
         )
-    if idle or (last > _NEARLY_THERE * start_loss and falling):
+    if idle or (abs(last) > _NEARLY_THERE * size and falling):
         slowed = learning_rates[-1] < 0.5 * learning_rates.max()
         return "too low", (
             f"The loss came from {start_loss:.3g} to {last:.3g} and had further to fall, "
@@ -89,6 +91,13 @@ def judge(
             )
         )
     return "good", f"The loss fell from {start_loss:.3g} to {last:.3g} and has begun to level off."
+
+
+def in_short(value: Any, form: str = ".4g") -> str:
+    """Write a result in few digits; some metrics have several, `F1Score` one a class."""
+    if np.ndim(value):
+        return f"[{', '.join(in_short(part, form) for part in value)}]"
+    return format(float(value), form if abs(value) < 1e6 else ".4g")
 
 
 def _still_falling(path: Sequence[float], learning_rates: np.ndarray) -> float:

@@ -6,14 +6,16 @@ import resource
 import threading
 import tracemalloc
 
-from lrlab._tensorflow import keras
+from lrlab._tensorflow import keras, tf
 
 import numpy as np
 import pytest
 from keras import layers
+from keras.src.random.seed_generator import global_seed_generator
 
 import lrlab
 from lrlab import Experiment, StepDecay, _compiled
+from lrlab.explorers.base import outcome
 
 ks = keras.optimizers.schedules
 _random = np.random.default_rng(0)
@@ -96,13 +98,74 @@ class HalvesEachEpoch(keras.callbacks.Callback):
         self.model.optimizer.learning_rate = float(self.model.optimizer.learning_rate) / 2
 
 
+def without_input():
+    return keras.Sequential([layers.Dense(8, "relu"), layers.Dense(3, "softmax")])
+
+
+class Subclass(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.last, self.hidden = layers.Dense(3, "softmax"), layers.Dense(8, "relu")
+
+    def call(self, x):
+        return self.last(self.hidden(x))
+
+
+class Noise(layers.Layer):
+    """Draws from Keras's global generator."""
+
+    def call(self, x, training=False):
+        return x + keras.random.normal(keras.ops.shape(x), stddev=0.5) if training else x
+
+
+def noisy():
+    return keras.Sequential([keras.Input((4,)), Noise(), layers.Dense(3, "softmax")])
+
+
+class AutoEncoder(keras.Model):
+    """Makes its loss in its own steps, as the variational one in Keras's examples does."""
+
+    def __init__(self):
+        super().__init__()
+        self.code, self.tracker = layers.Dense(4), keras.metrics.Mean(name="loss")
+
+    @property
+    def metrics(self):
+        return [self.tracker]
+
+    def call(self, x):
+        return self.code(x)
+
+    def train_step(self, batch):
+        x, _ = batch
+        with tf.GradientTape() as tape:
+            loss = keras.ops.mean((self(x) - x) ** 2)
+        gradients = tape.gradient(loss, self.trainable_weights)
+        self.optimizer.apply_gradients(zip(gradients, self.trainable_weights, strict=True))
+        self.tracker.update_state(loss)
+        return {"loss": self.tracker.result()}
+
+    def test_step(self, batch):
+        self.tracker.update_state(keras.ops.mean((self(batch[0]) - batch[0]) ** 2))
+        return {"loss": self.tracker.result()}
+
+
+def auto_encoder(kind=AutoEncoder):
+    def build():
+        model = kind()
+        model.compile(keras.optimizers.SGD(0.1))
+        return model
+
+    return build
+
+
 class GrowsEachBatch(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         self.model.optimizer.learning_rate = float(self.model.optimizer.learning_rate) + 0.01
 
 
 class TestSameStart:
-    @pytest.mark.parametrize("build", [dense, with_state])
+    @pytest.mark.parametrize("build", [dense, with_state, noisy])
     def test_a_run_is_the_same_to_the_last_bit_whatever_came_between(self, build, with_xla):
         experiment = experiment_of(build, optimizer="adam")
         first = experiment.run(0.01)
@@ -125,7 +188,11 @@ class TestSameStart:
         assert experiment_of(seed=1).run(0.1).history != experiment.run(0.1).history
 
     @pytest.mark.parametrize(
-        "build", [dense, with_state, compiled(lambda: keras.optimizers.Adam(0.1))]
+        "build",
+        [
+            *(dense, with_state, compiled(lambda: keras.optimizers.Adam(0.1))),
+            *(without_input, Subclass, noisy),
+        ],
     )
     def test_a_run_from_another_seed_is_that_of_an_experiment_with_it(self, build):
         experiment = experiment_of(build)
@@ -146,9 +213,34 @@ class TestSameStart:
     def test_an_equal_experiment_gives_equal_runs(self, experiment):
         assert experiment_of().run(0.1).history == experiment.run(0.1).history
 
+    def test_seeding_between_two_kinds_of_run_changes_neither(self):
+        """A callback brings other functions, which are traced only then."""
+        experiment = experiment_of(noisy)
+        first = experiment.run(0.1)
+        keras.utils.set_random_seed(5)
+        watched = [experiment.run(0.1, callbacks=[GrowsEachBatch()]) for _ in range(2)]
+        assert watched[0].history == watched[1].history
+        assert experiment.run(0.1).history == first.history
+
+    def test_a_resumed_run_leaves_the_next_one_whole(self, experiment, tmp_path):
+        class Interrupts(keras.callbacks.Callback):
+            def on_epoch_end(self, epoch, logs=None):
+                if epoch == 2:
+                    raise InterruptedError
+
+        first = experiment.run(0.1)
+        backup = keras.callbacks.BackupAndRestore(tmp_path)
+        with pytest.raises(InterruptedError):
+            experiment.run(0.1, callbacks=[Interrupts(), backup])
+        resumed = experiment.run(0.1, callbacks=[backup])
+        assert 0 < len(resumed.history["loss"]) < EPOCHS
+        assert experiment.run(0.1).history == first.history
+
     def test_the_random_state_of_python_and_numpy_is_left_alone(self):
+        keras.random.normal(())  # so that Keras has a generator
+
         def states():
-            return random.getstate(), repr(np.random.get_state())  # noqa: NPY002
+            return global_seed_generator(), random.getstate(), repr(np.random.get_state())  # noqa: NPY002
 
         before = states()
         run = experiment_of(with_state).run(0.1)
@@ -158,7 +250,9 @@ class TestSameStart:
 
 
 class TestEqualsKeras:
-    @pytest.mark.parametrize("build", [dense, with_state])
+    @pytest.mark.parametrize(
+        "build", [dense, with_state, without_input, Subclass, noisy, auto_encoder()]
+    )
     @pytest.mark.parametrize("rate", [0.1])
     def test_with_a_number(self, build, rate):
         experiment = experiment_of(build)
@@ -345,6 +439,18 @@ class TestRun:
         expected = np.linalg.norm(last - first) / np.linalg.norm(first)
         assert run.moved == pytest.approx(expected, rel=1e-5)
 
+    def test_a_metric_of_several_numbers_is_shown_as_a_list(self):
+        one_hot = np.eye(3, dtype="float32")[LABELS]
+        run = experiment_of(
+            dataset=(X, one_hot, X[:20], one_hot[:20]),
+            loss="categorical_crossentropy",
+            metrics=[keras.metrics.F1Score()],
+        ).run(0.1)
+        scores = ", ".join(f"{score:.4g}" for score in run.final["f1_score"])
+        assert scores.count(",") == 2
+        assert f"Run(f1_score=[{scores}], loss=" in repr(run)
+        assert f"<b>[{scores}]</b>" in outcome(run)
+
     def test_repr_is_one_line(self, experiment):
         run = experiment.run(0.1)
         assert repr(run).startswith(f"Run(accuracy={run.final['accuracy']:.4g}, loss=")
@@ -497,6 +603,16 @@ class TestModelAndOptimizer:
             == experiment.run(0.1, callbacks=callbacks).history
         )
 
+    def test_a_scaled_loss_may_have_a_schedule_in_the_optimizer_within(self, experiment):
+        scaled = keras.optimizers.LossScaleOptimizer
+        build = compiled(lambda: scaled(keras.optimizers.SGD(ks.ExponentialDecay(0.9, 1, 0.1))))
+        found = experiment_of(build)
+        assert float(found.model.optimizer.initial_scale) == 2.0**15
+        for schedule in (0.1, ks.CosineDecay(0.5, 20)):
+            losses = experiment.run(schedule).history["loss"]
+            # Scaling by a power of two rounds nothing.
+            assert found.run(schedule).history["loss"] == pytest.approx(losses, rel=1e-6)
+
     def test_an_optimizer_is_copied_and_serves_two_experiments(self):
         optimizer = keras.optimizers.SGD(0.123, momentum=0.9)
         one, two = experiment_of(optimizer=optimizer), experiment_of(optimizer=optimizer)
@@ -511,6 +627,47 @@ class TestModelAndOptimizer:
         plain = plain_keras(logits, optimizer=keras.optimizers.SGD(0.1), loss=loss)
         experiment = experiment_of(logits)
         assert_same(experiment.run(0.1), experiment, plain)
+
+    @pytest.mark.parametrize(
+        ("last", "is_logits"),
+        [
+            (lambda: [keras.Sequential([keras.Input((8,)), layers.Dense(3)])], True),
+            (lambda: [keras.Sequential([keras.Input((8,)), layers.Dense(3, "softmax")])], False),
+            (lambda: [layers.Dense(3), layers.Reshape((3,))], True),
+            (lambda: [layers.Dense(3, "softmax"), layers.Reshape((3,))], False),
+            (lambda: [layers.Dense(3), layers.Softmax()], False),
+        ],
+    )
+    def test_the_default_loss_is_for_what_the_model_gives(self, last, is_logits):
+        def build():
+            hidden = keras.Sequential([keras.Input((4,)), layers.Dense(8, "tanh")])
+            return keras.Sequential([keras.Input((4,)), hidden, *last()])
+
+        experiment = experiment_of(build)
+        outputs = experiment.untrained()(X).numpy()
+        if is_logits:
+            outputs = np.exp(outputs) / np.exp(outputs).sum(axis=1, keepdims=True)
+        expected = -np.log(outputs[np.arange(len(X)), LABELS]).mean()
+        assert experiment.run(0.1).start_loss == pytest.approx(expected, rel=1e-5)
+
+    @pytest.mark.parametrize("activation", [None, "softmax"])
+    def test_the_default_loss_of_a_subclass_is_for_what_it_gives(self, activation):
+        class Own(Subclass):
+            def __init__(self):
+                super().__init__()
+                self.last = layers.Dense(3, activation)
+
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=activation is None)
+        expected = float(loss(LABELS, experiment_of(Own).untrained()(X)))
+        assert experiment_of(Own).run(0.1).start_loss == pytest.approx(expected, rel=1e-5)
+
+    def test_several_outputs_have_no_default_loss(self):
+        def build():
+            inputs = keras.Input((4,))
+            return keras.Model(inputs, [layers.Dense(3)(inputs), layers.Dense(3)(inputs)])
+
+        with pytest.raises(ValueError, match=r"several outputs.*2 outputs. Give `loss=`"):
+            experiment_of(build)
 
     @pytest.mark.parametrize("activation", ["sigmoid", None])
     def test_one_output_tells_two_classes_apart(self, activation):
@@ -529,7 +686,8 @@ class TestModelAndOptimizer:
         assert run.final["val_accuracy"] == pytest.approx(((probability > 0.5) == y).mean())
 
     def test_one_output_cannot_tell_three_classes_apart(self):
-        with pytest.raises(ValueError, match=r"one output tells two classes apart.*3 classes"):
+        says = r"one output tells two classes apart.*3 classes.*for amounts to predict pass floats"
+        with pytest.raises(ValueError, match=says):
             experiment_of(lambda: keras.Sequential([keras.Input((4,)), layers.Dense(1)]))
 
     def test_regression_is_judged_by_its_mean_squared_error(self):
@@ -552,6 +710,45 @@ class TestModelAndOptimizer:
 
 
 class TestArguments:
+    def test_no_optimizer_is_refused(self, experiment):
+        for make in (experiment_of, experiment.variant):
+            with pytest.raises(
+                ValueError, match=r"Received: optimizer=None. Try optimizer=\"sgd\""
+            ):
+                make(optimizer=None)
+
+    def test_labels_are_checked_without_an_input_layer_too(self):
+        with pytest.raises(ValueError, match=r"Labels must lie in 0\.\.2.*from 1 to 3"):
+            experiment_of(without_input, (X, LABELS + 1, X, LABELS + 1))
+
+    @pytest.mark.parametrize(
+        ("compiling", "reason"),
+        [({"run_eagerly": True}, "run_eagerly=True"), ({"steps_per_execution": 2}, "steps_per_ex")],
+    )
+    def test_a_model_that_must_loop_itself_is_refused(self, compiling, reason):
+        def build():
+            model = dense()
+            model.compile("sgd", "sparse_categorical_crossentropy", **compiling)
+            return model
+
+        with pytest.raises(ValueError, match=f"one compiled call.*because of {reason}.*lrlab.fit"):
+            experiment_of(build)
+
+    def test_a_model_with_a_fit_of_its_own_is_refused(self):
+        class Own(keras.Sequential):
+            def fit(self, *args, **kwargs):
+                return super().fit(*args, **kwargs)
+
+        with pytest.raises(ValueError, match="because of a `fit` of its own"):
+            experiment_of(lambda: Own([keras.Input((4,)), layers.Dense(3)]))
+
+    def test_a_loss_made_in_train_step_needs_a_test_step(self):
+        class OnlyTrains(AutoEncoder):
+            test_step = keras.Model.test_step
+
+        with pytest.raises(ValueError, match=r"needs a `test_step`.*OnlyTrains compiled without"):
+            experiment_of(auto_encoder(OnlyTrains))
+
     def test_build_model_must_need_no_argument(self):
         with pytest.raises(ValueError, match=r"needs no argument.*Wrap it: lambda"):
             experiment_of(lrlab.models.mlp)

@@ -275,6 +275,100 @@ class TestCompletePrograms:
             assert "True is right there.\n" in before[-40:]
 
 
+def seeds_anew():
+    keras.utils.set_random_seed(42)
+    return models.mlp(data.moons(), (8,))
+
+
+def sets_weights():
+    model = models.mlp(data.moons(), (8,))
+    model.layers[0].set_weights([np.full((2, 8), 0.1), np.zeros(8)])
+    return model
+
+
+def makes_a_layer_that_it_does_not_use():
+    layers.Dense(3).build((None, 2))
+    return models.mlp(data.moons(), (8,))
+
+
+def shares_an_initializer():
+    same = keras.initializers.GlorotUniform()
+    hidden = [layers.Dense(8, "relu", kernel_initializer=same) for _ in range(2)]
+    return keras.Sequential([keras.Input((2,)), *hidden, layers.Dense(2, "softmax")])
+
+
+def freezes():
+    model = models.mlp(data.moons(), (8,))
+    model.layers[0].trainable = False
+    return model
+
+
+def without_input():
+    return keras.Sequential([layers.Dense(8, "relu"), layers.Dense(2, "softmax")])
+
+
+def in_mixed_precision():
+    keras.mixed_precision.set_global_policy("mixed_float16")
+    try:
+        model = models.mlp(data.moons(), (8,))
+        model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+    return model
+
+
+class TestWhatBuildModelDoes:
+    def program(self, build, schedule=0.1, **settings):
+        run = Experiment(build, data.moons(), epochs=2, **settings).run(schedule)
+        assert formatted(run.code) == run.code
+        return run
+
+    @pytest.mark.parametrize(
+        "build",
+        [seeds_anew, sets_weights, makes_a_layer_that_it_does_not_use, shares_an_initializer],
+    )
+    def test_more_than_stacking_layers_is_taken_as_given(self, build):
+        run = self.program(build)
+        assert run.code.startswith("# Takes as given: build_model, x_train,")
+        moons = data.moons()
+        given = {name: getattr(moons, name) for name in GIVEN}
+        assert_prints(executed(run.code, build_model=build, **given), run)
+
+    @pytest.mark.parametrize("build", [freezes, without_input])
+    def test_what_layers_say_of_themselves_is_written(self, build):
+        run = self.program(build)
+        assert "given" not in run.code
+        assert_prints(executed(run.code), run)
+
+    def test_the_source_is_tried_once_a_seed(self):
+        """For it is asked for at every movement of a slider."""
+        built = []
+
+        def build():
+            built.append(True)
+            return models.mlp(data.moons())
+
+        experiment = Experiment(build, data.moons(), epochs=1)
+        first = experiment.code(0.1)
+        count = len(built)
+        for rate in (0.1, 0.2, StepDecay()):
+            experiment.code(rate)
+            experiment.variant(optimizer="adam").code(rate)
+        # A variant builds its own model, and no more.
+        assert len(built) == count + 3
+        assert experiment.code(0.1) == first
+        experiment.code(0.1, seed=1)
+        assert len(built) == count + 4
+
+    @pytest.mark.parametrize(
+        "schedule", [0.1, StepDecay(0.1, 0.5, 1), ks.ExponentialDecay(0.1, 3, 0.5)]
+    )
+    def test_a_scaled_loss_has_its_rate_in_the_optimizer_within(self, schedule):
+        run = self.program(in_mixed_precision, schedule)
+        assert "keras.optimizers.LossScaleOptimizer(" in run.code
+        assert_prints(executed(run.code), run)
+
+
 class TestOwnThings:
     def given_by(self, code):
         first, _, _ = code.partition("\n")
@@ -326,6 +420,19 @@ class TestOwnThings:
         """Of a Huber loss its config has no delta."""
         experiment = Experiment(own_model, DATA, epochs=1, loss=keras.losses.Huber(0.5))
         assert "loss=loss," in experiment.code(0.1)
+
+    @pytest.mark.parametrize(
+        "schedule", [0.1, StepDecay(0.3, 0.5, 1), ks.ExponentialDecay(0.1, 3, 0.5)]
+    )
+    def test_own_optimizer(self, schedule):
+        class Slow(keras.optimizers.SGD):
+            def update_step(self, gradient, variable, learning_rate):
+                super().update_step(gradient, variable, learning_rate / 2)
+
+        run = Experiment(own_model, DATA, epochs=EPOCHS, optimizer=Slow()).run(schedule)
+        usual = Experiment(own_model, DATA, epochs=EPOCHS).run(schedule)
+        assert run.final["loss"] != usual.final["loss"]
+        self.check(run, build_model=own_model, optimizer=Slow())
 
     def test_own_callbacks(self):
         class HalveTheRate(cb.Callback):

@@ -286,6 +286,14 @@ class TestPreview:
         with pytest.raises(ValueError, match=r"finite number above 0.*Received: learning_rate="):
             preview(rate, 2, 2)
 
+    @pytest.mark.parametrize("wrong", [2.5, "3", 0, None])
+    @pytest.mark.parametrize("schedule", [0.1, StepDecay()])
+    def test_what_is_no_count_is_refused(self, schedule, wrong):
+        with pytest.raises(ValueError, match="`epochs` must be a whole number of at least 1"):
+            preview(schedule, wrong, 2)
+        with pytest.raises(ValueError, match="`steps_per_epoch` must be a whole number"):
+            preview(schedule, 2, wrong)
+
     @pytest.mark.parametrize("value", [None, math.nan, "0.1", [0.1], True])
     def test_a_function_that_returns_no_number_is_refused(self, value):
         with pytest.raises(ValueError, match="returns the learning rate as a number") as error:

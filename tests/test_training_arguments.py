@@ -283,6 +283,20 @@ def test_fit_refuses_an_uncompiled_model() -> None:
         lrlab.fit(model, X, Y)
 
 
+SPARSE = keras.losses.SparseCategoricalCrossentropy
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [SPARSE(), SPARSE(name="own_name"), SPARSE.__name__, keras.losses.get(SPARSE.__name__)],
+)
+def test_labels_are_checked_however_the_loss_is_given(loss: Any) -> None:
+    model = linear()
+    model.compile("sgd", loss)
+    with pytest.raises(ValueError, match=r"Labels must lie in 0\.\.2"):
+        lrlab.fit(model, X, Y + 1, verbose=0)
+
+
 def test_a_class_to_ignore_may_have_any_number() -> None:
     def build() -> keras.Model:
         model = linear()

@@ -159,6 +159,17 @@ def test_a_model_that_xla_refuses_is_trained_once(
 # --- threads, exceptions and memory ---------------------------------------------------------------
 
 
+def test_another_thread_stops_a_fit_that_has_no_callbacks() -> None:
+    model = linear()
+    lrlab.fit(model, X, Y, verbose=0, shuffle=False)
+    stop = threading.Timer(0.5, lambda: setattr(model, "stop_training", True))
+    stop.start()
+    history = lrlab.fit(model, X, Y, epochs=1_000_000, verbose=0, shuffle=False)
+    assert 0 < len(history.epoch) < 1_000_000
+    # What was trained is what the history says: 75 samples are 3 batches an epoch.
+    assert int(model.optimizer.iterations) == 3 * (1 + len(history.epoch))
+
+
 def test_fit_equals_model_fit_in_two_threads_at_once() -> None:
     builds = (linear, lambda: linear("adam"))
     expected = [

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from lrlab import Experiment, StepDecay, data, models
-from lrlab.verdicts import judge
+from lrlab.range_figure import Measured, RangeFigure
+from lrlab.verdicts import in_short, judge
 
 VERDICTS = ["too low", "good", "noisy", "stuck", "diverged"]
 SENTENCES = re.compile(r"([A-Z][^.]*[a-z0-9+%]([.]\d[^.]*)*\. ?)+")
@@ -230,3 +231,39 @@ class TestJudge:
         for losses in ([1.0, 0.5, 0.3, 0.25], [2.2, 2.1, 2.0], [1.0, 0.5, 0.9, 0.4, 0.8]):
             scaled = [loss * scale for loss in losses]
             assert verdict(scaled, 2.3 * scale) == verdict(losses)
+
+
+class TestNegativeLosses:
+    """As of a cosine similarity, which goes down to -1."""
+
+    @pytest.mark.parametrize("start", [-0.07, 0.07])
+    def test_a_loss_that_falls_is_judged_as_any_other(self, start):
+        assert verdict([-0.9, -0.97, -0.99, -0.991, -0.9915, -0.9916], start) == "good"
+        assert verdict([-0.2, -0.3, -0.4, -0.5, -0.6, -0.7], start, moved=0.1) == "too low"
+        assert verdict([-0.9, -0.4, -0.9, -0.3, -0.9], start) == "noisy"
+
+    def test_a_loss_that_rises_by_half_its_size_diverged(self):
+        assert verdict([-0.9, -0.4], -1.0) == "diverged"
+        assert verdict([-0.9, -0.6], -1.0) != "diverged"
+
+    def test_a_loss_that_stays_is_too_low_or_stuck(self):
+        assert verdict([-0.5, -0.501], -0.5, moved=0.001) == "too low"
+        assert verdict([-0.5, -0.5], -0.5, moved=3.0) == "stuck"
+
+    @pytest.mark.parametrize("start", [-0.5, 0.0, 0.5])
+    def test_the_picture_of_a_range_test_has_room_for_them(self, start):
+        rates, losses = np.geomspace(0.01, 10, 4), np.array([-0.5, -0.8, -2.0, np.inf])
+        figure = RangeFigure(start)
+        figure.draw(Measured(rates, losses, losses, 0.1, {1.0: [-3.0, np.nan]}))
+        low, high = figure._axes.get_ylim()
+        assert low < -3.0
+        assert high > start
+        np.testing.assert_array_equal(figure._batches.get_ydata(), losses[:3])
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(0.123456, "0.1235"), ([0.25, 1 / 3], "[0.25, 0.3333]"), (np.ones((1, 2)), "[[1, 1]]")],
+)
+def test_a_result_of_several_numbers_is_written_as_a_list(value, words):
+    assert in_short(value) == words
