@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-import random
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -13,10 +11,9 @@ from typing import Any
 from lrlab._tensorflow import keras, tf
 
 import numpy as np
-from keras.src import backend
-from keras.src.random.seed_generator import global_seed_generator
 
 from lrlab import keras_code
+from lrlab._building import alike, built, check_steps, copied, has_own, last_activation, usual
 from lrlab._checks import as_whole_number
 from lrlab._compiled import GENERATOR, Batches, Program, as_graph, as_tensors, drawing_from
 from lrlab._pickling import packed, unpacked
@@ -24,7 +21,7 @@ from lrlab._source import source_of_model
 from lrlab._turns import Turns
 from lrlab.data import Dataset, as_dataset
 from lrlab.schedules import Schedule, is_keras_schedule, preview
-from lrlab.training import Needs, Session, check_labels, loops_itself
+from lrlab.training import Needs, Session, check_labels
 from lrlab.verdicts import Verdict, in_short, judge
 
 # The loss of the untrained model is measured on at most this many training samples.
@@ -144,7 +141,7 @@ class Experiment:
         self._build_model = build_model
         self.model = self._built(self.seed)
         self._compile(optimizer, loss, metrics)
-        _check_steps(self.model)
+        check_steps(self.model)
         for labels in (self.dataset.y_train, self.dataset.y_val):
             check_labels(self.model, labels)
         self._training = Batches.cut(training, self.batch_size)
@@ -169,11 +166,11 @@ class Experiment:
                     "compiled model and one of these as well. Leave out `compile` or these."
                 )
             arguments = dict(model._compile_config.config)
-            model.optimizer = _copied(model.optimizer)
+            model.optimizer = copied(model.optimizer)
         else:
-            arguments = {"optimizer": _copied(optimizer), "loss": loss, "metrics": metrics}
+            arguments = {"optimizer": copied(optimizer), "loss": loss, "metrics": metrics}
             if loss is None or metrics is None:
-                for name, value in _usual(self.dataset, model, self._first_samples[0]).items():
+                for name, value in usual(self.dataset, model, self._first_samples[0]).items():
                     if arguments[name] is None:
                         arguments[name] = value
             model.compile(**arguments)
@@ -187,7 +184,7 @@ class Experiment:
         return self._built(self.seed)
 
     def _built(self, seed: int, build_model: Callable[[], keras.Model] | None = None) -> Any:
-        return _built(build_model or self._build_model, seed, self._first_samples[0])
+        return built(build_model or self._build_model, seed, self._first_samples[0])
 
     def run(
         self,
@@ -282,7 +279,7 @@ class Experiment:
             >>> experiment.steps_per_epoch, variant.steps_per_epoch
             (45, 23)
         """
-        exchanged = _copied(optimizer)
+        exchanged = copied(optimizer)
         build_model = self._build_model
         compiled = self._compiled_by_user
 
@@ -317,7 +314,7 @@ class Experiment:
         """
         outputs = np.asarray(self._answer(tf.constant(x)))
         if outputs.shape[-1] == 1:
-            linear = _activation(self.model) is keras.activations.linear
+            linear = last_activation(self.model) is keras.activations.linear
             logits = getattr(self.model.loss, "from_logits", linear)
             classes = (outputs[:, 0] > (0.0 if logits else 0.5)).astype(int)
         else:
@@ -396,7 +393,7 @@ class Experiment:
                     source = source_of_model(self.model)
                     names = {"keras": keras, "layers": keras.layers}
                     tried = self._built(seed, lambda: eval(source, names))  # noqa: S307 - ours
-                    found = source if _alike(tried, self._built(seed)) else None
+                    found = source if alike(tried, self._built(seed)) else None
             self._expressions[seed] = found
         return self._expressions[seed]
 
@@ -428,7 +425,7 @@ class _Start:
         # Without arguments, which TensorFlow would look at one by one in every call.
         self.put_back = as_graph(lambda: program.state.assign(self.state))
         with drawing_from(program.generator):
-            if model.loss is None and _has_own(model, "train_step"):  # which makes its own loss
+            if model.loss is None and has_own(model, "train_step"):  # which makes its own loss
                 self.loss = float(model.test_step((x, y))["loss"])
             else:
                 # As training does: an untrained BatchNormalization gives nonsense without it.
@@ -493,143 +490,3 @@ def _with_schedule(
         by_epoch = schedule  # Keras takes a float alone, and a person may return an int
         return [keras.callbacks.LearningRateScheduler(lambda e: float(by_epoch(e))), *callbacks]
     return list(callbacks)
-
-
-def _built(build_model: Callable[[], keras.Model], seed: int, x: Any) -> keras.Model:
-    """Build from the seed, and leave the random generators of all but TensorFlow as they were.
-
-    A model without an `Input` gets its weights by the shape of x. In the model stays the generator
-    from which it draws, in training too, where nothing says another.
-    """
-    try:
-        if isinstance(build_model, keras.Model):
-            raise TypeError("a model itself")
-        inspect.signature(build_model).bind()
-    except TypeError as error:
-        raise ValueError(
-            "`build_model` must be a function that needs no argument and returns a model. "
-            f"Received: {build_model!r} ({error}). Wrap it: lambda: lrlab.models.mlp(dataset)."
-        ) from None
-    states = random.getstate(), np.random.get_state()  # noqa: NPY002 - what Keras seeds
-    try:
-        with drawing_from(None):
-            keras.utils.set_random_seed(seed)
-            model = build_model()
-            if not isinstance(model, keras.Model):
-                raise ValueError(
-                    "`build_model` must return a keras.Model. "
-                    f"Received: {build_model!r}, which returned {type(model).__name__}."
-                )
-            if not all(layer.built for layer in model._flatten_layers()):
-                _build_weights(model, x)
-            vars(model)[GENERATOR] = global_seed_generator()
-    finally:
-        random.setstate(states[0])
-        np.random.set_state(states[1])  # noqa: NPY002
-    return model
-
-
-def _build_weights(model: keras.Model, x: Any) -> None:
-    """Do what `fit` would with its first batch."""
-    if isinstance(model, keras.Sequential):
-        model.build((None, *x.shape[1:]))
-    else:
-        dtype = keras.backend.standardize_dtype(x.dtype)
-        backend.compute_output_spec(model, keras.KerasTensor(x.shape, dtype), training=False)
-
-
-def _alike(one: keras.Model, other: keras.Model) -> bool:
-    """Whether two models have the same variables: weights, what is frozen, and random seeds."""
-    return len(one.variables) == len(other.variables) and all(
-        a.trainable == b.trainable and np.array_equal(a, b)
-        for a, b in zip(one.variables, other.variables, strict=True)
-    )
-
-
-def _has_own(model: keras.Model, method: str) -> bool:
-    return getattr(type(model), method) is not getattr(keras.Model, method)
-
-
-def _check_steps(model: keras.Model) -> None:
-    """Raise a ValueError for a compiled model whose epochs cannot be compiled as one call."""
-    if reason := loops_itself(model):
-        raise ValueError(
-            "An Experiment runs Keras's own training loop as one compiled call. Received: a model "
-            f"for which that is not possible, because of {reason}. Leave that out, or train with "
-            "model.fit or lrlab.fit."
-        )
-    if model.loss is None and _has_own(model, "train_step") and not _has_own(model, "test_step"):
-        raise ValueError(
-            "A model that computes its loss in its `train_step` needs a `test_step` as well, which "
-            f"returns it under the name loss for the validation. Received: {type(model).__name__} "
-            "compiled without a loss. Write a `test_step`, or compile with `loss=`."
-        )
-
-
-def _copied(optimizer: Any) -> keras.optimizers.Optimizer:
-    """A fresh copy whose learning rate is a number, for a schedule could not be replaced."""
-    optimizer = keras.optimizers.get(optimizer)
-    if optimizer is None:
-        raise ValueError(
-            "`optimizer` must be a name or a Keras optimizer. Received: optimizer=None. "
-            'Try optimizer="sgd".'
-        )
-    config = optimizer.get_config()
-    if "inner_optimizer" in config:  # of a LossScaleOptimizer, which has no rate of its own
-        return type(optimizer)(**config | {"inner_optimizer": _copied(optimizer.inner_optimizer)})
-    if not isinstance(config.get("learning_rate", 0.0), float):
-        config["learning_rate"] = 0.01
-    return type(optimizer).from_config(config)
-
-
-def _activation(model: Any) -> Any:
-    """The activation that makes a model's outputs, looked for in nested models; None if unknown."""
-    layer = model
-    while isinstance(layer, keras.Model):
-        outputs = getattr(layer, "outputs", None) or []  # a subclass has none
-        if len(outputs) != 1:
-            return None
-        layer = outputs[0]._keras_history.operation
-    return getattr(layer, "activation", None)
-
-
-def _usual(dataset: Dataset, model: keras.Model, x: Any) -> dict[str, Any]:
-    """The loss and metrics for such data, by what the model gives for some samples."""
-    if dataset.task == "regression":
-        return {"loss": "mse", "metrics": None}
-    outputs = model(x, training=False)
-    if keras.tree.is_nested(outputs):
-        raise ValueError(
-            "A model with several outputs has no usual loss. Received: "
-            f"{len(keras.tree.flatten(outputs))} outputs. Give `loss=`, as for model.compile."
-        )
-    single = outputs.shape[-1] == 1
-    if single and dataset.classes != 2:
-        raise ValueError(
-            "A model with one output tells two classes apart. Received: labels of "
-            f"{dataset.classes} classes. Give the last layer one unit a class, with softmax; for "
-            "amounts to predict pass floats as targets."
-        )
-    logits = _are_logits(model, np.asarray(outputs, float))
-    if single and logits:  # which are 0 where the probability is a half
-        accuracy = keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)
-        return {"loss": keras.losses.BinaryCrossentropy(from_logits=True), "metrics": [accuracy]}
-    if single:
-        return {"loss": "binary_crossentropy", "metrics": ["accuracy"]}
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    return {
-        "loss": loss if logits else "sparse_categorical_crossentropy",
-        "metrics": ["accuracy"],
-    }
-
-
-def _are_logits(model: keras.Model, outputs: np.ndarray) -> bool:
-    """Whether a classifier gives logits: by its last activation or, if unknown, some outputs."""
-    activation = _activation(model)
-    if activation in (keras.activations.softmax, keras.activations.sigmoid):
-        return False
-    if activation is keras.activations.linear:
-        return True
-    if outputs.shape[-1] == 1:
-        return not ((outputs >= 0) & (outputs <= 1)).all()
-    return not ((outputs >= 0).all() and np.allclose(outputs.sum(axis=-1), 1, atol=1e-2))

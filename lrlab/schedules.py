@@ -47,7 +47,7 @@ class StepDecay:
         (1.0, 1.0, 0.5, 0.25)
 
     Source: step decay as in K. He et al., "Deep Residual Learning for Image Recognition",
-    https://arxiv.org/abs/1512.03385, section 3.4, which divides the rate by 10.
+    https://arxiv.org/abs/1512.03385, section 4.2, which divides the rate by 10.
     """
 
     initial_learning_rate: float = 0.01
