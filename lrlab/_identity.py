@@ -11,6 +11,7 @@ from lrlab._tensorflow import keras, tf
 
 import numpy as np
 
+import lrlab
 from lrlab._digest import digest
 from lrlab.experiment import Experiment
 from lrlab.schedules import Schedule, is_keras_schedule
@@ -23,8 +24,9 @@ def identity_of_experiment(experiment: Experiment) -> str:
 
     That is the data, the model's settings and first weights, the code of `build_model` and of
     whatever else is not part of an installed package, what the model is compiled with, epochs,
-    batch size, and the versions of Keras and TensorFlow. The names that Keras counts up as layers
-    are made are not among it, so a fresh kernel finds what another one has done.
+    batch size, and the versions of Keras, TensorFlow, lrlab and whatever else it uses. The names
+    that Keras counts up as layers are made are not among it, so a fresh kernel finds what another
+    one has done.
     """
     data = experiment.dataset
     compiled = dict(experiment._compiled)
@@ -32,7 +34,7 @@ def identity_of_experiment(experiment: Experiment) -> str:
     settings = optimizer.get_config() | {"learning_rate": None, "name": None}
     model = experiment.untrained()
     return digest(
-        (keras.__version__, tf.__version__),
+        (keras.__version__, tf.__version__, lrlab.__version__),
         (data.x_train, data.y_train, data.x_val, data.y_val),
         (experiment._build_model, _settings(model), [w.numpy() for w in model.variables]),
         (type(optimizer), settings, compiled),

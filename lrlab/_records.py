@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import math
 import os
+import sys
+import time
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -21,6 +24,7 @@ Record: TypeAlias = dict[str, Any]
 
 # What every line begins with: a file that is something else is left alone.
 _BEGINNING = b'{"lrlab_run": "'
+_SECONDS_TO_DISK = 0.2
 
 
 def record_of(run: Run, rates: np.ndarray) -> Record:
@@ -72,6 +76,8 @@ def _numbers(value: Any) -> Any:
 class RunFile:
     """A file of runs, each under its key; what a process that was killed left half-written is cut.
 
+    A damaged line further up is passed over with a warning. A file has one writer at a time.
+
     Args:
         path: Made if it is not there.
 
@@ -79,37 +85,61 @@ class RunFile:
         records: What is in it, by key.
 
     Raises:
-        ValueError: If the file is something else.
+        ValueError: If the file is something else, or somebody is writing to it.
         OSError: If it cannot be written.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         self._file = self.path.open("ab")
+        self._synced = 0.0
         try:
+            self._lock()
             self.records = self._read()
         except BaseException:
             self._file.close()
             raise
 
+    def _lock(self) -> None:
+        """Keep others out until the file is closed, or this process has ended in whatever way."""
+        if sys.platform == "win32":
+            return
+        import fcntl
+
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(
+                "One sweep at a time writes to a `path`. Received: "
+                f"{str(self.path)!r}, to which another one is writing. Wait until that has ended, "
+                "or give another path."
+            ) from None
+        except OSError:  # a file system without locks
+            return
+
     def _read(self) -> dict[str, Record]:
         *lines, rest = self.path.read_bytes().split(b"\n")
-        records = {}
+        records, damaged = {}, []
         for number, line in enumerate(lines, 1):
-            key, record = self._parsed(line, number)
-            records[key] = record
+            try:
+                entry = json.loads(line.strip(b"\0"))
+                entry["run"]["history"]
+                records[entry["lrlab_run"]] = entry["run"]
+            except (ValueError, LookupError, TypeError):
+                # A machine that fails leaves zeros where it was about to write.
+                zeros = line and not line.strip(b"\0")
+                if not zeros and not line.startswith(_BEGINNING):
+                    raise self._another_file(line, number) from None
+                damaged.append(number)
         if rest:
-            if not rest.startswith(_BEGINNING[: len(rest)]):
+            begun = rest.rstrip(b"\0")
+            if not begun.startswith(_BEGINNING[: len(begun)]):
                 raise self._another_file(rest, len(lines) + 1)
             self._file.truncate(sum(map(len, lines)) + len(lines))
+        if damaged:
+            words = f"{str(self.path)!r} has damaged lines: {', '.join(map(str, damaged))}. "
+            warnings.warn(f"{words}Their runs are trained again.", stacklevel=4)
         return records
-
-    def _parsed(self, line: bytes, number: int) -> tuple[str, Record]:
-        try:
-            entry = json.loads(line)
-            return entry["lrlab_run"], entry["run"]
-        except (ValueError, LookupError, TypeError):
-            raise self._another_file(line, number) from None
 
     def _another_file(self, line: bytes, number: int) -> ValueError:
         return ValueError(
@@ -122,6 +152,9 @@ class RunFile:
         line = json.dumps({"lrlab_run": key, **about, "run": record}, allow_nan=False)
         self._file.write(line.encode() + b"\n")
         self._file.flush()  # the system has it now, and keeps it if this process is killed
+        if time.monotonic() - self._synced > _SECONDS_TO_DISK:  # and if the machine fails
+            os.fsync(self._file.fileno())
+            self._synced = time.monotonic()
         self.records[key] = record
 
     def close(self) -> None:

@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Picture", "Sweep", "columns_of", "label_of"]
 
 Mode: TypeAlias = Literal["auto", "min", "max"]
+_NAMES = {"initial_learning_rate": "first rate"}  # as the sliders of the explorers call it
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class Sweep:
                 highest of what ends in "accuracy", "acc" or "auc".
 
         Raises:
-            ValueError: If there is no such key, or no schedule to choose from.
+            ValueError: If there is no such key or mode, or no schedule to choose from.
         """
         return self._of(self._best(by, mode)[0])[0]
 
@@ -153,9 +154,10 @@ class Sweep:
         drawn = HeatMap(
             up,
             across,
-            row_label=row.replace("_", " "),
-            column_label=column.replace("_", " "),
+            row_label=_in_words(row),
+            column_label=_in_words(column),
             value_label=self._name_of(by),
+            highest=_is_better_higher(by),
         )
         drawn.draw(values)
         return Picture(drawn.png(), drawn.describe())
@@ -168,9 +170,16 @@ class Sweep:
             fixed: Where other settings vary too, their values: `decay_factor=0.5`.
 
         Raises:
-            ValueError: If more than one setting varies, or none, or it is not a rate.
+            ValueError: If it is no loss, or if more than one setting varies, or none, or it is not
+                a rate.
         """
         from lrlab.range_figure import Measured, RangeFigure, describe_range_test
+
+        if not by.endswith("loss"):
+            raise ValueError(
+                f'A U-curve is of a loss. Received: by={by!r}. Use "val_loss" or "loss", or look '
+                f"at summary({by!r})."
+            )
 
         places = self._varying(1, fixed)
         ((name, rates),) = self._axes(places)
@@ -220,6 +229,11 @@ class Sweep:
 
     def _best(self, by: str, mode: Mode = "auto") -> tuple[int, float]:
         """The index of the best schedule, and its mean."""
+        if mode not in get_args(Mode):
+            raise ValueError(
+                f"`mode` must be one of {', '.join(get_args(Mode))}. Received: mode={mode!r}. "
+                'Use "max" where the highest value is best.'
+            )
         means = {
             i: _mean(self._final(i, by))
             for i in range(len(self.schedules))
@@ -231,7 +245,7 @@ class Sweep:
                 "The best run is that of a schedule none of whose runs diverged or is missing. "
                 f"Received: {len(self.found)} runs, no such schedule. Sweep over lower rates."
             )
-        highest = by.endswith(("accuracy", "acc", "auc")) if mode == "auto" else mode == "max"
+        highest = _is_better_higher(by) if mode == "auto" else mode == "max"
         chosen = (max if highest else min)(means, key=lambda i: means[i])
         return chosen, means[chosen]
 
@@ -283,6 +297,14 @@ class Sweep:
     def _axes(self, places: Mapping[int, Mapping[str, Any]]) -> Iterator[tuple[str, list[float]]]:
         for name in next(iter(places.values())):
             yield name, sorted({settings[name] for settings in places.values()})
+
+
+def _in_words(setting: str) -> str:
+    return _NAMES.get(setting, setting.replace("_", " "))
+
+
+def _is_better_higher(by: str) -> bool:
+    return by.endswith(("accuracy", "acc", "auc"))
 
 
 def _mean(values: Iterable[float]) -> float:

@@ -8,6 +8,7 @@ than `submit` from an executor, and a worker that starts late, or anew, learns i
 from __future__ import annotations
 
 import hashlib
+import multiprocessing
 import os
 import platform
 import queue
@@ -16,6 +17,7 @@ import threading
 import uuid
 from collections.abc import Generator, Mapping
 from concurrent.futures import Executor, Future
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -62,13 +64,14 @@ def spread(
         tasks: By key, the pickle of (schedule, callbacks, seed).
 
     Raises:
-        RunFailed: If a run raises, or its worker dies.
+        RunFailed: If a run raises, or its worker dies; after what has been answered by then.
     """
     pickled = cloudpickle.dumps(experiment)
     name = hashlib.sha256(pickled).hexdigest()
     answered: queue.SimpleQueue[Future[Any]] = queue.SimpleQueue()
     out: dict[Future[Any], tuple[str, str]] = {}  # the key, and for which worker it has the pickle
     waiting: list[str] = []  # for a worker that is being sent the experiment
+    failed: RunFailed | None = None
 
     def submit(key: str, worker: str = "") -> None:
         # Dask takes two calls with the same arguments for one, and answers both with one result.
@@ -81,27 +84,38 @@ def spread(
         future.add_done_callback(answered.put)
 
     try:
-        for key in tasks:
-            submit(key)
-        while out:
+        try:
+            for key in tasks:
+                submit(key)
+        except RunFailed as error:
+            failed = error
+        while out and not (failed and answered.empty()):
             future = answered.get()
             key, sent_for = out.pop(future)
             try:
-                answer = future.result()
-            except Exception as error:
-                raise RunFailed(key) from error
-            if not isinstance(answer, _Unknown):
-                yield key, answer
-            elif any(worker == answer.worker for _, worker in out.values()):
-                waiting.append(key)
-            else:
-                submit(key, answer.worker)
-            if sent_for:
-                while waiting:
+                answer = _answer(future, key)
+                if not isinstance(answer, _Unknown):
+                    yield key, answer
+                elif any(worker == answer.worker for _, worker in out.values()):
+                    waiting.append(key)
+                elif not failed:
+                    submit(key, answer.worker)
+                while sent_for and waiting and not failed:
                     submit(waiting.pop(0))
+            except RunFailed as error:
+                failed = failed or error
+        if failed:
+            raise failed
     finally:
         for future in out:
             future.cancel()
+
+
+def _answer(future: Future[Any], key: str) -> Any:
+    try:
+        return future.result()
+    except Exception as error:
+        raise RunFailed(key) from error
 
 
 def train(name: str, pickled: bytes | None, task: bytes, once: str) -> Record | _Unknown:
@@ -132,8 +146,14 @@ def _known(name: str, pickled: bytes | None) -> Experiment | None:
 def _compute_in_one_thread() -> None:
     """As many workers as cores would otherwise have as many threads as cores each.
 
-    TensorFlow reads this as it starts; whoever has set it, or loaded TensorFlow, knows better.
+    TensorFlow reads this as it starts. Where the script that a process imports has loaded it, there
+    is time until it first computes. Whoever has set it, or shares this process, knows better.
     """
-    if "tensorflow" not in sys.modules:
-        for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+    tf = sys.modules.get("tensorflow")
+    for kind in ("intra", "inter"):
+        name = f"TF_NUM_{kind.upper()}OP_THREADS"
+        if tf is None:
             os.environ.setdefault(name, "1")
+        elif multiprocessing.parent_process() and name not in os.environ:
+            with suppress(RuntimeError):  # it has computed
+                getattr(tf.config.threading, f"set_{kind}_op_parallelism_threads")(1)

@@ -26,15 +26,15 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 84, 96, 34, 52  # pixels around the cells
 _BAR = 16  # pixels, the width of the scale
 _ROOM = 42, 17  # pixels a number takes
 _MOST = 1000.0  # times the lowest value: as far as the colours go
-_COLOURS = mpl.colormaps["cividis_r"]  # the same to all kinds of sight; the lowest is the brightest
+_COLOURS = mpl.colormaps["cividis"]  # the same to all kinds of sight; the best is the brightest
 
 
 class HeatMap:
     """Cells over two settings, a colour and a number each, kept ready to be drawn again.
 
-    The first row is the lowest one in the picture. Colours go by ratios where all values are above
-    0. A cell whose run is missing is empty but for a dot, a diverged one is hatched, and the lowest
-    value has a diamond.
+    The first row is the lowest one in the picture. The lowest value is the best: the brightest, and
+    with a diamond. Colours go by ratios where all values are above 0. A cell whose run is missing
+    is empty but for a dot, and a diverged one is hatched.
 
     Args:
         rows: The setting of each row.
@@ -44,6 +44,8 @@ class HeatMap:
         value_label: What the values are, above the cells.
         size: Width and height of the picture in pixels.
         theme: "light" or "dark".
+        highest: Whether the highest value is the best, as of accuracies. Colours then go by
+            differences.
 
     Attributes:
         figure: The Matplotlib figure; it may be saved in any format.
@@ -75,11 +77,13 @@ class HeatMap:
         value_label: str,
         size: tuple[int, int] = (760, 380),
         theme: Theme = "light",
+        highest: bool = False,
     ) -> None:
         _check(rows, columns, size, theme)
         self.rows, self.columns = list(map(float, rows)), list(map(float, columns))
         self.labels = row_label, column_label, value_label
-        self.size, self._ink = size, THEMES[theme]
+        self.size, self._ink, self._highest = size, THEMES[theme], highest
+        self._colours = _COLOURS if highest else _COLOURS.reversed()
         inches = (size[0] / 100, size[1] / 100)
         self.figure = Figure(figsize=inches, dpi=100, facecolor=self._ink["background"])
         self._screen = Screen(self.figure, theme)
@@ -203,7 +207,9 @@ class HeatMap:
         )
         bar = ((across - _RIGHT + 14) / across, box[1], _BAR / across, box[3])
         scale = self.figure.add_axes(bar)
-        scale.imshow(np.linspace(0, 1, 256)[:, None], cmap=_COLOURS, origin="lower", aspect="auto")
+        scale.imshow(
+            np.linspace(0, 1, 256)[:, None], cmap=self._colours, origin="lower", aspect="auto"
+        )
         scale.set_axis_off()
 
     def _make_legend(self) -> None:
@@ -214,9 +220,9 @@ class HeatMap:
         box = Rectangle((x - 30, y - 2), 22, 14, transform=IdentityTransform(), **style)
         self.figure.add_artist(box)
         self._text(x, y, "diverged")
-        lowest = Line2D([x - 122], [y + 5], transform=IdentityTransform(), **self._diamond("text"))
-        self.figure.add_artist(lowest)
-        self._text(x - 110, y, "lowest")
+        best = Line2D([x - 122], [y + 5], transform=IdentityTransform(), **self._diamond("text"))
+        self.figure.add_artist(best)
+        self._text(x - 110, y, "highest" if self._highest else "lowest")
 
     def _diamond(self, colour: str) -> dict[str, Any]:
         return {"color": self._ink.get(colour, colour), "marker": "D", "ls": "", "ms": 5}
@@ -224,14 +230,14 @@ class HeatMap:
     def _make_moving_artists(self) -> None:
         ink, (height, width) = self._ink, self._values.shape
         self._mesh = self._axes.pcolormesh(
-            self._values, cmap=_COLOURS, edgecolors=ink["background"], lw=2
+            self._values, cmap=self._colours, edgecolors=ink["background"], lw=2
         )
         self._lost = PolyCollection(
             [], facecolor="none", edgecolor=ink["faint"], hatch="////", lw=1
         )
         self._axes.add_collection(self._lost)
         (self._missing,) = self._axes.plot([], [], ".", color=ink["faint"], ms=3)
-        (self._lowest,) = self._axes.plot([], [], clip_on=False, **self._diamond("#000000"))
+        (self._best,) = self._axes.plot([], [], clip_on=False, **self._diamond("#000000"))
         self._numbers = [
             self._axes.text(
                 j + 0.5, i + 0.5, "", ha="center", va="center", parse_math=False, **FONT
@@ -250,13 +256,13 @@ class HeatMap:
         self._ends = [self._text(x, y - 5, "") for y in (low + 5, (low + high) / 2, high - 5)]
         self._moving: list[Artist] = [
             *(self._mesh, self._lost, self._missing),
-            *(self._lowest, *self._frames, *self._ends),
+            *(self._best, *self._frames, *self._ends),
         ]
 
     def _move_cells(self) -> None:
         values = self._values
         finite = np.isfinite(values)
-        norm = _norm(values[finite])
+        norm = _norm(values[finite], by_ratios=not self._highest)
         filled = np.where(finite, values, norm.vmax or 1.0)
         self._mesh.set_norm(norm)
         self._mesh.set_array(np.ma.masked_array(filled, ~finite))
@@ -265,15 +271,16 @@ class HeatMap:
         self._lost.set_verts([corners + cell[::-1] for cell in lost])
         self._missing.set_data(missing[:, 1] + 0.5, missing[:, 0] + 0.5)
         roomy = self._cell[0] >= _ROOM[0] and self._cell[1] >= _ROOM[1]
-        colours = _COLOURS(norm(filled)).reshape(-1, 4)
+        colours = self._colours(norm(filled)).reshape(-1, 4)
         for text, value, colour in zip(self._numbers, values.flat, colours, strict=True):
             text.set_visible(bool(roomy and np.isfinite(value)))
             if text.get_visible():
                 text.set(text=_short(value), color=_on(colour))
-        self._lowest.set_data([], [])
+        self._best.set_data([], [])
         if finite.any():
-            i, j = np.unravel_index(np.where(finite, values, np.inf).argmin(), values.shape)
-            self._lowest.set_data([j + 8 / self._cell[0]], [i + 1 - 8 / self._cell[1]])
+            losses = -values if self._highest else values
+            i, j = np.unravel_index(np.where(finite, losses, np.inf).argmin(), values.shape)
+            self._best.set_data([j + 8 / self._cell[0]], [i + 1 - 8 / self._cell[1]])
         for rectangle in self._frames:
             rectangle.set_visible(self._chosen is not None)
             if self._chosen is not None:
@@ -290,12 +297,12 @@ class HeatMap:
         return self.figure.text(x, y, words, transform=place, parse_math=False, **style)
 
 
-def _norm(values: np.ndarray) -> Normalize:
-    """Colours from the lowest to the highest value; by ratios where all are above 0."""
+def _norm(values: np.ndarray, *, by_ratios: bool) -> Normalize:
+    """Colours from the lowest to the highest value; by ratios, if at all, where all are above 0."""
     if not len(values):
         return Normalize(0.0, 1.0)
     low, high = float(values.min()), float(values.max())
-    if low <= 0:
+    if low <= 0 or not by_ratios:
         return Normalize(low, high if high > low else low + 1, clip=True)
     return LogNorm(low, min(max(high, 1.01 * low), _MOST * low), clip=True)
 

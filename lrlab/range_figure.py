@@ -21,6 +21,7 @@ __all__ = ["Measured", "RangeFigure", "describe_range_test"]
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 84, 104, 66, 52  # pixels around the axes
 _LINE_HEIGHT = 17  # pixels
+_MOST_LABELS = 8  # below the axes
 _DASHES, _DOTS = (0, (4, 2)), (0, (1, 1.2))
 
 
@@ -59,12 +60,19 @@ class Measured:
         middles = {rate: loss for rate, loss in self.middles.items() if math.isfinite(loss)}
         return min(middles, key=lambda rate: middles[rate]) if middles else None
 
+    @property
+    def lowest(self) -> float:
+        """The lowest loss of all; infinite if there is none."""
+        every = [*self.losses, *(loss for losses in self.final.values() for loss in losses)]
+        return min((loss for loss in every if math.isfinite(loss)), default=math.inf)
+
 
 class RangeFigure:
     """Losses over the learning rate, on axes that keep their limits.
 
     Args:
-        start_loss: Loss of the untrained model; the loss axis ends at 1.5 times it.
+        start_loss: Loss of the untrained model; the loss axis goes from 0 to 1.5 times it. Where a
+            loss is negative, it begins below all of them.
         final_name: What the final losses are, in the legend.
         rates: Lowest and highest rate of the axis.
         size: Width and height of the picture in pixels.
@@ -94,25 +102,36 @@ class RangeFigure:
         test: bool = True,
     ) -> None:
         check_arguments(1, size, rates, theme)
-        if not 0 < start_loss < math.inf:
+        if not math.isfinite(start_loss):
             raise ValueError(
-                "start_loss must be a finite number above 0. Received: "
+                "start_loss must be a finite number. Received: "
                 f"start_loss={start_loss!r}. Experiment's runs have it as run.start_loss."
             )
-        self.size, self._ink = size, THEMES[theme]
-        inches = (size[0] / 100, size[1] / 100)
+        self.size, self._ink, self._theme = size, THEMES[theme], theme
+        self._rates, self._start_loss, self._legend = rates, start_loss, (final_name, test)
+        self._make(min(0.0, start_loss))
+
+    def _make(self, lowest: float) -> None:
+        """Make all that stays, with a loss axis on which there is room for the lowest loss."""
+        start_loss = self._start_loss
+        below = lowest < 0 or start_loss <= 0
+        self._bottom = lowest - 0.1 * (abs(lowest) or 1.0) if below else 0.0
+        self._top = start_loss + 0.5 * (start_loss - self._bottom)
+        inches = (self.size[0] / 100, self.size[1] / 100)
         self._figure = Figure(figsize=inches, dpi=100, facecolor=self._ink["background"])
-        self._screen = Screen(self._figure, theme)
-        self._top = 1.5 * start_loss
-        self._make_axes(rates, start_loss)
-        self._make_legend(final_name, test)
+        self._screen = Screen(self._figure, self._theme)
+        self._make_axes(self._rates, start_loss)
+        self._make_legend(*self._legend)
         self._make_moving_lines()
         self._screen.keep()
 
     def draw(self, measured: Measured) -> None:
         """Draw what is known so far."""
+        if measured.lowest < self._bottom:
+            self._make(measured.lowest)
         self._screen.restore()
-        edge = 0.97 * self._top
+        edge = self._top - 0.03 * (self._top - self._bottom)
+        far = edge + 3 * (edge - self._bottom)
         rates, losses = measured.learning_rates, measured.losses
         seen = np.isfinite(losses)
         inside = seen & (losses <= self._top)
@@ -120,10 +139,10 @@ class RangeFigure:
         self._exploded.set_data(rates[~inside], np.full((~inside).sum(), edge))
         shown = np.isfinite(measured.smoothed)
         # A line that leaves the view must not be drawn at 1e30.
-        self._smoothed.set_data(rates[shown], np.clip(measured.smoothed[shown], None, 4 * edge))
-        self._move_final(measured, edge)
+        self._smoothed.set_data(rates[shown], np.clip(measured.smoothed[shown], None, far))
+        self._move_final(measured, edge, far)
         if measured.suggestion is not None:
-            self._suggested.set_data([measured.suggestion] * 2, [0, self._top])
+            self._suggested.set_data([measured.suggestion] * 2, [self._bottom, self._top])
         else:
             self._suggested.set_data([], [])
         for line in self._moving:
@@ -135,7 +154,7 @@ class RangeFigure:
         """The picture last drawn, as a PNG file."""
         return self._screen.png()
 
-    def _move_final(self, measured: Measured, edge: float) -> None:
+    def _move_final(self, measured: Measured, edge: float, far: float) -> None:
         points = [(rate, loss) for rate, losses in measured.final.items() for loss in losses]
         rates, losses = np.array(points, dtype=float).reshape(-1, 2).T
         inside = losses <= self._top
@@ -144,7 +163,7 @@ class RangeFigure:
         middles = measured.middles
         self._middle.set_data(
             list(middles),
-            [min(loss, 4 * edge) if loss < np.inf else np.nan for loss in middles.values()],
+            [min(loss, far) if loss < np.inf else np.nan for loss in middles.values()],
         )
         best = measured.best
         self._best.set_data([] if best is None else [best], [] if best is None else [middles[best]])
@@ -169,9 +188,11 @@ class RangeFigure:
         inner = (across - _LEFT - _RIGHT, up - _TOP - _BOTTOM)
         box = (_LEFT / across, _BOTTOM / up, inner[0] / across, inner[1] / up)
         self._axes = axes = self._figure.add_axes(box, facecolor=self._ink["background"])
-        axes.set(xscale="log", xlim=rates, ylim=(0, self._top), axisbelow=True)
+        axes.set(xscale="log", xlim=rates, ylim=(self._bottom, self._top), axisbelow=True)
         low, high = (math.log10(rate) for rate in rates)
-        decades = range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1)
+        between = range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1)
+        every = math.ceil(len(between) / _MOST_LABELS)
+        decades = [decade for decade in between if decade % every == 0]
         axes.set_xticks([10.0**d for d in decades], [f"{10.0**d:g}" for d in decades])
         axes.xaxis.set_minor_locator(NullLocator())
         axes.grid(visible=True, color=self._ink["grid"], lw=0.8)
@@ -222,8 +243,10 @@ class RangeFigure:
         self._batches, self._exploded = marks("training", "o", 3), marks("training", "^", 5)
         self._smoothed = moving("training")
         self._middle = moving("validation", ls=_DASHES)
-        self._final, self._lost = marks("validation", "o", 4), marks("validation", "x", 7, mew=2)
-        self._best = marks("validation", "D", 10)
+        whole = {"clip_on": False}  # at either end of the axis
+        self._final = marks("validation", "o", 4, **whole)
+        self._lost = marks("validation", "x", 7, mew=2, **whole)
+        self._best = marks("validation", "D", 10, **whole)
         self._moving = (
             *(self._suggested, self._batches, self._exploded, self._middle, self._final),
             *(self._lost, self._smoothed, self._best),

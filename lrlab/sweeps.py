@@ -83,7 +83,7 @@ def sweep(
         path: A file to which each run is appended as it finishes, as a line of JSON. A sweep with
             the same path trains only what is missing there. Whatever changes a run's numbers
             makes it another run: data, model, first weights, optimizer, loss, metrics, epochs,
-            batch size, seed, callbacks, rates, and the versions of Keras and TensorFlow.
+            batch size, seed, callbacks, rates, and the versions of the packages that it uses.
         on_run: Called with each run, in the order in which they finish; those of the file first.
         progress: Whether to show a progress bar.
 
@@ -102,6 +102,7 @@ def sweep(
         1.0
     """
     wanted, starts = _as_schedules(schedules), _as_seeds(seeds, experiment.seed)
+    _check_executor(executor)
     callbacks = keras.tree.flatten(callbacks or [])
     places = _places(experiment, wanted, starts, callbacks)
     fresh = cloudpickle.dumps([_unused(callback) for callback in callbacks])
@@ -227,6 +228,17 @@ def _as_seeds(seeds: int | Sequence[int], first: int) -> tuple[int, ...]:
             f"Received: seeds={seeds!r}. seeds=3 trains each schedule from three starts."
         )
     return whole
+
+
+def _check_executor(executor: Executor | None) -> None:
+    context = getattr(executor, "_mp_context", None)
+    if context is not None and context.get_start_method() == "fork":
+        raise ValueError(
+            '`executor` must start its processes with "spawn": TensorFlow does not survive a '
+            f"fork, and a sweep would wait forever. Received: {type(executor).__name__} with "
+            '"fork". Make it so: ProcessPoolExecutor('
+            'mp_context=multiprocessing.get_context("spawn")).'
+        )
 
 
 def _unused(callback: keras.callbacks.Callback) -> keras.callbacks.Callback:

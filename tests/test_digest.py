@@ -1,11 +1,14 @@
 """One digest for what is the same, in every process; another for whatever would change a run."""
 
+import copy
+import importlib
 import subprocess
 import sys
 import threading
 from functools import partial
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from lrlab import StepDecay
@@ -40,6 +43,15 @@ def same_lines():
 
 def test_the_same_made_twice_has_one_digest():
     assert digest(same_lines()) == digest(same_lines())
+
+
+def test_a_class_whose_objects_were_copied_is_the_same():
+    class Copied:
+        pass
+
+    before = digest(Copied)
+    copy.copy(Copied())
+    assert digest(Copied) == before
 
 
 def test_another_process_gives_the_same_digest(repository):
@@ -81,6 +93,8 @@ def test_another_process_gives_the_same_digest(repository):
         (partial(closed_over, 1), partial(closed_over, 2)),
         (np.less, np.greater),
         (np.random.default_rng(0), np.random.default_rng(1)),
+        (np.array(["a", None], object), np.array(["b", None], object)),
+        (pd.DataFrame({"a": ["x", "y"]}), pd.DataFrame({"a": ["x", "z"]})),
     ],
 )
 def test_another_value_has_another_digest(one, other):
@@ -97,3 +111,54 @@ def test_a_global_that_a_function_speaks_of_is_part_of_it(monkeypatch):
 
 
 _of_a_module = 1
+
+
+def speaks_of_a_global():
+    return ours.double(1)  # noqa: F821 - the test puts it there
+
+
+def imports_it():
+    import ours
+
+    return [ours.double(k) for k in range(2)]
+
+
+def imports_from_it():
+    from ours import double
+
+    return double(1)
+
+
+@pytest.mark.parametrize("function", [speaks_of_a_global, imports_it, imports_from_it])
+def test_a_module_of_ones_own_counts_by_what_a_function_uses_of_it(tmp_path, monkeypatch, function):
+    def digest_with(text):
+        (tmp_path / "ours.py").write_text(text)
+        monkeypatch.delitem(sys.modules, "ours", raising=False)
+        importlib.invalidate_caches()
+        monkeypatch.setitem(globals(), "ours", importlib.import_module("ours"))
+        if function is not speaks_of_a_global:
+            del sys.modules["ours"]  # nobody has imported it yet
+        return digest(function)
+
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # of a file of the same second and size
+    helper = "def helper(x):\n    return {} * x\n"
+    double = "def double(x):\n    return helper(x)\n"
+    first = digest_with(helper.format(2) + double)
+    assert digest_with(helper.format(2) + double + "other = 1\n") == first
+    assert digest_with(helper.format(3) + double) != first
+
+
+def test_modules_that_know_each_other_have_a_digest(tmp_path, monkeypatch):
+    (tmp_path / "one.py").write_text("import other\ndef f(): return other.g()\n")
+    (tmp_path / "other.py").write_text("import one\ndef g(): return one.other.one.f\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    one = importlib.import_module("one")
+    assert digest(one.f) == digest(one.f)
+
+
+def test_another_version_of_an_installed_package_is_another_one(monkeypatch):
+    before = [digest(np.mean), digest(lambda: np.zeros(1))]
+    monkeypatch.setattr(np, "__version__", "0.1")
+    after = [digest(np.mean), digest(lambda: np.zeros(1))]
+    assert all(one != other for one, other in zip(before, after, strict=True))

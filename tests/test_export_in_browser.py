@@ -80,6 +80,11 @@ def marks(page):
     )
 
 
+def marks_of(run):
+    ends = [("training", run.final["loss"]), ("validation", run.final["val_loss"])]
+    return [[curve, float(f"{loss:.4g}")] for curve, loss in ends]
+
+
 def eventually(page, question, answer):
     """The chart is drawn some frames after the words have changed."""
     for _ in range(200):
@@ -105,8 +110,16 @@ def test_twenty_positions_show_the_numbers_of_the_experiment(open_page):
         assert page.locator("#verdict").text_content() == run.verdict
         assert page.locator("#reason").text_content() == run.reason
         assert page.locator("#code").text_content() == run.code
-        ends = [("training", run.final["loss"]), ("validation", run.final["val_loss"])]
-        eventually(page, marks, [[curve, float(f"{loss:.4g}")] for curve, loss in ends])
+        eventually(page, marks, marks_of(run))
+
+
+def test_before_the_first_move_it_shows_the_middle_of_every_slider(open_page):
+    page = open_page()
+    run = experiment().run(StepDecay(0.3, 0.5, 2))
+    assert shown_numbers(page) == numbers_of(run)
+    assert page.locator("#verdict").text_content() == run.verdict
+    assert page.locator("#code").text_content() == run.code
+    eventually(page, marks, marks_of(run))
 
 
 @pytest.mark.parametrize("name", SLIDERS)
@@ -178,6 +191,27 @@ def test_a_finger_moves_a_slider(open_page):
     assert box["height"] >= 44
     page.touchscreen.tap(box["x"] + box["width"] - 8, box["y"] + box["height"] / 2)
     expect(slider).to_have_attribute("aria-valuetext", "1")
+
+
+def test_a_finger_that_is_drawn_along_a_slider_takes_it_with_it(open_page):
+    page = open_page(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    slider = page.get_by_label("first rate")
+    box = slider.bounding_box()
+    session = page.context.new_cdp_session(page)
+
+    def touch(kind, *shares):
+        height = box["y"] + box["height"] / 2
+        points = [{"x": box["x"] + share * box["width"], "y": height} for share in shares]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    touch("touchStart", 2 / 3)
+    for share, words in ((0.6, "0.3"), (0.35, "0.05"), (0.02, "0.001")):
+        touch("touchMove", share)
+        expect(slider).to_have_attribute("aria-valuetext", words)
+    touch("touchEnd")
+    run = experiment().run(StepDecay(0.001, 0.5, 2))
+    assert shown_numbers(page) == numbers_of(run)
+    eventually(page, marks, marks_of(run))
 
 
 def test_it_is_dark_where_the_reader_prefers_that(open_page):

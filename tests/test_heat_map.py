@@ -114,10 +114,21 @@ def test_the_scale_has_its_lowest_middle_and_highest_number(made):
 
 def test_the_lowest_has_a_diamond_in_its_cell(made):
     made.draw([[0.3, 0.2], [0.1, 0.5], [INF, NAN]])
-    (x,), (y,) = made._lowest.get_data()
+    (x,), (y,) = made._best.get_data()
     assert (int(y), int(x)) == (1, 0)
     made.draw(np.full((3, 2), NAN))
-    assert not len(made._lowest.get_data()[0])
+    assert not len(made._best.get_data()[0])
+
+
+def test_where_the_highest_is_the_best_it_is_the_brightest_and_has_the_diamond():
+    made = HeatMap(ROWS, COLUMNS, **LABELS, highest=True)
+    made.draw([[0.3, 0.2], [0.9, 0.5], [INF, NAN]])
+    (x,), (y,) = made._best.get_data()
+    assert (int(y), int(x)) == (1, 0)
+    order = [brightness(made, i, j) for i, j in ((0, 1), (0, 0), (1, 1), (1, 0))]
+    assert order == sorted(order)
+    assert len(set(order)) == 4
+    assert "highest" in [text.get_text() for text in made.figure.texts]
 
 
 def test_the_chosen_cell_is_framed_and_no_longer_when_none_is(made):

@@ -1,6 +1,7 @@
 """A sweep here: the runs that were asked for, kept in a file whatever happens to the process."""
 
 import doctest
+import itertools
 import json
 import math
 import os
@@ -8,16 +9,21 @@ import signal
 import subprocess
 import sys
 from contextlib import closing
+from pathlib import Path
 
 from lrlab._tensorflow import keras
 
+import nbformat
 import numpy as np
 import pytest
 from keras import layers
+from nbclient import NotebookClient
 
 import lrlab
 from lrlab import Experiment, StepDecay, _compiled, _digest, _sweep, sweeps
 from lrlab._records import RunFile
+from lrlab.heat_map import HeatMap
+from lrlab.range_figure import RangeFigure
 from lrlab.sweeps import SweepError, sweep
 
 ks = keras.optimizers.schedules
@@ -31,6 +37,35 @@ RATES = [0.01, 0.1, 1.0]
 def net(units=4, activation="relu"):
     hidden = [layers.Dense(units, activation), layers.Dense(2, "softmax")]
     return keras.Sequential([keras.Input((3,)), *hidden])
+
+
+def net_of_a_worker():
+    """With a Dropout nothing is compiled with XLA, in no process."""
+    inner = [layers.Dropout(0.0), layers.Dense(2, "softmax")]
+    return keras.Sequential([keras.Input((3,)), *inner])
+
+
+class Weighted(keras.losses.Loss):
+    """Its config does not know its weight."""
+
+    def __init__(self, weight):
+        super().__init__()
+        self.weight = weight
+
+    def call(self, labels, predictions):
+        return self.weight * keras.losses.sparse_categorical_crossentropy(labels, predictions)
+
+
+class Constant(keras.metrics.Metric):
+    def __init__(self, value):
+        super().__init__(name="constant")
+        self.value = value
+
+    def update_state(self, labels, predictions, sample_weight=None):
+        pass
+
+    def result(self):
+        return keras.ops.convert_to_tensor(self.value)
 
 
 def experiment_of(build=net, dataset=DATA, **settings):
@@ -101,6 +136,21 @@ class RaisesAt(keras.callbacks.Callback):
             raise self.error
 
 
+class Halves(keras.callbacks.Callback):
+    def __init__(self, factor):
+        super().__init__()
+        self.factor = factor
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.optimizer.learning_rate *= self.factor
+
+
+class SlowsDown(keras.callbacks.ReduceLROnPlateau):
+    def __init__(self, *arguments, step=1.0, **options):
+        super().__init__(*arguments, **options)
+        self.learning_rate = step  # a name that Keras's class gives to something else
+
+
 class TestRuns:
     def test_they_are_those_of_the_experiment_in_the_order_asked(self, experiment):
         schedules = [1.0, StepDecay(0.5, 0.1, 1), lambda epoch: 0.3 / (1 + epoch), 0.01]
@@ -156,6 +206,18 @@ class TestRuns:
         seen = []
         found = quietly(experiment, RATES, on_run=seen.append)
         assert seen == found.runs
+
+    def test_a_notebook_has_its_progress_in_a_widget(self):
+        trains = (
+            "import lrlab\nfrom test_sweeps import experiment_of, net_of_a_worker\n"
+            "sweep = lrlab.sweep(experiment_of(net_of_a_worker), [0.1, 0.2])"
+        )
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(trains)])
+        folder = {"metadata": {"path": str(Path(__file__).parent)}}
+        NotebookClient(notebook, kernel_name="python3", resources=folder, timeout=300).execute()
+        (shown,) = notebook.cells[0].outputs
+        assert "application/vnd.jupyter.widget-view+json" in shown["data"]
+        assert "2/2" in json.dumps(notebook.metadata["widgets"])
 
     def test_progress_is_shown_unless_it_is_turned_off(self, experiment, capsys):
         sweep(experiment, [0.1, 0.2])
@@ -241,7 +303,9 @@ class TestPath:
             lambda: experiment_of(optimizer="adam"),
             lambda: experiment_of(optimizer=keras.optimizers.SGD(momentum=0.5)),
             lambda: experiment_of(loss=keras.losses.SparseCategoricalCrossentropy(ignore_class=1)),
+            lambda: experiment_of(loss=Weighted(2.0)),
             lambda: experiment_of(metrics=[]),
+            lambda: experiment_of(metrics=[Constant(2.0)]),
             lambda: experiment_of(epochs=3),
             lambda: experiment_of(batch_size=8),
             lambda: experiment_of(seed=1),
@@ -281,6 +345,40 @@ class TestPath:
         quietly(again, [0.1], path=path)
         assert len(pretended) == 1
 
+    @pytest.mark.parametrize(
+        "make", [lambda v: {"loss": Weighted(v)}, lambda v: {"metrics": [Constant(v)]}]
+    )
+    def test_a_loss_or_metric_of_ones_own_counts_by_its_settings(self, pretended, tmp_path, make):
+        path = tmp_path / "runs.jsonl"
+        for value in (1.0, 2.0, 1.0):
+            quietly(experiment_of(**make(value)), [0.1], path=path)
+        assert len(pretended) == 2
+
+    @pytest.mark.parametrize(
+        "make",
+        [
+            lambda: keras.callbacks.ReduceLROnPlateau("loss", patience=1),
+            lambda: keras.callbacks.EarlyStopping("loss", min_delta=0.1, restore_best_weights=True),
+            lambda: Halves(0.5),
+            lambda: SlowsDown("loss", patience=1, factor=0.5),
+        ],
+    )
+    def test_a_callback_that_was_used_before_is_the_same(self, experiment, trained, tmp_path, make):
+        path, used = tmp_path / "runs.jsonl", make()
+        quietly(experiment, [0.1], path=path, callbacks=[used])
+        experiment.run(0.3, callbacks=[used])
+        quietly(experiment, [0.1], path=path, callbacks=[used])
+        quietly(experiment, [0.1], path=path, callbacks=[make()])
+        assert trained == [0.1, 0.3]
+
+    def test_a_callback_of_ones_own_with_another_setting_is_another(
+        self, experiment, pretended, tmp_path
+    ):
+        path = tmp_path / "runs.jsonl"
+        for callback in (Halves(0.5), Halves(0.6), SlowsDown(step=1.0), SlowsDown(step=2.0)):
+            quietly(experiment, [0.1], path=path, callbacks=[callback])
+        assert len(pretended) == 4
+
     def test_a_last_line_cut_anywhere_is_cut_off(self, experiment, tmp_path):
         path = tmp_path / "runs.jsonl"
         quietly(experiment, RATES[:2], path=path)
@@ -313,13 +411,62 @@ class TestPath:
         assert path.read_bytes() == content
         assert trained == []
 
-    def test_a_process_killed_in_mid_sweep_loses_no_finished_run(self, repository, tmp_path):
+    @pytest.mark.parametrize(
+        "damage",
+        [
+            b'{"lrlab_run": "2", "run": {"hist{"lrlab_run": "3", "run": {"history": {}}}\n',
+            b'{"lrlab_run": "2", "run": 1}\n',
+            b'{"lrlab_run": "2"\n',
+            b"\0\0\0\0\n",
+        ],
+    )
+    def test_a_damaged_line_is_passed_over_with_a_warning(
+        self, experiment, trained, tmp_path, damage
+    ):
         path = tmp_path / "runs.jsonl"
-        rates = np.geomspace(0.001, 1, 400).tolist()
+        quietly(experiment, RATES[:2], path=path)
+        first, second = path.read_bytes().splitlines(keepends=True)
+        path.write_bytes(first + damage + second)
+        with pytest.warns(UserWarning, match=r"runs\.jsonl' has damaged lines: 2\.") as caught:
+            assert quietly(experiment, RATES[:2], path=path).complete
+        assert caught[0].filename == __file__
+        assert trained == RATES[:2]
+        assert path.read_bytes() == first + damage + second
+
+    def test_zeros_that_a_failing_machine_leaves_are_no_run(self, experiment, trained, tmp_path):
+        path = tmp_path / "runs.jsonl"
+        quietly(experiment, RATES[:2], path=path)
+        content = path.read_bytes()
+        path.write_bytes(content + b"\0" * 64)  # at the end: cut
+        quietly(experiment, RATES[:2], path=path)
+        assert path.read_bytes() == content
+        path.write_bytes(b"\0" * 64 + content)  # and what was then appended still counts
+        quietly(experiment, RATES[:2], path=path)
+        assert trained == RATES[:2]
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no flock")
+    def test_two_sweeps_do_not_write_to_one_file(self, experiment, trained, tmp_path):
+        path = tmp_path / "runs.jsonl"
+        with (
+            closing(RunFile(path)),
+            pytest.raises(ValueError, match="another one is writing"),
+        ):
+            quietly(experiment, [0.1], path=path)
+        assert trained == []
+        assert quietly(experiment, [0.1], path=path).complete
+
+    @pytest.mark.parametrize(("told", "workers"), [(1, 0), (5, 0), (60, 0), (3, 2)])
+    def test_a_process_killed_at_any_moment_loses_no_finished_run(
+        self, repository, trained, tmp_path, told, workers
+    ):
+        path = tmp_path / "runs.jsonl"
+        rates = np.geomspace(0.001, 1, 1000).tolist()
         code = (
-            "import sys; from test_sweeps import _compiled, experiment_of, quietly\n"
-            "_compiled.uses_xla = lambda model: False\n"
-            f"quietly(experiment_of(), {rates}, path=sys.argv[1],"
+            "import sys; from test_sweeps import experiment_of, net_of_a_worker, quietly\n"
+            "from concurrent.futures import ProcessPoolExecutor as Pool\n"
+            "from multiprocessing import get_context\n"
+            f"pool = Pool({workers}, mp_context=get_context('spawn')) if {workers} else None\n"
+            f"quietly(experiment_of(net_of_a_worker), {rates}, path=sys.argv[1], executor=pool,"
             " on_run=lambda run: print(run.schedule, flush=True))"
         )
         environment = os.environ | {"PYTHONPATH": f"{repository}:{repository / 'tests'}"}
@@ -328,19 +475,18 @@ class TestPath:
             env=environment,
             stdout=subprocess.PIPE,
             text=True,
+            start_new_session=True,
         )
         with process:
-            told = [process.stdout.readline() for _ in range(5)]
-            process.send_signal(signal.SIGKILL)
-            told += process.stdout.readlines()
+            said = [process.stdout.readline() for _ in range(told)]
+            os.killpg(process.pid, signal.SIGKILL)
+            said += process.stdout.readlines()
         assert process.returncode == -signal.SIGKILL
-        assert 5 <= len(told) < len(rates)
-        done = path.read_bytes().count(b"\n")
-        assert done >= len(told)  # a run is in the file before anybody is told
-        seen = []
-        found = quietly(experiment_of(), rates[: done + 3], path=path, on_run=seen.append)
-        assert found.complete
-        assert len(set(keys(path))) == len(keys(path)) == done + 3
+        finished = [float(line) for line in said if line.endswith("\n")]
+        assert told <= len(finished) < len(rates)
+        quietly(experiment_of(net_of_a_worker), finished, path=path)
+        assert trained == []  # a run is in the file before anybody is told
+        assert len(set(keys(path))) == len(keys(path)) >= len(finished)
 
 
 class TestSweep:
@@ -372,6 +518,10 @@ class TestSweep:
         assert repr(found) == "Sweep(1 of 1 runs, 1 diverged)"
         assert math.isnan(found.summary()[0]["val_loss_mean"])
 
+    def test_an_unknown_mode_is_named(self, experiment):
+        with pytest.raises(ValueError, match="Received: mode='maximum'"):
+            quietly(experiment, [0.1]).best("accuracy", mode="maximum")
+
     def test_an_unknown_key_is_named_with_those_there_are(self, experiment):
         with pytest.raises(ValueError, match=r"by='f1'.*accuracy, loss, val_accuracy"):
             quietly(experiment, [0.1]).best("f1")
@@ -399,10 +549,10 @@ class TestSweep:
         bundle, about = found._repr_mimebundle_()
         assert bundle["image/png"].startswith(b"\x89PNG")
         alt = about["image/png"]["alt"]
-        assert "for 3 values of initial learning rate from 0.01 to 1 and 2 values of decay" in alt
+        assert "for 3 values of first rate from 0.01 to 1 and 2 values of decay factor" in alt
         assert "6 of 6 cells are filled" in alt
         lowest = min(found.summary(), key=lambda row: row["val_loss_mean"])
-        assert f"The lowest is {lowest['val_loss_mean']:.3g}, at initial learning rate" in alt
+        assert f"The lowest is {lowest['val_loss_mean']:.3g}, at first rate" in alt
 
     def test_over_rates_the_picture_is_a_u_curve(self, experiment):
         found = quietly(experiment, [*RATES, 1e9], seeds=2)
@@ -413,6 +563,21 @@ class TestSweep:
         means = {row["initial_learning_rate"]: row["val_loss_mean"] for row in found.summary()[:3]}
         best = min(means, key=means.get)
         assert f"lowest at a rate of {best:.3g}, with a loss of {means[best]:.3g}" in alt
+
+    def test_a_u_curve_is_of_a_loss(self, experiment):
+        with pytest.raises(ValueError, match="Received: by='val_accuracy'"):
+            quietly(experiment, RATES).u_curve("val_accuracy")
+
+    def test_a_map_of_an_accuracy_marks_the_highest(self, experiment):
+        grid = [StepDecay(rate, factor, 1) for rate in RATES for factor in (0.1, 1.0)]
+        found = quietly(experiment, grid)
+        with pytest.MonkeyPatch.context() as patch:
+            drawn = []
+            draw = HeatMap.draw
+            patch.setattr(HeatMap, "draw", lambda *given: drawn.append(given[0]) or draw(*given))
+            found.heat_map("val_accuracy")
+            found.heat_map()
+        assert [drawn[0]._highest, drawn[-1]._highest] == [True, False]
 
     def test_of_three_settings_one_is_held(self, experiment):
         grid = [StepDecay(r, f, e) for r in (0.1, 1.0) for f in (0.1, 0.5) for e in (1, 2)]
@@ -429,3 +594,11 @@ class TestSweep:
         part = lrlab.Sweep(experiment, found.schedules, found.seeds, {(0, 0): found.runs[0]})
         assert "1 of 6 cells are filled" in part.heat_map().alt
         assert repr(part).startswith("Sweep(1 of 6 runs")
+
+
+@pytest.mark.parametrize("rates", [(1e-3, 10.0), (1e-5, 1e12), (1e-9, 1e9)])
+def test_the_labels_of_many_decades_do_not_run_into_each_other(rates):
+    axes = RangeFigure(2.0, rates=rates, test=False)._axes
+    boxes = [label.get_window_extent() for label in axes.get_xticklabels()]
+    assert 4 <= len(boxes) <= 8
+    assert all(one.x1 + 4 < other.x0 for one, other in itertools.pairwise(boxes))

@@ -1,11 +1,14 @@
 """Runs in processes: the same numbers, little sent for each, and clear words when one dies."""
 
 import json
+import multiprocessing
 import os
 import pickle
 import sys
 from concurrent.futures import Future, ProcessPoolExecutor
+from functools import partial
 from multiprocessing import get_context
+from types import SimpleNamespace
 
 from lrlab._tensorflow import keras
 
@@ -14,6 +17,7 @@ import numpy as np
 import pytest
 from keras import layers
 
+import lrlab
 from lrlab import Experiment, StepDecay, _workers
 from lrlab.sweeps import SweepError, sweep
 
@@ -153,6 +157,67 @@ def test_a_worker_computes_in_one_thread_unless_told_otherwise(monkeypatch):
     monkeypatch.delenv(names[1], raising=False)
     _workers._compute_in_one_thread()
     assert [os.environ[name] for name in names] == ["3", "1"]
+
+
+def test_a_child_that_has_loaded_tensorflow_computes_in_one_thread_too(monkeypatch):
+    """Its script imported lrlab, outside of the `if` that docs/sweeps.md speaks of."""
+    limits = {}
+    threads = {
+        f"set_{kind}_op_parallelism_threads": partial(limits.__setitem__, kind)
+        for kind in ("intra", "inter")
+    }
+    loaded = SimpleNamespace(config=SimpleNamespace(threading=SimpleNamespace(**threads)))
+    monkeypatch.setitem(sys.modules, "tensorflow", loaded)
+    monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
+    monkeypatch.setenv("TF_NUM_INTEROP_THREADS", "3")
+    _workers._compute_in_one_thread()
+    assert limits == {}  # here other threads may train
+    monkeypatch.setattr(multiprocessing, "parent_process", object)
+    _workers._compute_in_one_thread()
+    assert limits == {"intra": 1}
+
+    def too_late(count):
+        raise RuntimeError("Intra op parallelism cannot be modified after initialization.")
+
+    loaded.config.threading.set_intra_op_parallelism_threads = too_late
+    _workers._compute_in_one_thread()
+
+
+@pytest.mark.parametrize("model", [lrlab.models.mlp, lrlab.models.cnn])
+def test_models_of_lrlab_give_the_same_numbers_in_a_process(processes, model):
+    digits = lrlab.data.digits()
+    data = (digits.x_train[:256], digits.y_train[:256], digits.x_val[:64], digits.y_val[:64])
+    experiment = Experiment(lambda: model(digits), data, epochs=2)
+    found = sweep(experiment, [0.1], executor=processes, progress=False)
+    assert_same(found.runs, [experiment.run(0.1)])
+
+
+def test_processes_that_fork_are_refused(experiment):
+    """TensorFlow would wait for ever for threads that were not copied."""
+    with (
+        ProcessPoolExecutor(2, mp_context=get_context("fork")) as pool,
+        pytest.raises(ValueError, match=r'ProcessPoolExecutor with "fork"\. .*spawn'),
+    ):
+        sweep(experiment, [0.1], executor=pool, progress=False)
+
+
+def test_what_was_answered_before_a_run_failed_is_not_lost():
+    class FailsAtB:
+        def submit(self, function, name, pickled, task, once):
+            future = Future()
+            if task == b"b":
+                future.set_exception(OSError("no more"))
+            else:
+                future.set_result({"task": task})
+            return future
+
+    coming = _workers.spread(FailsAtB(), "experiment", {"a": b"a", "b": b"b", "c": b"c"})
+    found = [next(coming), next(coming)]
+    assert found == [("a", {"task": b"a"}), ("c", {"task": b"c"})]
+    with pytest.raises(_workers.RunFailed) as caught:
+        next(coming)
+    assert caught.value.key == "b"
+    assert isinstance(caught.value.__cause__, OSError)
 
 
 def test_a_run_that_raises_in_a_process_is_named(experiment, processes, tmp_path):
