@@ -66,8 +66,9 @@ class LearningRateRangeTest(keras.callbacks.Callback):
         0.5
 
     Source: L. N. Smith, "Cyclical Learning Rates for Training Neural Networks" (2015),
-    https://arxiv.org/abs/1506.01186, section 3.3; the exponential rise, the smoothing and the tenth
-    of the rate at the minimum are those of fastai, https://docs.fast.ai/callback.schedule.html.
+    https://arxiv.org/abs/1506.01186, section 3.3; the exponential rise and the smoothing are those
+    of fastai, https://docs.fast.ai/callback.schedule.html, and the tenth of the rate at the minimum
+    is one of its suggestions, called *minimum*; its default has become another, *valley*.
     """
 
     def __init__(

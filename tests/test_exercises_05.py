@@ -55,6 +55,10 @@ class TestCuts:
     def test_each_mistake_has_its_hint(self, short, settings, words):
         assert words in hint("05-cuts", short.run(0.05, callbacks=[ReduceLROnPlateau(**settings)]))
 
+    def test_it_trains_as_long_as_the_exercise_says(self, long):
+        run = long.run(0.05, callbacks=[ReduceLROnPlateau(**CALM)])
+        assert hint("05-cuts", run) == "It trained 40 epochs, not 15. Use experiment.run(...)."
+
     @pytest.mark.parametrize("schedule", [0.01, lrlab.StepDecay(0.05, 0.2, 5)])
     def test_it_starts_at_the_rate_given(self, short, schedule):
         assert "Start at 0.05, with no schedule" in hint("05-cuts", short.run(schedule))
@@ -79,6 +83,14 @@ class TestTogether:
     )
     def test_each_mistake_has_its_hint(self, long, patience, settings, words):
         assert words in hint("05-together", self.run(long, patience, **settings))
+
+    def test_without_early_stopping_nothing_stops_it(self, short, long):
+        for experiment in (short, long):
+            run = experiment.run(0.05, callbacks=[ReduceLROnPlateau(**CALM)])
+            assert hint("05-together", run).startswith("Nothing stops this training. Give EarlySt")
+
+    def test_the_end_of_a_short_training_is_no_stop(self, short):
+        assert "Use longer.run(...), which allows 40" in hint("05-together", self.run(short, 8))
 
 
 @pytest.mark.parametrize("exercise", ["05-cuts", "05-together"])
@@ -125,6 +137,35 @@ class TestWhatTheNotebookSaysOfKeras:
     def test_with_as_much_patience_training_stops_before_the_lower_rate_is_tried(self):
         assert flat(EarlyStopping(patience=2)) == [(0.8, 3)]
         assert flat(EarlyStopping(patience=3)) == [(0.8, 3), (0.4, 1)]
+
+    def test_the_weights_are_those_of_the_last_epoch_unless_the_best_are_put_back(self):
+        """At a rate of 2 the weight swings ever wider, so that the first epoch is the best."""
+
+        def loss_at_the_end_and_best(restore):
+            trained, x = model(), np.ones((2, 1))
+            trained.compile(keras.optimizers.SGD(2.0), loss="mse")
+            stop = EarlyStopping(patience=2, restore_best_weights=restore)
+            losses = trained.fit(
+                x, 2 * x, validation_data=(x, 2 * x), epochs=9, callbacks=[stop], verbose=0
+            ).history["val_loss"]
+            assert len(losses) == 3
+            return trained.evaluate(x, 2 * x, verbose=0), losses
+
+        end, losses = loss_at_the_end_and_best(restore=False)
+        assert end == pytest.approx(losses[-1])
+        assert losses[-1] > losses[0]
+        end, losses = loss_at_the_end_and_best(restore=True)
+        assert end == pytest.approx(losses[0])
+
+    def test_a_cooldown_adds_an_epoch_less_where_the_first_one_after_the_cut_is_better(self, short):
+        def lasting(cooldown):
+            settings = CALM | {"min_lr": 0.0, "cooldown": cooldown}
+            run = short.run(0.05, callbacks=[ReduceLROnPlateau(**settings)])
+            rates = np.round(run.history["learning_rate"], 6).tolist()
+            return [len(list(epochs)) for _, epochs in itertools.groupby(rates)]
+
+        assert lasting(cooldown=0)[:2] == [5, 3]
+        assert lasting(cooldown=3)[:2] == [5, 4]
 
     def test_a_cut_rate_survives_into_the_next_fit(self):
         trained = model()

@@ -117,6 +117,27 @@ class TestWhatTheNotebookSays:
         assert after_three.sum() < 8
         assert not (alive() & ~after_three).any()
 
+    def test_what_a_callback_assigns_as_an_epoch_ends_holds_from_the_next_one_on(self):
+        class Dial(keras.callbacks.Callback):
+            def on_epoch_end(self, epoch, logs=None):
+                if epoch == 1:
+                    self.model.optimizer.learning_rate = 0.05
+
+        model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
+        model.compile(keras.optimizers.SGD(0.25), loss="mse")
+        model.set_weights([np.zeros((1, 1))])
+        x = np.ones((1, 1))
+        losses = model.fit(x, x, epochs=4, callbacks=[Dial()], verbose=0).history["loss"]
+        # A step at rate r leaves 1 - 2 r of the error, and the loss is its square.
+        assert losses == pytest.approx([1, 0.5**2, 0.25**2, (0.25 * 0.9) ** 2])
+
+    @pytest.mark.parametrize("seed", [0, 1, 2])
+    def test_a_rate_turned_down_after_3_epochs_at_2_stays_far_above_0_1_throughout(
+        self, experiment, seed
+    ):
+        rescued = experiment.run(RatesByEpoch((2.0,) * 3 + (0.1,) * 12), seed=seed)
+        assert rescued.final["loss"] > 1 > experiment.run(0.1, seed=seed).final["loss"]
+
     def test_epochs_is_the_end_of_a_fit_that_goes_on(self):
         model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
         model.compile("sgd", loss="mse")

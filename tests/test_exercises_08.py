@@ -85,6 +85,13 @@ class TestWhatTheNotebookSays:
         assert int(model.optimizer.iterations) == 3
         assert inspect.signature(keras.optimizers.SGD).parameters["momentum"].default == 0
 
+    def test_512_samples_at_0_8_end_low_but_jump_on_the_way_and_momentum_does_not(self, run):
+        jumping, calm = run(0.8), run(0.08, momentum=0.9)
+        assert jumping.verdict == "noisy"
+        assert calm.verdict in ("good", "too low")
+        assert max(jumping.final["loss"], calm.final["loss"]) < 0.4
+        assert run(6.4).verdict == "stuck"
+
     @pytest.mark.parametrize("momentum", [0.0, 0.5, 0.9])
     def test_momentum_lifts_the_highest_rate_on_a_bowl(self, momentum):
         """It is 2 (1 + momentum) / curvature: Keras's SGD stays below it and leaves above it."""

@@ -95,6 +95,11 @@ class TestWhatTheNotebookSays:
             weight -= 0.01 * mean / (1 - 0.9**step) / root
         assert after(optimizers.Adam(0.01), gradients) == pytest.approx(weight, rel=1e-4)
 
+    def test_nesterovs_step_looks_ahead(self):
+        """With a momentum of m the first step is 1 + m times the rate, and not the rate alone."""
+        first = after(optimizers.SGD(0.01, momentum=0.9, nesterov=True), [1.0])
+        assert first == pytest.approx(-0.01 * 1.9)
+
     def test_a_schedule_lowers_adams_steps(self, experiment):
         run = experiment.variant(optimizer="adam").run(lrlab.StepDecay(0.01, 0.1, 5))
         assert run.history["learning_rate"][::5] == pytest.approx([0.01, 0.001, 0.0001])

@@ -9,13 +9,15 @@ import numpy as np
 from lrlab.exercises.judging import Hint, as_run, exercise
 from lrlab.experiment import Run
 
-_FIRST, _WANTED, _MOST_CUTS, _LONG = 0.05, 0.03, 2, 40
+_FIRST, _WANTED, _MOST_CUTS, _SHORT, _LONG = 0.05, 0.03, 2, 15, 40
 
 
 @exercise("05-cuts")
 def _cuts(answer: Any) -> str:
     run, cuts = _reacting(answer)
     rates = run.history["learning_rate"]
+    if len(rates) != _SHORT:
+        raise Hint(f"It trained {len(rates)} epochs, not {_SHORT}. Use experiment.run(...).")
     if not cuts:
         raise Hint(
             "The rate was never cut. A loss that creeps down counts as better until `min_delta` is "
@@ -33,6 +35,10 @@ def _cuts(answer: Any) -> str:
 def _together(answer: Any) -> str:
     run, cuts = _reacting(answer)
     epochs = len(run.history["loss"])
+    if "EarlyStopping" not in run.code:
+        raise Hint("Nothing stops this training. Give EarlyStopping beside ReduceLROnPlateau.")
+    if f"epochs={_LONG}," not in run.code:
+        raise Hint(f"Use longer.run(...), which allows {_LONG} epochs.")
     if epochs >= _LONG:
         raise Hint(
             f"It trained all {epochs} epochs. EarlyStopping needs a shorter `patience`, or a "
