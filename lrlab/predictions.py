@@ -7,6 +7,7 @@ its output is never the same twice, and no answer ever reaches Python to be reco
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -46,7 +47,7 @@ class Prediction(ipywidgets.VBox):
     """A question and its choices; nothing is chosen at first.
 
     Args:
-        question: What to ask, a sentence or two.
+        question: What to ask, a sentence or two; `code` stands between backticks.
         choices: The possible answers, two or more, all different.
 
     Raises:
@@ -68,10 +69,12 @@ class Prediction(ipywidgets.VBox):
             )
         self.question, self.choices = question, tuple(choices)
         self._radio = ipywidgets.RadioButtons(
-            options=self.choices, value=None, layout={"width": "auto"}
+            options=[(_plain(choice), choice) for choice in self.choices],
+            value=None,
+            layout={"width": "auto"},
         )
-        self._radio.tooltip = question
-        words = ipywidgets.HTML(f"<b>{html.escape(question)}</b>")
+        self._radio.tooltip = _plain(question)
+        words = ipywidgets.HTML(f"<b>{_as_html(question)}</b>")
         super().__init__([words, self._radio])
 
     @property
@@ -118,10 +121,19 @@ class Prediction(ipywidgets.VBox):
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         bundle: dict[str, Any] = super()._repr_mimebundle_(**kwargs)
-        choices = "".join(f"<li>{html.escape(choice)}</li>" for choice in self.choices)
+        choices = "".join(f"<li>{_as_html(choice)}</li>" for choice in self.choices)
         # For wherever there is no kernel: GitHub, nbviewer, nbconvert.
-        bundle["text/html"] = f"<b>{html.escape(self.question)}</b><ul>{choices}</ul>"
+        bundle["text/html"] = f"<b>{_as_html(self.question)}</b><ul>{choices}</ul>"
         return bundle
+
+
+def _as_html(words: str) -> str:
+    return re.sub("`([^`]+)`", r"<code>\1</code>", html.escape(words))
+
+
+def _plain(words: str) -> str:
+    """For radio buttons and tooltips, which show no HTML."""
+    return re.sub("`([^`]+)`", r"\1", words)
 
 
 def predict(question: str, choices: Sequence[str]) -> Prediction:

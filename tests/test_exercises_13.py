@@ -28,6 +28,14 @@ def test_the_mended_script_passes(history):
     )
 
 
+def with_a_line_that_does_nothing(x, y):
+    model = keras.Sequential([keras.Input((10,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(learning_rate=0.1), loss="mse")
+    model.optimizer.lr = 0.1
+    scheduler = keras.callbacks.LearningRateScheduler(halved)
+    return model.fit(x, y, epochs=15, callbacks=[scheduler], verbose=0)
+
+
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
@@ -48,6 +56,7 @@ def test_the_mended_script_passes(history):
             script(lambda epoch: 0.1 * 0.5 ** ((epoch + 1) // 5)),
             "In epoch 4 the rate is 0.05 and should be 0.1. Epochs count from 0",
         ),
+        (with_a_line_that_does_nothing, "`optimizer.lr` does nothing: take it out."),
         (script(halved, history=lambda trained: None), "It returned None."),
         (None, "Give the function itself"),
     ],

@@ -53,6 +53,17 @@ class TestThePage:
         for number, message in messages.items():
             assert message in printed(cells[f"trap-{number}"]), message
 
+    def test_the_contents_stand_below_the_title(self, cells):
+        assert list(cells)[:2] == ["title", "contents"]
+
+    def test_a_message_can_be_found_in_the_words_too(self, cells):
+        """A search in JupyterLab leaves outputs out."""
+        words = "".join(cell.source for cell in cells.values() if cell.cell_type == "markdown")
+        for cell in cells.values():
+            if cell.id.startswith("trap-") and cell.cell_type == "code":
+                for message in re.findall(r"^\w+(?:Error|Warning): (.+)", printed(cell), re.M):
+                    assert message[:25] in words, message
+
     def test_every_cell_is_short(self, cells):
         code = [cell for cell in cells.values() if cell.cell_type == "code"]
         assert max(len(cell.source.splitlines()) for cell in code) <= 18

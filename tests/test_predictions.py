@@ -70,6 +70,26 @@ def test_stored_without_a_kernel_the_question_and_its_choices_can_be_read(predic
     assert "application/vnd.jupyter.widget-view+json" in bundle
 
 
+def test_code_between_backticks_is_shown_as_code():
+    prediction = predict("What does `f(a < b)` give?", ["`None`", "an error"])
+    question, choices = (
+        "What does <code>f(a &lt; b)</code> give?",
+        ["<code>None</code>", "an error"],
+    )
+    assert prediction.children[0].value == f"<b>{question}</b>"
+    listed = "".join(f"<li>{choice}</li>" for choice in choices)
+    assert prediction._repr_mimebundle_()["text/html"] == f"<b>{question}</b><ul>{listed}</ul>"
+
+
+def test_radio_buttons_show_no_html_so_their_labels_are_plain():
+    prediction = predict("What does `f(a < b)` give?", ["`None`", "an error"])
+    assert prediction._radio._options_labels == ("None", "an error")
+    assert prediction._radio.tooltip == "What does f(a < b) give?"
+    prediction._radio.index = 0
+    assert prediction.answer == "`None`"
+    assert prediction.score("`None`", {"`None`": "So it does.", "an error": "No."})
+
+
 def test_a_score_is_markdown_so_that_long_lines_wrap(prediction):
     score = prediction.score("lower", REASONS)
     assert score._repr_markdown_() == repr(score)

@@ -33,6 +33,8 @@ def _script(answer: Any) -> str:
         if epoch == 6:
             raise Hint(f"{words}: it builds on the present rate, which was halved before.")
         raise Hint(f"{words}. Epochs count from 0, so the first drop comes in epoch 5.")
+    if "lr" in getattr(getattr(answer, "__code__", None), "co_names", ()):
+        raise Hint("The rates are right, but `optimizer.lr` does nothing: take it out.")
     return "0.1 in epochs 0 to 4, 0.05 in 5 to 9, 0.025 in 10 to 14."
 
 
