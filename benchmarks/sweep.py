@@ -37,7 +37,7 @@ def measure(repeats: int) -> Figures:
 @contextmanager
 def _workers_of_dask(count: int) -> Iterator[Executor]:
     """Run a scheduler and so many workers, processes of one thread, on this machine."""
-    options = {"threads_per_worker": 1, "memory_limit": None, "dashboard_address": None}
+    options = {"threads_per_worker": 1, "memory_limit": None, "dashboard_address": "127.0.0.1:0"}
     cluster = LocalCluster(n_workers=count, **options)  # type: ignore[no-untyped-call]
     with cluster, Client(cluster) as client:  # type: ignore[no-untyped-call]
         yield client.get_executor()
