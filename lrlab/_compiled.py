@@ -247,12 +247,10 @@ class Program:
         """
         if step.__name__ not in self._reports:
             spec = _map(lambda array: tf.TensorSpec(array.shape, array.dtype), batches[0])
-            if self.generator is None:  # Keras's, which a later seeding exchanges
+            with self._drawing():
                 traced = tf.function(step, autograph=False).get_concrete_function(spec)
+            if self.generator is None:  # Keras's, which a later seeding exchanges
                 self.generator = global_state.get_global_attribute(GLOBAL_SEED_GENERATOR)
-            else:
-                with drawing_from(self.generator):
-                    traced = tf.function(step, autograph=False).get_concrete_function(spec)
             logs = traced.structured_outputs
             names = self.model.get_metrics_result().keys()
             self._reports[step.__name__] = isinstance(logs, dict) and logs.keys() == names
