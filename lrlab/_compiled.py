@@ -101,17 +101,25 @@ def uses_xla(model: keras.Model) -> bool:
     """
     if model.jit_compile:
         return True
-    keras_built = type(model) is keras.Model or _is_kerass_own(type(model))
-    if not keras_built or len(model.outputs or []) != 1 or model.count_params() > XLA_PARAMETERS:
-        return False
-    parts = [model.optimizer, *keras.tree.flatten(model.loss), *model.metrics]
+    return (
+        _is_all_kerass_own(model)
+        and len(model.outputs or []) == 1
+        and model.count_params() <= XLA_PARAMETERS
+        and all(
+            type(layer) in XLA_LAYERS and layer.compute_dtype == "float32"
+            for layer in model.layers
+        )
+    )
+
+
+def _is_all_kerass_own(model: keras.Model) -> bool:
+    """Whether no class or function of a compiled model is somebody else's."""
+    layers = list(model._flatten_layers())  # the model is the first
+    parts = [*layers, model.optimizer, *keras.tree.flatten(model.loss), *model.metrics]
     for name in ("_user_metrics", "_user_weighted_metrics"):
         parts += keras.tree.flatten(getattr(model._compile_metrics, name, None))
-    for layer in model.layers:
-        parts += [getattr(layer, name, None) for name in _PARTS_OF_A_LAYER]
-    return all(
-        type(layer) in XLA_LAYERS and layer.compute_dtype == "float32" for layer in model.layers
-    ) and all(_is_kerass_own(part) for part in parts)
+    parts += [getattr(layer, name, None) for layer in layers for name in _PARTS_OF_A_LAYER]
+    return all(_is_kerass_own(part) for part in parts)
 
 
 def _is_kerass_own(part: object) -> bool:
@@ -161,6 +169,15 @@ class Batches:
         return self.whole, self.rest
 
     @property
+    def spec(self) -> Any:
+        """The shapes and dtypes of a batch, as a step gets to see them."""
+        size = None if self.hides_size else self.batch_size
+        return _map(
+            lambda array: tf.TensorSpec((size, *array.shape[1:]), array.dtype),
+            self[0],
+        )
+
+    @property
     def hides_size(self) -> bool:
         """Whether Keras hides the batch size from a step, for the last batch is smaller."""
         return self.rest is not None
@@ -207,6 +224,8 @@ class Program:
         self._compiled_as = _compiled_as(model)
         self.generator: Any = vars(model).get(GENERATOR)
         self._reports: dict[str, bool] = {}
+        # Traced once each, however often a loop has them in it.
+        self._steps = {step: as_graph(step) for step in (model.train_step, model.test_step)}
         self._seconds_a_sample: float | None = None
         self.traces = 0
         self.xla = False
@@ -225,6 +244,8 @@ class Program:
             a is not b for a, b in zip(program._compiled_as, now, strict=True)
         ):
             program = cls(model)
+            if _is_all_kerass_own(model):
+                model._symbolic_build(data_batch=train[0])  # its variables; slower in a trace
             program._trace(model.train_step, train)
             program.xla = uses_xla(model)
             vars(model)["_lrlab_program"] = program  # not through Keras's tracking of attributes
@@ -246,9 +267,8 @@ class Program:
         A compiled loop may create no variables.
         """
         if step.__name__ not in self._reports:
-            spec = _map(lambda array: tf.TensorSpec(array.shape, array.dtype), batches[0])
             with self._drawing():
-                traced = tf.function(step, autograph=False).get_concrete_function(spec)
+                traced = self._steps[step].get_concrete_function(batches.spec)
             if self.generator is None:  # Keras's, which a later seeding exchanges
                 self.generator = global_state.get_global_attribute(GLOBAL_SEED_GENERATOR)
             logs = traced.structured_outputs
@@ -315,7 +335,7 @@ class Program:
             if rates is not None:
                 self.model.optimizer.learning_rate.assign(rates[index])
             with self._drawing():
-                step(batch if rest is None else _hiding_size(batch))
+                self._steps[step](batch if rest is None else _hiding_size(batch))
 
         def body(index: Any) -> Any:
             one(_map(lambda array: array[index], whole), index)
