@@ -106,8 +106,7 @@ def uses_xla(model: keras.Model) -> bool:
         and len(model.outputs or []) == 1
         and model.count_params() <= XLA_PARAMETERS
         and all(
-            type(layer) in XLA_LAYERS and layer.compute_dtype == "float32"
-            for layer in model.layers
+            type(layer) in XLA_LAYERS and layer.compute_dtype == "float32" for layer in model.layers
         )
     )
 
@@ -225,7 +224,9 @@ class Program:
         self.generator: Any = vars(model).get(GENERATOR)
         self._reports: dict[str, bool] = {}
         # Traced once each, however often a loop has them in it.
-        self._steps = {step: as_graph(step) for step in (model.train_step, model.test_step)}
+        self._steps: dict[Any, Any] = {
+            step: as_graph(step) for step in (model.train_step, model.test_step)
+        }
         self._seconds_a_sample: float | None = None
         self.traces = 0
         self.xla = False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -16,6 +18,7 @@ from lrlab import keras_code
 from lrlab._building import alike, built, check_steps, copied, has_own, last_activation, usual
 from lrlab._checks import as_whole_number
 from lrlab._compiled import GENERATOR, Batches, Program, as_graph, as_tensors, drawing_from
+from lrlab._digest import digest
 from lrlab._pickling import packed, unpacked
 from lrlab._source import source_of_model
 from lrlab._turns import Turns
@@ -26,6 +29,8 @@ from lrlab.verdicts import Verdict, in_short, judge
 
 # The loss of the untrained model is measured on at most this many training samples.
 _SAMPLES_AT_START = 1024
+# What is compiled for a variant stays in memory with it.
+_VARIANTS_KEPT = 12
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -150,6 +155,8 @@ class Experiment:
         self._given = {"optimizer": optimizer, "loss": loss, "metrics": metrics}
         self._starts: dict[int, _Start] = {}
         self._expressions: dict[int, str | None] = {}
+        self._variants: OrderedDict[Any, Experiment] = OrderedDict()
+        self._making = threading.Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
         given = {name: packed(value) for name, value in self._given.items()}
@@ -178,6 +185,11 @@ class Experiment:
         self._compiled = {"optimizer": model.optimizer} | {
             name: arguments[name] for name in kept if arguments.get(name) is not None
         }
+
+    @property
+    def has_run(self) -> bool:
+        """Whether it is compiled, as the first run of an experiment has Keras do."""
+        return bool(self._starts)
 
     def untrained(self) -> keras.Model:
         """Return a new model with the weights that every run starts from."""
@@ -268,6 +280,9 @@ class Experiment:
         Model, data, loss, metrics, epochs and seed are the same; a model that `build_model`
         compiles keeps its loss and metrics and exchanges its optimizer. The two take turns.
 
+        Asked for the same settings again, whatever the optimizer's learning rate, it returns the
+        same experiment, so that nothing is compiled anew; the last 12 are kept.
+
         Raises:
             ValueError: If there is no such optimizer, or the batch size is not a whole number.
 
@@ -278,24 +293,41 @@ class Experiment:
             >>> variant = experiment.variant(optimizer="adam", batch_size=64)
             >>> experiment.steps_per_epoch, variant.steps_per_epoch
             (45, 23)
+            >>> experiment.variant(optimizer="adam", batch_size=64) is variant
+            True
         """
-        exchanged = copied(optimizer)
+        optimizer = copied(optimizer)
+        batch_size = as_whole_number(
+            self.batch_size if batch_size is None else batch_size, "batch_size", 1
+        )
+        key = _settings(optimizer), batch_size
+        if key == (_settings(self.model.optimizer), self.batch_size):
+            return self
+        with self._making:
+            if key not in self._variants:
+                self._variants[key] = self._variant(optimizer, batch_size)
+            self._variants.move_to_end(key)
+            while len(self._variants) > _VARIANTS_KEPT:
+                self._variants.popitem(last=False)
+            return self._variants[key]
+
+    def _variant(self, optimizer: keras.optimizers.Optimizer, batch_size: int) -> Experiment:
         build_model = self._build_model
         compiled = self._compiled_by_user
 
         def build() -> keras.Model:
             model = build_model()
-            model.optimizer = exchanged
+            model.optimizer = optimizer
             return model
 
         variant = Experiment(
             build if compiled else build_model,
             self.dataset,
-            optimizer="sgd" if compiled else exchanged,
+            optimizer="sgd" if compiled else optimizer,
             loss=self._given["loss"],
             metrics=self._given["metrics"],
             epochs=self.epochs,
-            batch_size=self.batch_size if batch_size is None else batch_size,
+            batch_size=batch_size,
             seed=self.seed,
         )
         variant._turns = self._turns  # metrics that were given as objects belong to both
@@ -396,6 +428,11 @@ class Experiment:
                     found = source if alike(tried, self._built(seed)) else None
             self._expressions[seed] = found
         return self._expressions[seed]
+
+
+def _settings(optimizer: keras.optimizers.Optimizer) -> str:
+    """A digest of all that is set of an optimizer but its rate."""
+    return digest(type(optimizer), optimizer.get_config() | {"learning_rate": None, "name": None})
 
 
 def _revived(

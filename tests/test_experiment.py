@@ -835,6 +835,51 @@ class TestVariant:
         assert experiment.run(0.1).history == before.history
         assert type(experiment.model.optimizer) is keras.optimizers.SGD
 
+    def test_the_same_settings_make_the_same_one_whatever_the_rate(self, experiment):
+        made = [
+            experiment.variant(optimizer=keras.optimizers.SGD(rate, momentum=0.9), batch_size=20)
+            for rate in (0.1, 0.5)
+        ]
+        assert made[0] is made[1]
+        others = [
+            experiment.variant(optimizer=keras.optimizers.SGD(momentum=0.5), batch_size=20),
+            experiment.variant(optimizer=keras.optimizers.SGD(momentum=0.9), batch_size=21),
+            experiment.variant(optimizer=keras.optimizers.Adam(), batch_size=20),
+            experiment.variant(optimizer=type("Own", (keras.optimizers.Adam,), {})()),
+        ]
+        assert len({id(each) for each in [*made, *others]}) == 5
+
+    def test_the_experiments_own_settings_make_itself(self, experiment):
+        assert experiment.variant(optimizer="sgd") is experiment
+        assert experiment.variant(optimizer="sgd", batch_size=16) is experiment
+        assert experiment.variant(optimizer="adam") is not experiment
+
+    def test_it_is_compiled_once(self):
+        experiment = experiment_of()
+        variant = experiment.variant(optimizer="adam")
+        assert not variant.has_run
+        variant.run(0.1)
+        assert experiment.variant(optimizer="adam").has_run
+        program = vars(variant.model)["_lrlab_program"]
+        traces = program.traces
+        experiment.variant(optimizer="adam").run(0.2)
+        assert vars(variant.model)["_lrlab_program"] is program
+        assert program.traces == traces
+
+    def test_only_so_many_are_kept(self, experiment, monkeypatch):
+        monkeypatch.setattr(lrlab.experiment, "_VARIANTS_KEPT", 2)
+        first, *_, last = [
+            experiment.variant(optimizer="sgd", batch_size=size) for size in (5, 10, 20)
+        ]
+        assert len(experiment._variants) == 2
+        assert experiment.variant(optimizer="sgd", batch_size=20) is last
+        assert experiment.variant(optimizer="sgd", batch_size=5) is not first
+
+    @pytest.mark.parametrize("size", [0, 2.5, [8]])
+    def test_a_batch_size_that_is_none_is_refused(self, experiment, size):
+        with pytest.raises(ValueError, match="batch_size"):
+            experiment.variant(optimizer="sgd", batch_size=size)
+
     def test_they_take_turns(self, experiment):
         variant = experiment.variant(optimizer="adam")
         unfinished = experiment.follow(0.1)

@@ -259,7 +259,7 @@ class TestTraining:
     def test_new_settings_compile_once_and_a_new_rate_never(self, explorer):
         explorer.batch_size.value = 16
         explorer.wait(SOON)
-        variant = explorer._variant(explorer.schedule())
+        variant = explorer.experiment.variant(optimizer="sgd", batch_size=16)
         program = vars(variant.model)["_lrlab_program"]
         traces = program.traces
         for rate in (0.02, 0.5, 0.03):
@@ -269,21 +269,13 @@ class TestTraining:
         explorer.wait(SOON)
         explorer.batch_size.value = 16
         assert explorer.wait(SOON).schedule.batch_size == 16
-        assert explorer._variant(explorer.schedule()) is variant
+        assert explorer.experiment.variant(optimizer="sgd", batch_size=16) is variant
         assert vars(variant.model)["_lrlab_program"] is program
         assert program.traces == traces
 
-    def test_only_so_many_are_kept(self, still, monkeypatch):
-        monkeypatch.setattr(optimizers, "_EXPERIMENTS_KEPT", 2)
-        settings = [Settings("SGD", 0.1, batch_size=size) for size in (5, 10, 20)]
-        first, *_ = [still._variant(each) for each in settings]
-        assert len(still._experiments) == 2
-        assert still._variant(settings[0]) is not first
-        assert still._variant(settings[2]) is still._variant(settings[2])
-
     def test_it_says_what_it_compiles(self, still):
-        words = "Compiling for SGD, batch size 8, once …"
-        assert still.compiling(still.schedule()) == words
+        words = "Compiling for Lion, batch size 7, once …"
+        assert still.compiling(Settings("Lion", 0.1, batch_size=7)) == words
 
     def test_it_does_not_say_so_again(self, explorer):
         explorer.learning_rate.value = 0.02

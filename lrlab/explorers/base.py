@@ -109,7 +109,7 @@ class Explorer(Pinning["Run"], Panel):
 
     def compiling(self, schedule: Any) -> str:
         """Return what to say where the model has to be compiled first, else nothing."""
-        return "" if self.runs else "Compiling the model, once …"
+        return "" if self.experiment.has_run else "Compiling the model, once …"
 
     def intended(self, run: Run) -> np.ndarray | None:
         """Return the rate of each step that was meant to be, to be drawn beside what was."""

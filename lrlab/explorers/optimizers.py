@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import html
 import math
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
@@ -29,7 +27,7 @@ if TYPE_CHECKING:
 _MOMENTUMS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.99)
 _DECAYS = (0.0, 1e-4, 1e-3, 0.004, 0.01, 0.1)
 _BATCHES = (8, 16, 32, 64, 128, 256, 512)
-_EXPERIMENTS_KEPT = 12
+_VARIANTS_KEPT = 12
 _SECONDS_A_FRAME = 1 / 10
 _GRID = (0, 1, 2, 3)  # half decades from the first rate of a race
 _FURTHEST = 8  # half decades, in either direction
@@ -88,8 +86,7 @@ class OptimizerExplorer(Explorer):
         settings = _checked(usual, *given)
         self._first = self._moving = settings
         self._left: dict[str, Settings] = {}  # the settings that an optimizer was left with
-        self._experiments: OrderedDict[Settings, Experiment] = OrderedDict()
-        self._making = threading.Lock()
+        self._variant = lru_cache(_VARIANTS_KEPT)(self._new_variant)
         self._tried: dict[Settings, Run] = {}
         self._race_pins: list[tuple[str, Run]] = []
         self._raced = self._adopting = False
@@ -138,14 +135,14 @@ class OptimizerExplorer(Explorer):
 
     def follow(self, schedule: Any) -> Generator[Run, None, None]:
         """Train by such settings."""
-        variant = self._variant(schedule)
+        variant = self._variant(_compiled(schedule))
         with closing(variant.follow(schedule.learning_rate)) as runs:
             for run in runs:
                 yield replace(run, schedule=schedule)
 
     def compiling(self, schedule: Any) -> str:
         """Return what to say where these settings are new."""
-        if _compiled(schedule) in self._experiments:
+        if self._variant(_compiled(schedule)).has_run:
             return ""
         return f"Compiling for {schedule.optimizer}, batch size {schedule.batch_size}, once …"
 
@@ -153,7 +150,7 @@ class OptimizerExplorer(Explorer):
     def code(self) -> str:
         """The plain Keras program for the present settings."""
         settings = self.schedule()
-        return self._variant(settings).code(settings.learning_rate)
+        return self._variant(_compiled(settings)).code(settings.learning_rate)
 
     # --- what a person does ---
 
@@ -224,19 +221,10 @@ class OptimizerExplorer(Explorer):
 
     # --- what happens then ---
 
-    def _variant(self, settings: Settings) -> Experiment:
-        """The experiment for such settings, whatever their rate; the last ones used are kept."""
-        key = _compiled(settings)
-        with self._making:
-            if key not in self._experiments:
-                made = self.experiment.variant(
-                    optimizer=key.as_optimizer(), batch_size=key.batch_size
-                )
-                self._experiments[key] = made
-                while len(self._experiments) > _EXPERIMENTS_KEPT:
-                    self._experiments.popitem(last=False)
-            self._experiments.move_to_end(key)
-            return self._experiments[key]
+    def _new_variant(self, settings: Settings) -> Experiment:
+        return self.experiment.variant(
+            optimizer=settings.as_optimizer(), batch_size=settings.batch_size
+        )
 
     def _race(self, racers: Sequence[Settings], superseded: Superseded) -> None:
         try:
