@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from lrlab.experiment import Experiment, Run
 
 _MOMENTUMS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.99)
-_DECAYS = (0.0, 1e-4, 1e-3, 0.004, 0.01, 0.1)
+_DECAYS = (0.0, 1e-4, 1e-3, 0.004, 0.01, 0.1, 1.0)
 _BATCHES = (8, 16, 32, 64, 128, 256, 512)
 _VARIANTS_KEPT = 12
 _SECONDS_A_FRAME = 1 / 10
