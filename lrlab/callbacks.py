@@ -11,7 +11,7 @@ from lrlab._tensorflow import keras
 
 import numpy as np
 
-from lrlab.figures import Curves, CurvesFigure, Theme, check_arguments, describe
+from lrlab.figures import Curves, CurvesFigure, LossScale, Theme, check_arguments, describe
 from lrlab.verdicts import in_short
 
 __all__ = ["LivePlot"]
@@ -40,6 +40,7 @@ class LivePlot(keras.callbacks.Callback):
         size: Width and height of the picture in pixels.
         frames_per_second: At most so many pictures a second; the last one is always drawn.
         start_loss: Loss of the untrained model if known; the loss axis then keeps its limits.
+        loss_scale: "linear", or "log" for a logarithmic loss axis.
 
     Raises:
         ValueError: If an argument cannot work.
@@ -61,6 +62,7 @@ class LivePlot(keras.callbacks.Callback):
         size: tuple[int, int] = (760, 460),
         frames_per_second: float = 15,
         start_loss: float | None = None,
+        loss_scale: LossScale = "linear",
     ) -> None:
         super().__init__()
         if not 0 < frames_per_second <= 60:
@@ -68,8 +70,13 @@ class LivePlot(keras.callbacks.Callback):
                 "frames_per_second must be above 0 and at most 60. Received: "
                 f"frames_per_second={frames_per_second!r}. 15 looks smooth."
             )
-        self._look: dict[str, Any] = {"theme": theme, "size": tuple(size), "start_loss": start_loss}
-        check_arguments(1, theme=theme, size=size)
+        self._look: dict[str, Any] = {
+            "theme": theme,
+            "size": tuple(size),
+            "start_loss": start_loss,
+            "loss_scale": loss_scale,
+        }
+        check_arguments(1, theme=theme, size=size, loss_scale=loss_scale)
         self._figure: CurvesFigure | None = None
         self._seconds_a_frame = 1 / frames_per_second
         self._epochs = 1

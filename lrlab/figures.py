@@ -8,24 +8,26 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
-from matplotlib.ticker import NullLocator, ScalarFormatter
+from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator, ScalarFormatter
 from matplotlib.transforms import IdentityTransform
 
 from lrlab._screen import FONT, THEMES, Screen, Theme
 
-__all__ = ["Curves", "CurvesFigure", "Theme", "check_arguments", "describe"]
+__all__ = ["Curves", "CurvesFigure", "LossScale", "Theme", "check_arguments", "describe"]
 
 Points: TypeAlias = tuple[np.ndarray, np.ndarray]
+LossScale: TypeAlias = Literal["linear", "log"]
 
 _LONG = 1e5  # losses from here on are written with an exponent
 _HUGE = 1e30  # Matplotlib cannot place 1e308 on a linear axis
+_DEEPEST = 1e-8  # where a logarithmic axis ends at the latest, as a share of its top
 _DASHES, _DOTS = (0, (4, 2)), (0, (1, 1.2))
 _LEFT, _RIGHT, _TOP, _BOTTOM, _GAP = 84, 128, 44, 52, 16  # pixels around and between the axes
 _HEADER = 27  # pixels from the top to the baseline of the legend
@@ -91,6 +93,8 @@ class CurvesFigure:
         size: Width and height of the picture in pixels.
         rates: Lowest and highest learning rate on the axis.
         theme: "light" or "dark".
+        loss_scale: "linear", or "log" for an axis on which low losses can be told apart: it reaches
+            down to a hundredth of the start or further, and a loss of 0 or less lies at its end.
 
     Raises:
         ValueError: If an argument cannot work.
@@ -114,9 +118,11 @@ class CurvesFigure:
         size: tuple[int, int] = (760, 460),
         rates: tuple[float, float] = (1e-5, 10.0),
         theme: Theme = "light",
+        loss_scale: LossScale = "linear",
     ) -> None:
-        check_arguments(epochs, size, rates, theme)
+        check_arguments(epochs, size, rates, theme, loss_scale)
         self.epochs, self.size, self.theme = epochs, size, theme
+        self._log = loss_scale == "log"
         self._rates, self._ink = rates, THEMES[theme]
         known = start_loss is not None and 0 < start_loss < _HUGE
         self._start_loss = start_loss if known else None
@@ -182,8 +188,13 @@ class CurvesFigure:
         self._loss_axes.set_xticks(ticks, [""] * len(ticks))
         self._rate_axes.set_xticks(ticks, [str(tick) for tick in ticks])
         self._text((width + _LEFT - _RIGHT) / 2, 9, "epoch", ha="center")
-        self._loss_axes.set_ylim(0, self._view[1] or 1)
-        self._loss_axes.yaxis.set_major_formatter(_LossTicks())
+        if self._log:
+            self._loss_axes.set(yscale="log", ylim=(0.01, 1))
+            self._loss_axes.yaxis.set_major_formatter(FuncFormatter(lambda x, _: _number(x)))
+            self._loss_axes.yaxis.set_minor_formatter(NullFormatter())
+        else:
+            self._loss_axes.set_ylim(0, self._view[1] or 1)
+            self._loss_axes.yaxis.set_major_formatter(_LossTicks())
         self._scale_below()
         self._legend("training", color=self._ink["training"], lw=2.5, ls="-")
         self._legend("validation", color=self._ink["validation"], lw=2.5, ls=_DASHES)
@@ -250,14 +261,20 @@ class CurvesFigure:
         """Widen the loss axis for what it has to show; it never shrinks, so it does not jump."""
         parts = [part[_usual(part)] for run in runs for part in (run.loss, run.val_loss)]
         parts = [part for part in parts if len(part)]
-        lowest = min((part.min() for part in parts), default=0.0)
-        bottom = min(self._view[0], -_round_up(-1.1 * lowest))
-        top = self._view[1]
+        bottom, top = self._view
         if self._start_loss is None:
             # A run that explodes must not flatten what came before: at most 10 times the start.
             start = max((abs(part[0]) for part in parts), default=0.0)
             highest = max((part.max() for part in parts), default=0.0)
             top = max(top, _round_up(1.1 * min(highest, 10 * start)))
+        if self._log:
+            top = top or 1.0
+            lowest = min((part[part > 0].min(initial=top) for part in parts), default=top)
+            end = 10.0 ** math.floor(math.log10(max(min(lowest, top / 130), _DEEPEST * top)))
+            bottom = min(bottom or end, end)
+        else:
+            lowest = min((part.min() for part in parts), default=0.0)
+            bottom = min(bottom, -_round_up(-1.1 * lowest))
         self._view = (bottom, top)
         if self._view != self._drawn_view:
             self._drawn_view = self._view
@@ -337,9 +354,11 @@ class CurvesFigure:
     def _edge(self) -> float:
         """The loss at which things that are above the view are marked."""
         bottom, top = self._loss_axes.get_ylim()
-        return float(top - 0.03 * (top - bottom))
+        return float(top * (bottom / top) ** 0.03 if self._log else top - 0.03 * (top - bottom))
 
     def _clip(self, y: np.ndarray) -> np.ndarray:
+        if self._log:
+            return np.asarray(np.clip(y, self._view[0], 1e3 * self._view[1]))
         span = self._view[1] - self._view[0]
         clipped: np.ndarray = np.clip(y, self._view[0] - 3 * span, self._view[1] + 3 * span)
         return clipped
@@ -377,7 +396,8 @@ class CurvesFigure:
             place = self._break.get_transform().transform(self._break.get_xydata())[0]
             left = bool(place[0] > self._loss_axes.bbox.x1 - 90)
             x = place[0] + (-10 if left else 10)
-            self._screen.write(x, place[1] - 5, "diverged", text, to_the_left=left)
+            # Above the mark, which may lie on the line of the untrained model.
+            self._screen.write(x, place[1] + 5, "diverged", text, to_the_left=left)
         rates = run.learning_rates[_usual(run.learning_rates)]
         if len(rates):
             axis = self._rate_axes.transData.transform((0, np.clip(rates[-1], *self._rates)))
@@ -502,12 +522,17 @@ def check_arguments(
     size: Sequence[int] = (760, 460),
     rates: Sequence[float] = (1e-5, 10.0),
     theme: str = "light",
+    loss_scale: str = "linear",
 ) -> None:
     """Raise a ValueError if `CurvesFigure` cannot work with these arguments."""
     if not isinstance(epochs, int | np.integer) or isinstance(epochs, bool) or epochs < 1:
         raise ValueError(f"epochs must be a whole number from 1 on. Received: epochs={epochs!r}.")
     if theme not in THEMES:
         raise ValueError(f"theme must be one of {list(THEMES)}. Received: theme={theme!r}.")
+    if loss_scale not in ("linear", "log"):
+        raise ValueError(
+            f'loss_scale must be "linear" or "log". Received: loss_scale={loss_scale!r}.'
+        )
     if len(size) != 2 or size[0] < 700 or size[1] < 320:
         raise ValueError(
             "size must be a width of at least 700 and a height of at least 320 pixels, or labels "

@@ -20,7 +20,7 @@ class SharpnessFigure(CurvesFigure):
     Args:
         epochs: Length of the epoch axis.
         highest: The sharpness at which the lower axis ends; what lies above is marked at its edge.
-        look: `start_loss`, `size` and `theme`, as of a `CurvesFigure`.
+        look: `start_loss`, `size`, `theme` and `loss_scale`, as of a `CurvesFigure`.
 
     Example:
         >>> figure = SharpnessFigure(3, highest=10)

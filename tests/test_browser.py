@@ -238,7 +238,7 @@ def test_a_screen_reader_is_told_what_the_picture_shows_and_every_name(notebook,
     assert [name for role, name, _ in nodes if role == "slider"] == [RATE] * 3
     assert explorer.slider(RATE).get_attribute("aria-valuetext") == "0.089"  # not its logarithm
     names = [name for role, name, _ in nodes if role in ("button", "ToggleButton")]
-    for name in ("Pin", "Clear pins", "Reset", "Stop", "Show the Keras code"):
+    for name in ("Pin", "Clear pins", "Log scale", "Reset", "Stop", "Show the Keras code"):
         assert names.count(name) == 3
 
 
@@ -271,6 +271,11 @@ def test_pin_clear_and_reset_by_keyboard(notebook, explorer, key):
     keyboard.press(key)
     eventually(pins, "0")
     assert explorer.wait_for_picture(other_than=pinned) == unpinned
+    tab_to(explorer, RATE, "Log scale")
+    keyboard.press(key)
+    logarithmic = explorer.wait_for_picture(other_than=unpinned)
+    keyboard.press(key)
+    assert explorer.wait_for_picture(other_than=logarithmic) == unpinned
     tab_to(explorer, RATE, "Reset")
     keyboard.press(key)
     expect(explorer.readout).to_contain_text(numbers_of(notebook, "explorer.runs[0]"))

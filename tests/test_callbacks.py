@@ -143,6 +143,16 @@ class TestInAPage:
         assert stored[0]["text/plain"] == repr(plot)
         assert stored[1]["image/png"]["alt"].startswith("Training loss falls")
 
+    def test_the_loss_axis_can_be_logarithmic(self, page):
+        with pytest.raises(ValueError, match="loss_scale='logit'"):
+            LivePlot(loss_scale="logit")
+        plot, one = LivePlot(), LivePlot(loss_scale="log")
+        train(plot)
+        train(one)
+        assert bytes(one._image.value) != bytes(plot._image.value)
+        one.png()
+        assert one._figure._loss_axes.get_yscale() == "log"
+
     def test_the_image_has_the_width_of_its_picture(self, page):
         plot = LivePlot(size=(800, 400))
         train(plot)

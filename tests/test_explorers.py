@@ -620,6 +620,30 @@ class TestPins:
         assert constant.pins == []
         assert constant._picture.value == plain
 
+    def test_the_loss_axis_becomes_logarithmic_and_linear_again(self, constant):
+        constant.pin()
+        linear, runs = constant._picture.value, len(constant.runs)
+        constant.log_scale.value = True
+        logarithmic = constant._picture.value
+        assert logarithmic != linear
+        assert constant._figure._loss_axes.get_yscale() == "log"
+        constant.log_scale.value = False
+        assert constant._picture.value == linear
+        assert len(constant.runs) == runs, "nothing is trained for it"
+        constant.log_scale.value = True
+        constant.learning_rate.value = 0.2
+        constant.wait(SOON)
+        assert constant._figure._loss_axes.get_yscale() == "log"
+        constant.reset()
+        constant.wait(SOON)
+        assert constant._picture.value == logarithmic
+
+    def test_it_may_be_logarithmic_from_the_start(self, experiment):
+        with made(LearningRateExplorer, experiment) as explorer:
+            explorer.log_scale.value = True
+            explorer.wait(SOON)
+            assert explorer._figure._loss_axes.get_yscale() == "log"
+
     def test_a_table_has_settings_final_numbers_and_verdict_of_each(self, constant):
         table = constant._pin_table
         assert table.rows == []

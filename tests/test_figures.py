@@ -209,6 +209,66 @@ def test_large_losses_have_short_labels(start_loss, labels):
     assert figure._loss_axes.yaxis.get_offset_text().get_text() == ""
 
 
+class TestLogScale:
+    def height(self, figure, loss):
+        return figure._loss_axes.transData.transform((1, loss))[1]
+
+    def low(self, *losses):
+        return Curves({"loss": losses}, np.full(len(losses), 0.1))
+
+    def test_equal_ratios_are_equally_far_apart(self):
+        figure = drawn(self.low(1.0, 0.1, 0.03), loss_scale="log")
+        down = self.height(figure, 1.0) - self.height(figure, 0.1)
+        assert down == pytest.approx(self.height(figure, 0.1) - self.height(figure, 0.01))
+        line = figure._train.get_path().transformed(figure._train.get_transform()).vertices
+        assert line[2, 1] == pytest.approx(self.height(figure, 0.1))
+
+    def test_it_reaches_down_to_a_hundredth_of_the_start_and_no_further_than_it_has_to(self):
+        figure = drawn(self.low(1.0, 0.5), loss_scale="log")
+        assert figure._loss_axes.get_ylim() == pytest.approx((0.01, 1.3 * 2.4))
+        figure.draw(self.low(1.0, 0.002))
+        assert figure._loss_axes.get_ylim()[0] == pytest.approx(0.001)
+        figure.draw(self.low(1.0, 0.5))
+        assert figure._loss_axes.get_ylim()[0] == pytest.approx(0.001), "it does not jump back"
+
+    def test_without_a_start_it_grows_with_what_it_shows(self):
+        figure = drawn(self.low(0.5, 0.2), start_loss=None, loss_scale="log")
+        bottom, top = figure._loss_axes.get_ylim()
+        assert bottom <= 0.005
+        assert top >= 0.5
+
+    @pytest.mark.parametrize("losses", [(1.0, 0.0), (1.0, -3.0), (0.0, 0.0), (-1.0, -2.0)])
+    @pytest.mark.parametrize("start_loss", [2.4, None])
+    def test_a_loss_of_nought_or_less_lies_at_the_end(self, losses, start_loss):
+        figure = drawn(self.low(*losses), start_loss=start_loss, loss_scale="log")
+        bottom, top = figure._loss_axes.get_ylim()
+        assert 0 < bottom < top
+        assert figure._train.get_ydata()[-1] == bottom
+
+    def test_a_tiny_loss_does_not_take_all_the_room(self):
+        figure = drawn(self.low(1.0, 1e-300), loss_scale="log")
+        assert figure._loss_axes.get_ylim()[0] >= 1e-8
+
+    def test_what_is_above_is_marked_at_the_edge(self):
+        figure = drawn(self.low(1.0, 1e6, 1.0), loss_scale="log")
+        ((x, y),) = figure._above.get_xydata()
+        assert x == 2
+        assert 2.4 < y < figure._loss_axes.get_ylim()[1]
+
+    def test_labels_are_short(self):
+        figure = drawn(self.low(1.0, 1e-6), loss_scale="log")
+        shown = [label.get_text() for label in figure._loss_axes.get_yticklabels()]
+        assert {"1", "0.01", "1e-6"} <= set(shown)
+
+
+def test_the_word_for_a_divergence_stands_clear_of_the_line_of_the_untrained_model():
+    lost = Curves({"loss": [math.nan]}, np.full(1, 0.1), verdict="diverged")
+    figure = drawn(lost)
+    row = round(figure.size[1] - figure._loss_axes.transData.transform((0, 2.4))[1])
+    right_of_the_mark = pixels(figure)[row - 1 : row + 2, 84 + 12 : 84 + 90].sum(axis=-1)
+    assert right_of_the_mark.min() > 300, "no ink of letters on the dotted line"
+
+
 @pytest.mark.parametrize("epochs", [1, 2, 3, 7, 10, 15, 37, 100, 1000])
 def test_the_epoch_axis_has_at_most_eleven_ticks(epochs):
     ticks = CurvesFigure(epochs)._rate_axes.get_xticks()
@@ -265,6 +325,7 @@ class TestDescribe:
         ({"epochs": 2.5}, "epochs=2.5"),
         ({"epochs": None}, "epochs=None"),
         ({"theme": "sepia"}, "theme='sepia'"),
+        ({"loss_scale": "logit"}, "loss_scale='logit'"),
         ({"size": (100, 100)}, r"size=\(100, 100\)"),
         ({"rates": (0, 1)}, r"rates=\(0, 1\)"),
         ({"rates": (1, 0.1)}, "factor of 10"),

@@ -45,6 +45,9 @@ class Explorer(Pinning["Run"], Panel):
         experiment: What to train, any model and data; by default a small network on digits.
         controls: The controls, by the names of the attributes under which they can be reached.
         buttons: More buttons, to stand before all others.
+
+    Attributes:
+        log_scale: The button for a logarithmic loss axis: `explorer.log_scale.value = True`.
     """
 
     # Whether what the model answers stands beside the curves, where the data have two inputs.
@@ -69,7 +72,13 @@ class Explorer(Pinning["Run"], Panel):
         Pinning.__init__(self)
         # Of what the model answers in the plane of two inputs, where the data have two.
         self._plane: BoundaryFigure | None = None
-        buttons = [*buttons, *self._pin_buttons()]
+        self.log_scale = ipywidgets.ToggleButton(
+            description="Log scale",
+            tooltip="A logarithmic loss axis, on which low losses can be told apart",
+            layout={"width": "auto"},
+        )
+        self.log_scale.observe(lambda change: self._draw_anew(), "value")
+        buttons = [*buttons, *self._pin_buttons(), self.log_scale]
         Panel.__init__(self, controls, buttons=buttons, below=[self._pin_table])
 
     @property
@@ -121,9 +130,12 @@ class Explorer(Pinning["Run"], Panel):
 
     def new_figure(self, start_loss: float) -> CurvesFigure:
         """Return the figure to draw on."""
-        return CurvesFigure(
-            self.experiment.epochs, start_loss=start_loss, size=SIZE, theme=self.theme
-        )
+        return CurvesFigure(self.experiment.epochs, **self.look(start_loss))
+
+    def look(self, start_loss: float) -> dict[str, Any]:
+        """Return how a figure looks, as arguments for it."""
+        scale = "log" if self.log_scale.value else "linear"
+        return {"start_loss": start_loss, "size": SIZE, "theme": self.theme, "loss_scale": scale}
 
     def describe(self, curves: Curves, intended: np.ndarray | None) -> str:
         """Return what such a picture shows, for those who cannot see it."""
@@ -222,6 +234,12 @@ class Explorer(Pinning["Run"], Panel):
             if self._drawn:
                 self._draw_curves(*self._drawn)
 
+    def _draw_anew(self) -> None:
+        """Draw what is shown in another figure, for its look has changed."""
+        with self._drawing:
+            self._figure = None
+            self._draw_again()
+
     @property
     def _has_plane(self) -> bool:
         if not self.draws_plane:
@@ -241,10 +259,9 @@ class Explorer(Pinning["Run"], Panel):
     def theme_changed(self) -> None:
         """Draw again: the page has become dark or light."""
         with self._drawing:
-            self._figure = None
             if self._plane:
                 self._make_plane()
-        self._draw_again()
+            self._draw_anew()
 
     def pin_label(self, shown: Run) -> str:
         """Return a few words for the schedule of a run."""

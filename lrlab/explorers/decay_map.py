@@ -113,10 +113,8 @@ class DecayMapExplorer(Explorer):
 
     def new_figure(self, start_loss: float) -> CurvesFigure:
         """Return a figure that is lower than usual, to stand below the map."""
-        size = SIZE[0], _HEIGHT
-        return CurvesFigure(
-            self.experiment.epochs, start_loss=start_loss, size=size, theme=self.theme
-        )
+        look = self.look(start_loss) | {"size": (SIZE[0], _HEIGHT)}
+        return CurvesFigure(self.experiment.epochs, **look)
 
     def new_picture(self) -> Picture:
         """Return the widget of the map."""

@@ -39,7 +39,7 @@ class Panel(ipywidgets.VBox):
         self,
         controls: Mapping[str, ipywidgets.ValueWidget],
         *,
-        buttons: Sequence[ipywidgets.Button] = (),
+        buttons: Sequence[ipywidgets.DOMWidget] = (),
         below: Sequence[ipywidgets.Widget] = (),
     ) -> None:
         self.error: Exception | None = None

@@ -10,7 +10,6 @@ import numpy as np
 from lrlab._checks import as_whole_number
 from lrlab.explorers.base import _check_experiment
 from lrlab.explorers.learning_rate import LearningRateExplorer
-from lrlab.explorers.panel import SIZE
 from lrlab.figures import Curves
 from lrlab.sharpness_figure import SharpnessFigure, describe_sharpness
 
@@ -76,13 +75,8 @@ class SharpnessExplorer(LearningRateExplorer):
 
     def new_figure(self, start_loss: float) -> SharpnessFigure:
         """Return the figure to draw on."""
-        return SharpnessFigure(
-            self.experiment.epochs,
-            _HIGHEST * 2 / self._first_rate,
-            start_loss=start_loss,
-            size=SIZE,
-            theme=self.theme,
-        )
+        highest = _HIGHEST * 2 / self._first_rate
+        return SharpnessFigure(self.experiment.epochs, highest, **self.look(start_loss))
 
     def describe(self, curves: Curves, intended: np.ndarray | None) -> str:
         """Return what such a picture shows, for those who cannot see it."""
