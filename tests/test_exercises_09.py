@@ -18,26 +18,43 @@ def experiment():
 
 
 @pytest.fixture(scope="module")
-def rmsprop(experiment):
-    return experiment.variant(optimizer="rmsprop")
+def adam(experiment):
+    return experiment.variant(optimizer="adam")
 
 
-class TestRMSprop:
-    def test_a_higher_rate_passes(self, rmsprop):
-        assert check("09-rmsprop", rmsprop.run(0.003))
+class TestSchedule:
+    @pytest.mark.parametrize(
+        "schedule",
+        [
+            lrlab.StepDecay(0.03, 0.5, 5),
+            lrlab.StepDecay(0.03, 0.2, 5),
+            keras.optimizers.schedules.CosineDecay(0.03, 15 * 45),
+            lambda epoch: 0.03 if epoch < 8 else 0.003,
+        ],
+    )
+    def test_a_rate_that_comes_down_in_time_passes(self, adam, schedule):
+        assert check("09-schedule", adam.run(schedule))
 
     @pytest.mark.parametrize(
-        ("rate", "words"),
-        [(0.001, "0.95 is wanted. Try a higher rate."), (1.0, "the rate is too high")],
+        ("schedule", "words"),
+        [
+            (0.03, "0.12 or less is wanted. The rate stays where it is"),
+            (lrlab.StepDecay(0.03, 0.9, 5), "It ends at too high a rate"),
+            (lrlab.StepDecay(0.03, 0.01, 1), "It falls too far or too soon"),
+            (0.01, "It begins at 0.01. Begin at 0.03."),
+            (lrlab.StepDecay(0.3, 0.1, 5), "It begins at 0.3. Begin at 0.03."),
+        ],
     )
-    def test_each_mistake_has_its_hint(self, rmsprop, rate, words):
-        assert words in hint("09-rmsprop", rmsprop.run(rate))
+    def test_each_mistake_has_its_hint(self, adam, schedule, words):
+        assert words in hint("09-schedule", adam.run(schedule))
 
-    def test_another_optimizer_is_refused(self, experiment):
-        assert "another optimizer" in hint("09-rmsprop", experiment.run(0.5))
+    @pytest.mark.parametrize("optimizer", ["sgd", "adamw", "nadam"])
+    def test_another_optimizer_is_refused(self, experiment, optimizer):
+        run = experiment.variant(optimizer=optimizer).run(lrlab.StepDecay(0.03, 0.5, 5))
+        assert "another optimizer" in hint("09-schedule", run)
 
     def test_what_is_no_run_is_refused(self):
-        assert "Give a run" in hint("09-rmsprop", 0.003)
+        assert "Give a run" in hint("09-schedule", lrlab.StepDecay(0.03, 0.5, 5))
 
 
 class TestHalfLife:

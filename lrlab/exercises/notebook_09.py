@@ -7,15 +7,33 @@ from typing import Any
 
 from lrlab._tensorflow import keras
 
-from lrlab.exercises.judging import Hint, accurate, as_run, exercise
+import numpy as np
+
+from lrlab.exercises.judging import Hint, as_run, exercise
+
+_FIRST, _WANTED = 0.03, 0.12  # a learning rate, a validation loss
+_BEST = 0.01  # Adam's best constant rate
 
 
-@exercise("09-rmsprop")
-def _rmsprop(answer: Any) -> str:
+@exercise("09-schedule")
+def _schedule(answer: Any) -> str:
     run = as_run(answer)
-    if "RMSprop" not in run.code:
-        raise Hint("This run has another optimizer. Give one of rmsprop.run(...).")
-    return accurate(run, f"With RMSprop at {run.schedule}")
+    if "optimizers.Adam(" not in run.code:
+        raise Hint('This run has another optimizer. Give one of variants["Adam"].run(...).')
+    first, last = float(run.learning_rates[0]), run.history["learning_rate"][-1]
+    if not math.isclose(first, _FIRST, rel_tol=1e-4):
+        raise Hint(f"It begins at {first:.4g}. Begin at {_FIRST}.")
+    words = (
+        f"From {first:.4g} to {last:.2g} the validation loss ends at {run.final['val_loss']:.3f}"
+    )
+    if run.final["val_loss"] <= _WANTED:
+        return f"{words}."
+    words = f"{words}, and {_WANTED} or less is wanted."
+    if np.ptp(run.learning_rates) == 0:
+        raise Hint(f"{words} The rate stays where it is: give a schedule.")
+    if last > _BEST:
+        raise Hint(f"{words} It ends at too high a rate: lower the factor or the interval.")
+    raise Hint(f"{words} It falls too far or too soon: raise the factor or the interval.")
 
 
 @exercise("09-half-life")
