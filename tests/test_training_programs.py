@@ -1,6 +1,7 @@
 """What is compiled once stays right: retraining, recompiling, falling back, threads and memory."""
 
 import copy
+import functools
 import gc
 import threading
 import weakref
@@ -39,6 +40,29 @@ def test_twenty_retrainings_at_other_rates_and_lengths_trace_once(build: Any) ->
             shuffle=False,
         )
     assert program_of(model).traces == 1
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "rmsprop"])
+def test_a_step_is_traced_once_though_the_last_batch_is_smaller(
+    optimizer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    traced: list[str] = []
+
+    def count(step: Any) -> Any:
+        @functools.wraps(step)
+        def counting(model: keras.Model, data: Any) -> Any:
+            traced.append(step.__name__)
+            return step(model, data)
+
+        return counting
+
+    for name in ("train_step", "test_step"):
+        monkeypatch.setattr(keras.Model, name, count(getattr(keras.Model, name)))
+    model = mlp()
+    model.compile(optimizer, model.loss, metrics=["accuracy"])
+    data, validation = (X[:20], Y[:20]), (X[:7], Y[:7])
+    lrlab.fit(model, *data, batch_size=6, epochs=3, validation_data=validation, verbose=0)
+    assert sorted(traced) == ["test_step", "train_step"]
 
 
 def test_a_run_longer_than_one_call_is_one_run(monkeypatch: pytest.MonkeyPatch) -> None:
