@@ -40,7 +40,7 @@ def picture(chromium: str) -> Image.Image:
         browsing(chromium) as browser,
         serving(Path(folder)) as lab,
     ):
-        page = browser.new_page(viewport={"width": 1280, "height": 1000})
+        page = browser.new_page(viewport={"width": 1280, "height": 1200})
         notebook = Notebook(page, lab, lab.write("explorer.ipynb", [CELL.strip()]))
         notebook.run_all()
         explorer = notebook.explorer()
