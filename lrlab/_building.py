@@ -105,6 +105,11 @@ def copied(optimizer: Any) -> keras.optimizers.Optimizer:
     return type(optimizer).from_config(config)
 
 
+def settings_of(optimizer: keras.optimizers.Optimizer) -> tuple[type, dict[str, Any]]:
+    """Its class and its config, without its rate, and its name, which Keras counts up."""
+    return type(optimizer), optimizer.get_config() | {"learning_rate": None, "name": None}
+
+
 def last_activation(model: Any) -> Any:
     """The activation that makes a model's outputs, looked for in nested models; None if unknown."""
     layer = model

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, cast
 
 from lrlab._tensorflow import keras, tf
@@ -171,10 +171,7 @@ class Batches:
     def spec(self) -> Any:
         """The shapes and dtypes of a batch, as a step gets to see them."""
         size = None if self.hides_size else self.batch_size
-        return _map(
-            lambda array: tf.TensorSpec((size, *array.shape[1:]), array.dtype),
-            self[0],
-        )
+        return _map(lambda array: tf.TensorSpec((size, *array.shape[1:]), array.dtype), self[0])
 
     @property
     def hides_size(self) -> bool:
@@ -277,14 +274,14 @@ class Program:
             self._reports[step.__name__] = isinstance(logs, dict) and logs.keys() == names
 
     def _single(self, step: Callable[[Any], Any]) -> Callable[[Any, bool], Any]:
-        """Compile one step on a batch, whose size Keras may hide, as Keras does."""
-
-        def single(batch: Any, hides: bool) -> Any:
-            with self._drawing():
-                return step(_hiding_size(batch) if hides else batch)
-
+        """Compile one step on a batch as a function of its own, as Keras does."""
         xla = self.model.jit_compile
-        return as_graph(single, jit_compile=xla, reduce_retracing=True)
+        return as_graph(partial(self._take, step), jit_compile=xla, reduce_retracing=True)
+
+    def _take(self, step: Callable[[Any], Any], batch: Any, hides: bool) -> Any:
+        """Take a step on a batch, whose size Keras may hide."""
+        with self._drawing():
+            return step(_hiding_size(batch) if hides else batch)
 
     @cached_property
     def state(self) -> State:
@@ -335,8 +332,7 @@ class Program:
         def one(batch: Any, index: Any) -> None:
             if rates is not None:
                 self.model.optimizer.learning_rate.assign(rates[index])
-            with self._drawing():
-                self._steps[step](batch if rest is None else _hiding_size(batch))
+            self._take(self._steps[step], batch, rest is not None)
 
         def body(index: Any) -> Any:
             one(_map(lambda array: array[index], whole), index)

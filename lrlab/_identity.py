@@ -12,6 +12,7 @@ from lrlab._tensorflow import keras, tf
 import numpy as np
 
 import lrlab
+from lrlab._building import settings_of
 from lrlab._digest import digest
 from lrlab.experiment import Experiment
 from lrlab.schedules import Schedule, is_keras_schedule
@@ -31,13 +32,12 @@ def identity_of_experiment(experiment: Experiment) -> str:
     data = experiment.dataset
     compiled = dict(experiment._compiled)
     optimizer = compiled.pop("optimizer")
-    settings = optimizer.get_config() | {"learning_rate": None, "name": None}
     model = experiment.untrained()
     return digest(
         (keras.__version__, tf.__version__, lrlab.__version__),
         (data.x_train, data.y_train, data.x_val, data.y_val),
         (experiment._build_model, _settings(model), [w.numpy() for w in model.variables]),
-        (type(optimizer), settings, compiled),
+        (*settings_of(optimizer), compiled),
         (experiment.epochs, experiment.batch_size),
     )
 

@@ -15,7 +15,16 @@ from lrlab._tensorflow import keras, tf
 import numpy as np
 
 from lrlab import keras_code
-from lrlab._building import alike, built, check_steps, copied, has_own, last_activation, usual
+from lrlab._building import (
+    alike,
+    built,
+    check_steps,
+    copied,
+    has_own,
+    last_activation,
+    settings_of,
+    usual,
+)
 from lrlab._checks import as_whole_number
 from lrlab._compiled import GENERATOR, Batches, Program, as_graph, as_tensors, drawing_from
 from lrlab._digest import digest
@@ -155,7 +164,7 @@ class Experiment:
         self._given = {"optimizer": optimizer, "loss": loss, "metrics": metrics}
         self._starts: dict[int, _Start] = {}
         self._expressions: dict[int, str | None] = {}
-        self._variants: OrderedDict[Any, Experiment] = OrderedDict()
+        self._variants: OrderedDict[str, Experiment] = OrderedDict()
         self._making = threading.Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -300,8 +309,8 @@ class Experiment:
         batch_size = as_whole_number(
             self.batch_size if batch_size is None else batch_size, "batch_size", 1
         )
-        key = _settings(optimizer), batch_size
-        if key == (_settings(self.model.optimizer), self.batch_size):
+        key = digest(settings_of(optimizer), batch_size)
+        if key == digest(settings_of(self.model.optimizer), self.batch_size):
             return self
         with self._making:
             if key not in self._variants:
@@ -428,11 +437,6 @@ class Experiment:
                     found = source if alike(tried, self._built(seed)) else None
             self._expressions[seed] = found
         return self._expressions[seed]
-
-
-def _settings(optimizer: keras.optimizers.Optimizer) -> str:
-    """A digest of all that is set of an optimizer but its rate."""
-    return digest(type(optimizer), optimizer.get_config() | {"learning_rate": None, "name": None})
 
 
 def _revived(

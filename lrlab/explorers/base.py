@@ -16,7 +16,7 @@ import ipywidgets
 
 from lrlab.boundary import SIZE as PLANE_SIZE
 from lrlab.boundary import BoundaryFigure, describe_boundary
-from lrlab.explorers.panel import SIZE, Panel
+from lrlab.explorers.panel import SIZE, Panel, toggle
 from lrlab.explorers.pins import Pinning, Row
 from lrlab.explorers.views import Picture
 from lrlab.explorers.worker import Job, Superseded
@@ -72,12 +72,11 @@ class Explorer(Pinning["Run"], Panel):
         Pinning.__init__(self)
         # Of what the model answers in the plane of two inputs, where the data have two.
         self._plane: BoundaryFigure | None = None
-        self.log_scale = ipywidgets.ToggleButton(
-            description="Log scale",
-            tooltip="A logarithmic loss axis, on which low losses can be told apart",
-            layout={"width": "auto"},
+        self.log_scale = toggle(
+            "Log scale",
+            "A logarithmic loss axis, on which low losses can be told apart",
+            lambda change: self._draw_anew(),
         )
-        self.log_scale.observe(lambda change: self._draw_anew(), "value")
         buttons = [*buttons, *self._pin_buttons(), self.log_scale]
         Panel.__init__(self, controls, buttons=buttons, below=[self._pin_table])
 

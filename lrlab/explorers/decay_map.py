@@ -244,8 +244,8 @@ class DecayMapExplorer(Explorer):
 
     def _fill(self, every: int, superseded: Superseded) -> None:
         try:
-            if not self.runs:
-                self.say("Compiling the model, once …")
+            if words := self.compiling(self.schedule()):
+                self.say(words)
             began, drawn, total = time.monotonic(), -math.inf, len(self._cells(every))
             epoch_began = began
 

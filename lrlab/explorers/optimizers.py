@@ -86,7 +86,7 @@ class OptimizerExplorer(Explorer):
         settings = _checked(usual, *given)
         self._first = self._moving = settings
         self._left: dict[str, Settings] = {}  # the settings that an optimizer was left with
-        self._variant = lru_cache(_VARIANTS_KEPT)(self._new_variant)
+        self._made = lru_cache(_VARIANTS_KEPT)(self._make)
         self._tried: dict[Settings, Run] = {}
         self._race_pins: list[tuple[str, Run]] = []
         self._raced = self._adopting = False
@@ -135,14 +135,14 @@ class OptimizerExplorer(Explorer):
 
     def follow(self, schedule: Any) -> Generator[Run, None, None]:
         """Train by such settings."""
-        variant = self._variant(_compiled(schedule))
+        variant = self._variant(schedule)
         with closing(variant.follow(schedule.learning_rate)) as runs:
             for run in runs:
                 yield replace(run, schedule=schedule)
 
     def compiling(self, schedule: Any) -> str:
         """Return what to say where these settings are new."""
-        if self._variant(_compiled(schedule)).has_run:
+        if self._variant(schedule).has_run:
             return ""
         return f"Compiling for {schedule.optimizer}, batch size {schedule.batch_size}, once …"
 
@@ -150,7 +150,7 @@ class OptimizerExplorer(Explorer):
     def code(self) -> str:
         """The plain Keras program for the present settings."""
         settings = self.schedule()
-        return self._variant(_compiled(settings)).code(settings.learning_rate)
+        return self._variant(settings).code(settings.learning_rate)
 
     # --- what a person does ---
 
@@ -221,7 +221,11 @@ class OptimizerExplorer(Explorer):
 
     # --- what happens then ---
 
-    def _new_variant(self, settings: Settings) -> Experiment:
+    def _variant(self, settings: Settings) -> Experiment:
+        """The experiment for such settings, whatever their rate: what is compiled is the same."""
+        return self._made(replace(settings, learning_rate=1.0))
+
+    def _make(self, settings: Settings) -> Experiment:
         return self.experiment.variant(
             optimizer=settings.as_optimizer(), batch_size=settings.batch_size
         )
@@ -273,11 +277,6 @@ class OptimizerExplorer(Explorer):
         self.pins = [pin for pin in self.pins if pin not in self._race_pins]
         self._race_pins = []
         self.show_pins()
-
-
-def _compiled(settings: Settings) -> Settings:
-    """What is compiled is the same for all rates."""
-    return replace(settings, learning_rate=1.0)
 
 
 def _at(settings: Settings, half_decades: int) -> Settings:

@@ -50,12 +50,11 @@ class Panel(ipywidgets.VBox):
         self._picture.observe(lambda change: self.theme_changed(), "dark")
         self._code_view = Code()
         self._code_view.layout.display = "none"
-        self._code_toggle = ipywidgets.ToggleButton(
-            description="Show the Keras code",
-            tooltip="The plain Keras program that gives the same numbers without lrlab",
-            layout={"width": "auto"},
+        self._code_toggle = toggle(
+            "Show the Keras code",
+            "The plain Keras program that gives the same numbers without lrlab",
+            self._show_code,
         )
-        self._code_toggle.observe(self._show_code, "value")
         row = [
             *buttons,
             button("Reset", "Put the controls back to where they were first", self.reset),
@@ -212,6 +211,13 @@ def button(words: str, tooltip: str, action: Callable[[], None]) -> ipywidgets.B
     """Make a button that does something."""
     made = ipywidgets.Button(description=words, tooltip=tooltip, layout={"width": "auto"})
     made.on_click(lambda _: action())
+    return made
+
+
+def toggle(words: str, tooltip: str, action: Callable[[Any], None]) -> ipywidgets.ToggleButton:
+    """Make a button that stays pressed until it is pressed again."""
+    made = ipywidgets.ToggleButton(description=words, tooltip=tooltip, layout={"width": "auto"})
+    made.observe(action, "value")
     return made
 
 
