@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from lrlab._tensorflow import keras
+from lrlab.backend import keras
 
 import numpy as np
 from sklearn.datasets import make_moons

@@ -6,7 +6,7 @@ import sys
 import time
 from typing import Any
 
-from lrlab._tensorflow import keras
+from lrlab.backend import keras
 
 import numpy as np
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import lrlab._tensorflow  # noqa: F401 - keeps TensorFlow's start-up lines off the page
+import lrlab.backend  # noqa: F401 - keeps TensorFlow's start-up lines off the page
 
 import jax
 import jax.numpy as jnp

@@ -65,7 +65,7 @@ class _Rest:
     """Made a Keras callback only where Keras is."""
 
     def __new__(cls) -> Any:
-        from lrlab._tensorflow import keras
+        from lrlab.backend import keras
 
         return keras.callbacks.LambdaCallback(
             on_epoch_end=lambda epoch, logs: time.sleep(_SECONDS_AN_EPOCH)

@@ -189,7 +189,8 @@ def frame_section(frame: Figures) -> str:
     return (
         f"{text}\n\nIn a real JupyterLab, page and kernel on the same cores: fresh sessions, "
         f"{len(sessions)} of them; each gives one median and one 90th percentile. That no frame is "
-        "blank is a test's matter (`tests/test_browser.py`).\n\n" + table(("", "measured"), painted)
+        "blank is a test's matter (`tests/explorers/test_browser.py`).\n\n"
+        + table(("", "measured"), painted)
     )
 
 

@@ -9,7 +9,7 @@ from concurrent.futures import Executor
 from contextlib import contextmanager
 from functools import partial
 
-import lrlab._tensorflow
+import lrlab.backend
 
 import numpy as np
 from dask.distributed import Client, LocalCluster

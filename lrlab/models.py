@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from lrlab._tensorflow import keras
+from lrlab.backend import keras
 
 from lrlab.data import Dataset
 

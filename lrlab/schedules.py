@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 import numpy as np
 
-from lrlab._checks import as_learning_rate, as_number, as_whole_number
+from lrlab.checks import as_learning_rate, as_number, as_whole_number
 
 if TYPE_CHECKING:
     import keras
@@ -84,7 +84,7 @@ class StepDecay:
             >>> float(decay(224)), float(decay(225))
             (1.0, 0.5)
         """
-        from lrlab._tensorflow import keras
+        from lrlab.backend import keras
 
         steps = as_whole_number(steps_per_epoch, "steps_per_epoch", 1)
         return keras.optimizers.schedules.ExponentialDecay(
@@ -174,7 +174,7 @@ class OneCycle:
             >>> round(float(schedule(0)), 4), round(float(schedule(4 * 45)), 4)
             (0.1, 1.0)
         """
-        from lrlab._one_cycle import OneCycleSchedule
+        from lrlab.one_cycle import OneCycleSchedule
 
         last = self.epochs * as_whole_number(steps_per_epoch, "steps_per_epoch", 1)
         peak = self.warmup_fraction * last
@@ -296,7 +296,7 @@ def _rates_of_steps(schedule: Callable[[Any], Any], steps: int) -> np.ndarray:
 
 def _rates_at_once(schedule: Any, steps: np.ndarray) -> np.ndarray:
     """Built-in schedules take all steps in one call; that is 100 times as fast as tracing them."""
-    from lrlab._tensorflow import tf
+    from lrlab.backend import tf
 
     if getattr(schedule, "warmup_target", None) is None:
         return schedule(tf.constant(steps)).numpy().astype(float)  # type: ignore[no-any-return]
@@ -309,7 +309,7 @@ def _rates_at_once(schedule: Any, steps: np.ndarray) -> np.ndarray:
 
 def _rates_one_by_one(schedule: Callable[[Any], Any], steps: int) -> np.ndarray:
     """Somebody's own schedule, evaluated as training does: traced, a step at a time."""
-    from lrlab._tensorflow import tf
+    from lrlab.backend import tf
 
     @tf.function(autograph=False)
     def evaluate() -> Any:

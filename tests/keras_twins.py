@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from unittest import mock
 
-from lrlab._tensorflow import keras
+from lrlab.backend import keras
 
 import numpy as np
 

@@ -3,14 +3,14 @@
 import doctest
 import random
 
-from lrlab._tensorflow import keras
+from lrlab.backend import keras
 
 import numpy as np
 import pytest
 
 from lrlab import data, models
-from lrlab._source import source_of_model
 from lrlab.data import as_dataset
+from lrlab.keras_code.source import source_of_model
 
 layers = keras.layers
 IMAGES = np.zeros((4, 6, 5, 3), "float32")

@@ -7,13 +7,13 @@ import subprocess
 import sys
 from dataclasses import FrozenInstanceError
 
-from lrlab._tensorflow import keras
+from lrlab.backend import keras
 
 import numpy as np
 import pytest
 
 from lrlab import OneCycle, StepDecay, preview, schedules
-from lrlab._checks import as_learning_rate, as_whole_number
+from lrlab.checks import as_learning_rate, as_whole_number
 
 NOT_A_RATE = [
     0,

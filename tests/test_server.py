@@ -12,7 +12,7 @@ from tornado.testing import bind_unused_port
 from tornado.web import Application
 from tornado.websocket import WebSocketHandler, websocket_connect
 
-from lrlab import _server
+from lrlab import server as _server
 
 NAME = "kernel_websocket_connection_class"
 

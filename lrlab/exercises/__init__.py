@@ -10,15 +10,17 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any
 
-from lrlab.answers import note_exercise
+from lrlab import course
+from lrlab.exercises.answers import note_exercise, save_answers
 from lrlab.exercises.judging import JUDGES, Feedback, Hint
+from lrlab.exercises.predictions import Score, predict
 
-__all__ = ["Feedback", "check", "known"]
+__all__ = ["Feedback", "Score", "check", "known", "predict", "save_answers"]
 
 
 def known() -> list[str]:
     """Return the names of all exercises, in the order of the notebooks."""
-    for module in iter_modules(__path__, f"{__name__}."):
+    for module in iter_modules(course.__path__, f"{course.__name__}."):
         import_module(module.name)
     return sorted(JUDGES)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from lrlab.experiment import Run
+from lrlab.experiment.experiment import Run
 
 # Takes the answer, returns what to say of a right one and raises a Hint for a wrong one.
 Judge: TypeAlias = Callable[[Any], str]

@@ -10,7 +10,7 @@ import ipywidgets
 import numpy as np
 import traitlets
 
-from lrlab._checks import as_learning_rate, as_number, as_whole_number
+from lrlab.checks import as_learning_rate, as_number, as_whole_number
 
 Control = TypeVar("Control", bound="_Checked")
 _STYLE = {"description_width": "160px"}

@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 import numpy as np
 
-from lrlab._checks import as_learning_rate
-from lrlab.explorers.base import _REPEATABLE, _SLOW_EPOCH, Explorer, outcome
+from lrlab.checks import as_learning_rate
 from lrlab.explorers.controls import interval_slider, notches
-from lrlab.explorers.panel import SIZE
-from lrlab.explorers.views import Picture
+from lrlab.explorers.explorer import SIZE
+from lrlab.explorers.run_explorer import _REPEATABLE, _SLOW_EPOCH, Explorer, outcome
+from lrlab.explorers.widgets import Picture
 from lrlab.explorers.worker import Job, Superseded, Worker
-from lrlab.figures import Curves, CurvesFigure
-from lrlab.heat_map import HeatMap
+from lrlab.figures.curves import Curves, CurvesFigure
+from lrlab.figures.heat_map import HeatMap
 from lrlab.schedules import StepDecay
 
 if TYPE_CHECKING:
-    from lrlab.experiment import Experiment, Run
+    from lrlab.experiment.experiment import Experiment, Run
 
 _RATES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 _FACTORS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0)

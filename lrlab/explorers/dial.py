@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lrlab._checks import as_learning_rate, as_number, as_whole_number
-from lrlab.explorers.base import _SLOW_EPOCH, Explorer, outcome
+from lrlab.checks import as_learning_rate, as_number, as_whole_number
 from lrlab.explorers.controls import rate_slider, speed_slider
-from lrlab.explorers.panel import button
+from lrlab.explorers.explorer import button
+from lrlab.explorers.run_explorer import _SLOW_EPOCH, Explorer, outcome
 from lrlab.explorers.worker import Job, Superseded
-from lrlab.figures import Curves
+from lrlab.figures.curves import Curves
 from lrlab.schedules import RatesByEpoch
 
 if TYPE_CHECKING:
-    from lrlab.experiment import Experiment, Run
-    from lrlab.steering import Steered
+    from lrlab.experiment.by_hand import Steered
+    from lrlab.experiment.experiment import Experiment, Run
 
 _SECONDS_A_LOOK = 0.02  # how soon a pause, or another speed, counts
 
@@ -163,7 +163,7 @@ class LearningRateDialExplorer(Explorer):
 
     def _train_on(self, superseded: Superseded) -> None:
         """Train epochs as they are due, until there is nothing to do but to wait for a person."""
-        from lrlab.steering import Steered
+        from lrlab.experiment.by_hand import Steered
 
         try:
             while not superseded():

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lrlab._checks import as_learning_rate
-from lrlab.explorers.base import Explorer
+from lrlab.checks import as_learning_rate
 from lrlab.explorers.controls import rate_slider
+from lrlab.explorers.run_explorer import Explorer
 
 if TYPE_CHECKING:
-    from lrlab.experiment import Experiment
+    from lrlab.experiment.experiment import Experiment
     from lrlab.schedules import Schedule
 
 

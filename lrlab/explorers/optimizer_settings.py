@@ -80,7 +80,7 @@ class Settings:
 
     def as_optimizer(self) -> keras.optimizers.Optimizer:
         """Return it as an object of Keras's."""
-        from lrlab._tensorflow import keras
+        from lrlab.backend import keras
 
         name, arguments = self.make()
         made: keras.optimizers.Optimizer = getattr(keras.optimizers, name)(**arguments)

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 import numpy as np
 
-from lrlab._checks import as_learning_rate, as_number, as_whole_number
-from lrlab.explorers.base import _REPEATABLE, Explorer
+from lrlab.checks import as_learning_rate, as_number, as_whole_number
 from lrlab.explorers.controls import Several, choice, notches, rate_slider
+from lrlab.explorers.explorer import button
 from lrlab.explorers.optimizer_settings import OPTIMIZERS, Settings
-from lrlab.explorers.panel import button
+from lrlab.explorers.run_explorer import _REPEATABLE, Explorer
 from lrlab.explorers.worker import Superseded
 
 if TYPE_CHECKING:
-    from lrlab.experiment import Experiment, Run
+    from lrlab.experiment.experiment import Experiment, Run
 
 _MOMENTUMS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.99)
 _DECAYS = (0.0, 1e-4, 1e-3, 0.004, 0.01, 0.1, 1.0)

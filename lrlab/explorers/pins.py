@@ -11,9 +11,9 @@ from typing import Any, Generic, TypeAlias, TypeVar
 import ipywidgets
 import numpy as np
 
-from lrlab.explorers.panel import button
-from lrlab.explorers.views import Table
-from lrlab.verdicts import in_short
+from lrlab.experiment.verdicts import in_short
+from lrlab.explorers.explorer import button
+from lrlab.explorers.widgets import Table
 
 Kept = TypeVar("Kept")
 # Settings in a few words, the final numbers, "verdict" and "reason".

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lrlab._checks import as_learning_rate
+from lrlab.checks import as_learning_rate
 from lrlab.schedules import OneCycle, Schedule, StepDecay, preview
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class Plan:
             return StepDecay(**values)
         if self.kind == "one-cycle":
             return OneCycle(epochs=epochs, **values).to_keras(steps_per_epoch)
-        from lrlab._tensorflow import keras
+        from lrlab.backend import keras
 
         cls = getattr(keras.optimizers.schedules, _KERAS_CLASS[self.kind])
         if self.kind == "piecewise":
@@ -103,7 +103,7 @@ class Plan:
         """Return the callbacks that a run by this plan needs."""
         if self.kind != "ReduceLROnPlateau":
             return []
-        from lrlab._tensorflow import keras
+        from lrlab.backend import keras
 
         return [keras.callbacks.ReduceLROnPlateau(**dict(self.arguments[1:]))]
 

@@ -8,12 +8,12 @@ from collections import deque
 from functools import partial
 from typing import Any
 
-from lrlab._checks import as_learning_rate
-from lrlab.explorers.bowl import BowlFigure, describe
+from lrlab.checks import as_learning_rate
 from lrlab.explorers.controls import choice, epochs_slider, number_slider, rate_slider
-from lrlab.explorers.panel import Panel
+from lrlab.explorers.explorer import Panel
 from lrlab.explorers.pins import Pinning, Row
 from lrlab.explorers.worker import Job, Superseded
+from lrlab.figures.bowl import BowlFigure, describe
 from lrlab.quadratic import Descent
 
 _STARTS = {"parabola": (1.25,), "valley": (1.6, 1.0)}

@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from lrlab._checks import as_learning_rate, as_whole_number
-from lrlab.explorers import base
+from lrlab.checks import as_learning_rate, as_whole_number
+from lrlab.explorers import run_explorer as base
 from lrlab.explorers.controls import rate_slider, smoothing_slider
-from lrlab.explorers.panel import SIZE, Panel
+from lrlab.explorers.explorer import SIZE, Panel
 from lrlab.explorers.pins import Pinning, Row
 from lrlab.explorers.worker import Job, Superseded
-from lrlab.range_figure import Measured, RangeFigure, describe_range_test
+from lrlab.figures.rates import Measured, RangeFigure, describe_range_test
 
 if TYPE_CHECKING:
     import keras
 
-    from lrlab.experiment import Experiment
-    from lrlab.range_test import LearningRateRangeTest
+    from lrlab.callbacks.range_test import LearningRateRangeTest
+    from lrlab.experiment.experiment import Experiment
 
 _PER_DECADE = 4  # rates at which full trainings are measured
 _SECONDS_A_FRAME = 1 / 10
@@ -174,7 +174,7 @@ class RangeTestExplorer(Pinning[RangeTest], Panel):
     # --- what happens then ---
 
     def _new_test(self, lowest: float, highest: float, smoothing: float) -> LearningRateRangeTest:
-        from lrlab.range_test import LearningRateRangeTest
+        from lrlab.callbacks.range_test import LearningRateRangeTest
 
         steps = min(self._steps, self.experiment.epochs * self.experiment.steps_per_epoch)
         return LearningRateRangeTest(lowest, highest, steps=steps, smoothing=smoothing)
@@ -198,7 +198,7 @@ class RangeTestExplorer(Pinning[RangeTest], Panel):
 
     def _telling(self, test: LearningRateRangeTest) -> keras.callbacks.Callback:
         """A callback that says how far a slow test is."""
-        from lrlab._tensorflow import keras
+        from lrlab.backend import keras
 
         told = time.monotonic()
 
@@ -236,7 +236,7 @@ class RangeTestExplorer(Pinning[RangeTest], Panel):
         self._show_test(test, smoothing)
 
     def _show_test(self, test: LearningRateRangeTest, smoothing: float, progress: str = "") -> None:
-        from lrlab.range_test import suggest
+        from lrlab.callbacks.range_test import suggest
 
         suggestion, self.reason = suggest(test.learning_rates, test.losses, smoothing)
         rates = [rate for rate in _grid(test.lowest, test.highest) if rate in self._final]

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import ipywidgets
 
-from lrlab._checks import as_learning_rate
-from lrlab.explorers.base import Explorer
+from lrlab.checks import as_learning_rate
 from lrlab.explorers.controls import (
     boundaries_slider,
     checkbox,
@@ -24,12 +23,13 @@ from lrlab.explorers.controls import (
 )
 from lrlab.explorers.pins import Row
 from lrlab.explorers.plans import KINDS, Plan, intended_rates
+from lrlab.explorers.run_explorer import Explorer
 from lrlab.schedules import StepDecay
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from lrlab.experiment import Experiment, Run
+    from lrlab.experiment.experiment import Experiment, Run
 
 _Controls: TypeAlias = dict[str, ipywidgets.ValueWidget]
 _EPOCHS = 15  # of the default experiment, which is not made yet when its sliders are

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from lrlab._checks import as_whole_number
-from lrlab.explorers.base import _check_experiment
+from lrlab.checks import as_whole_number
 from lrlab.explorers.learning_rate import LearningRateExplorer
-from lrlab.figures import Curves
-from lrlab.sharpness_figure import SharpnessFigure, describe_sharpness
+from lrlab.explorers.run_explorer import _check_experiment
+from lrlab.figures.curves import Curves
+from lrlab.figures.sharpness import SharpnessFigure, describe_sharpness
 
 if TYPE_CHECKING:
-    from lrlab.experiment import Experiment, Run
+    from lrlab.experiment.experiment import Experiment, Run
 
 _HIGHEST = 2.5  # the end of the sharpness axis, over the limit of the first rate
 _NEAR = 0.25  # how far from the limit, as a share of it, still counts as near
@@ -59,7 +59,7 @@ class SharpnessExplorer(LearningRateExplorer):
 
     def follow(self, schedule: float) -> Generator[Run, None, None]:
         """Train, with a measurement every few epochs."""
-        from lrlab._sharpness import SharpnessTrace
+        from lrlab.callbacks.sharpness import SharpnessTrace
 
         data = self.experiment.dataset
         trace = SharpnessTrace(data.x_train, data.y_train, every=self._every)

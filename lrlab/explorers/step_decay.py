@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lrlab.explorers.base import Explorer
 from lrlab.explorers.controls import factor_slider, interval_slider, rate_slider
+from lrlab.explorers.run_explorer import Explorer
 from lrlab.schedules import StepDecay
 
 if TYPE_CHECKING:
-    from lrlab.experiment import Experiment
+    from lrlab.experiment.experiment import Experiment
 
 
 class StepDecayExplorer(Explorer):

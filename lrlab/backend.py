@@ -1,0 +1,113 @@
+"""The one door to Keras and TensorFlow: quiet at start-up, clear when something is missing.
+
+Every module of lrlab that needs them writes ``from lrlab.backend import keras, tf``.
+"""
+
+import gc
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+__all__ = ["keras", "tf"]
+
+# What TensorFlow's C++ side writes to file descriptor 2 as it starts, whatever TF_CPP_MIN_LOG_LEVEL
+# says. Anything else that arrives there meanwhile, a Python warning for one, is passed on.
+_START_UP_LINE = re.compile(
+    rb"WARNING: All log messages before absl::InitializeLog\(\)"
+    rb"|[IWE]\d{4} \d\d:\d\d:[\d.]+ +\d+ \S+:\d+\] "
+    rb"|\d{4}-\d\d-\d\d \d\d:\d\d:[\d.]+: [IWE] "
+    rb"|To enable the following instructions: "
+    rb"|Skipping registering GPU devices"
+)
+
+
+def _missing_tensorflow(error: ImportError) -> ImportError:
+    return ImportError(
+        "lrlab trains Keras models on TensorFlow, and TensorFlow is not installed here. Install it "
+        'with: pip install "lrlab[cpu]" (or "lrlab[gpu]" for an NVIDIA card).',
+        name=error.name,
+    )
+
+
+def _check_backend(backend: str, where: str) -> None:
+    if backend != "tensorflow":
+        raise ImportError(
+            "lrlab needs Keras's TensorFlow backend. "
+            f'Received: {where} = "{backend}". Start a fresh Python (in Jupyter: restart the '
+            'kernel) with KERAS_BACKEND unset or "tensorflow".'
+        )
+
+
+@contextmanager
+def _without_start_up_lines() -> Iterator[None]:
+    """Hold back what is written to file descriptor 2, then pass on all but start-up lines.
+
+    An error inside the block passes on every line: it may be the explanation.
+    """
+    if sys.stderr is not None:
+        sys.stderr.flush()
+    try:
+        real_stderr = os.dup(2)
+    except OSError:  # there is no stderr to keep clean, as under pythonw
+        yield
+        return
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        succeeded = False
+        try:
+            yield
+            succeeded = True
+        finally:
+            if sys.stderr is not None:
+                sys.stderr.flush()
+            os.dup2(real_stderr, 2)
+            os.close(real_stderr)
+            held.seek(0)
+            for line in held:
+                if not (succeeded and _START_UP_LINE.match(line)):
+                    os.write(2, line)
+
+
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """Search for no garbage: an import makes hardly any, but the search takes longer each time.
+
+    It is a quarter of the time of `import keras`. What is there afterwards counts as old, as it
+    would after the searches.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.unfreeze()
+        if was_enabled:
+            gc.enable()
+
+
+# At module level rather than in a function: Python's import lock then makes the second of two
+# threads wait for the first, and a type checker sees two modules.
+if "keras" in sys.modules:
+    import keras  # another thread may still be loading it: this waits
+
+    _check_backend(keras.config.backend(), "keras.config.backend()")
+else:
+    _check_backend(os.environ.setdefault("KERAS_BACKEND", "tensorflow"), "KERAS_BACKEND")
+# XLA announces its first compilation at level 0.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+
+with _without_collecting(), _without_start_up_lines():
+    try:
+        import tensorflow as tf
+    except ModuleNotFoundError as error:
+        if error.name != "tensorflow":
+            raise
+        raise _missing_tensorflow(error) from None
+    import keras
+
+    # The first look for devices is what reports a missing CUDA library.
+    tf.config.list_physical_devices()

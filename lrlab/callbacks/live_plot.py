@@ -1,0 +1,224 @@
+"""Callbacks that serve in plain `model.fit` as well as in `lrlab.fit`."""
+
+import base64
+import os
+import sys
+import time
+import warnings
+from typing import Any
+
+from lrlab.backend import keras
+
+import numpy as np
+
+from lrlab.experiment.verdicts import in_short
+from lrlab.figures.curves import Curves, CurvesFigure, LossScale, Theme, check_arguments, describe
+
+__all__ = ["LivePlot"]
+
+
+class LivePlot(keras.callbacks.Callback):
+    """Watch a fit: loss over epochs, the learning rate aligned below it, redrawn in place.
+
+    In Jupyter a picture appears when the first epoch ends and is replaced as others do, so pass
+    `verbose=0` to `fit`. Without a kernel (IPython is not imported, or its shell has none, as in a
+    terminal) nothing is drawn, and Keras's own output is what you see; `png()` has the picture.
+
+    Every `fit` gets a picture of its own. One that goes on where the last one ended, with
+    `initial_epoch`, shows the earlier epochs too.
+
+    When training ends, the picture in the page is stored with the notebook, so that it shows on
+    GitHub. With the environment variable LRLAB_WAIT=1 that is the only time it is published: a
+    notebook run so holds one output, the same each time.
+
+    The learning rate of an epoch is that of its last update: the `learning_rate` that Keras's
+    scheduler callbacks log if they come earlier in `callbacks`, or else what the optimizer says.
+    Only epoch hooks are used, so `lrlab.fit` keeps its speed.
+
+    Args:
+        theme: "light" or "dark", for a dark JupyterLab.
+        size: Width and height of the picture in pixels.
+        frames_per_second: At most so many pictures a second; the last one is always drawn.
+        start_loss: Loss of the untrained model if known; the loss axis then keeps its limits.
+        loss_scale: "linear", or "log" for a logarithmic loss axis.
+
+    Raises:
+        ValueError: If an argument cannot work.
+
+    Example:
+        >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+        >>> model.compile(keras.optimizers.SGD(0.5), loss="mse")
+        >>> plot = LivePlot()
+        >>> x = np.zeros((8, 1))
+        >>> _ = model.fit(x, x, epochs=3, callbacks=[plot], verbose=0)
+        >>> plot
+        LivePlot(3 of 3 epochs: loss 0, learning_rate 0.5)
+    """
+
+    def __init__(
+        self,
+        *,
+        theme: Theme = "light",
+        size: tuple[int, int] = (760, 460),
+        frames_per_second: float = 15,
+        start_loss: float | None = None,
+        loss_scale: LossScale = "linear",
+    ) -> None:
+        super().__init__()
+        if not 0 < frames_per_second <= 60:
+            raise ValueError(
+                "frames_per_second must be above 0 and at most 60. Received: "
+                f"frames_per_second={frames_per_second!r}. 15 looks smooth."
+            )
+        self._look: dict[str, Any] = {
+            "theme": theme,
+            "size": tuple(size),
+            "start_loss": start_loss,
+            "loss_scale": loss_scale,
+        }
+        check_arguments(1, theme=theme, size=size, loss_scale=loss_scale)
+        self._figure: CurvesFigure | None = None
+        self._seconds_a_frame = 1 / frames_per_second
+        self._epochs = 1
+        self._logs: dict[int, dict[str, float]] = {}  # an epoch's loss, val_loss, learning_rate
+        self._trained: Any = None  # the model that the logs belong to
+        self._image: Any = None  # the widget, while a page shows it
+        self._handle: Any = None
+        self._first_epoch = True
+        self._broken = False
+        self._last_frame = 0.0
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Make room for the picture; the first epoch fills it."""
+        self._first_epoch, self._broken = True, False
+        self._epochs = max(self.params["epochs"], 1)
+        self._image = self._handle = None
+        if not _in_kernel() or _waits():
+            return
+        from ipywidgets import Image
+
+        if self._figure is not None:
+            self._figure.start_anew()
+        width, height = self._look["size"]
+        self._image = Image(value=_NOTHING, format="png", width=width, height=height)
+        self._handle = _display(self, display_id=True)
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Forget the fit before this one, unless this one goes on from it."""
+        if self._first_epoch:
+            goes_on = self._trained is self.model and epoch == max(self._logs, default=-1) + 1
+            self._logs = self._logs if goes_on else {}
+            self._trained, self._first_epoch = self.model, False
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Note the epoch's loss and learning rate; redraw if the last picture is old enough."""
+        logs = logs or {}
+        self._logs[epoch] = {key: float(logs[key]) for key in ("loss", "val_loss") if key in logs}
+        rate = logs.get("learning_rate")
+        if rate is None:
+            rate = _rate_of_last_update(self.model.optimizer)
+        self._logs[epoch]["learning_rate"] = float(rate)
+        now = time.monotonic()
+        if self._image is not None and now - self._last_frame >= self._seconds_a_frame:
+            self._last_frame = now
+            self._redraw()
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Draw the last picture and have it stored with the notebook."""
+        if self._image is not None:
+            self._redraw()
+            if not self._broken:
+                self._handle.update(self)
+            self._handle = None
+            self._give_back_figure()
+        elif _in_kernel() and not self._broken:
+            _display(self)
+
+    @property
+    def curves(self) -> Curves:
+        """What was recorded: a value an epoch, NaN where there is none."""
+        epochs = [self._logs.get(epoch, {}) for epoch in range(max(self._logs, default=-1) + 1)]
+        keys = {"loss"}.union(*epochs)
+        history = {key: [logs.get(key, np.nan) for logs in epochs] for key in keys}
+        return Curves(history, np.array(history.get("learning_rate", ())))
+
+    def png(self) -> bytes:
+        """The picture of what was trained so far, as a PNG file."""
+        if self._figure is None or self._figure.epochs != self._epochs:
+            self._figure = _SPARE.pop(self._kind, None) or CurvesFigure(self._epochs, **self._look)
+            self._figure.start_anew()
+        self._figure.draw(self.curves)
+        return self._figure.png()
+
+    @property
+    def _kind(self) -> tuple[Any, ...]:
+        return self._epochs, *self._look.values()
+
+    def _give_back_figure(self) -> None:
+        if self._figure is not None and not self._broken and len(_SPARE) < _MOST_SPARE:
+            _SPARE[self._kind] = self._figure
+        self._figure = None
+
+    def _redraw(self) -> None:
+        if self._broken:
+            return
+        try:
+            self._image.value = self.png()
+        except Exception as error:  # noqa: BLE001 - hours of training are worth more than a picture
+            self._broken = True
+            warnings.warn(
+                f"LivePlot stops drawing, training goes on: {type(error).__name__}: {error}",
+                stacklevel=2,
+            )
+
+    def __repr__(self) -> str:
+        if not self._logs:
+            return "LivePlot(no epoch trained yet)"
+        last = max(self._logs)
+        values = ", ".join(f"{key} {in_short(value)}" for key, value in self._logs[last].items())
+        return f"LivePlot({last + 1} of {self._epochs} epochs: {values})"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[Any, Any]:
+        """The picture for a stored notebook and, while a page shows it, the live one."""
+        bundle: dict[str, Any] = {"text/plain": repr(self)}
+        if self._image is not None:
+            view = "application/vnd.jupyter.widget-view+json"
+            bundle[view] = self._image._repr_mimebundle_()[view]
+        bundle["image/png"] = self.png() if self._image is None else bytes(self._image.value)
+        return bundle, {"image/png": {"alt": describe(self.curves, self._epochs)}}
+
+
+# Figures whose axes are drawn and that no plot needs now, so that the next fit starts at once.
+_SPARE: dict[tuple[Any, ...], CurvesFigure] = {}
+_MOST_SPARE = 4
+
+# One transparent pixel. Axes that hold nothing would be drawn twice, for their limits will change.
+_NOTHING = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNgYGBgAAAABQABpfZFQAAAAABJRU5ErkJggg=="
+)
+
+
+def _rate_of_last_update(optimizer: Any) -> float:
+    """A schedule already answers for the update to come; the one before it was the last."""
+    first = getattr(optimizer, "optimizers", [optimizer])[0]  # of a MultiOptimizer
+    inner = getattr(first, "inner_optimizer", first)  # of a LossScaleOptimizer
+    schedule = getattr(inner, "_learning_rate", None)
+    if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
+        return float(schedule(keras.ops.maximum(inner.iterations - 1, 0)))
+    return float(inner.learning_rate)
+
+
+def _in_kernel() -> bool:
+    """Whether somebody can see a display: a shell is running, and a kernel runs it."""
+    ipython = sys.modules.get("IPython")
+    return getattr(ipython and ipython.get_ipython(), "kernel", None) is not None
+
+
+def _waits() -> bool:
+    return os.environ.get("LRLAB_WAIT") == "1"
+
+
+def _display(plot: LivePlot, **options: Any) -> Any:
+    from IPython.display import display
+
+    return display(plot, **options)  # type: ignore[no-untyped-call]

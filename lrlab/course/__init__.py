@@ -1,0 +1,1 @@
+"""What belongs to the notebooks: the judges of their exercises, one file a notebook."""

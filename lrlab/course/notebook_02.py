@@ -1,0 +1,53 @@
+"""The exercises of `02_setting_the_learning_rate`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from lrlab.backend import keras
+
+import numpy as np
+
+from lrlab.exercises.judging import Hint, as_run, exercise
+from lrlab.experiment.experiment import Run
+
+
+@exercise("02-verdicts")
+def _verdicts(answer: Any) -> str:
+    if isinstance(answer, Run) or not isinstance(answer, Iterable):
+        raise Hint("Give a list of three runs.")
+    verdicts = [as_run(run).verdict for run in answer]
+    missing = [verdict for verdict in ("too low", "good", "stuck") if verdict not in verdicts]
+    if missing:
+        where = "a higher" if missing[-1] == "stuck" else "another"
+        where = "a lower" if missing == ["too low"] else where
+        raise Hint(f"Your runs are {', '.join(verdicts)}. For {missing[-1]!r} try {where} rate.")
+    return "Your runs have all three verdicts."
+
+
+@exercise("02-change")
+def _change(answer: Any) -> str:
+    if not callable(answer):
+        raise Hint("Give the function itself: check(..., halve), with no parentheses after it.")
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    optimizer = keras.optimizers.SGD(learning_rate=0.8)
+    model.compile(optimizer, loss="mse")
+    model.train_on_batch(np.zeros((1, 1)), np.zeros((1, 1)))
+    for expected in (0.4, 0.2):
+        before = float(optimizer.learning_rate)
+        try:
+            answer(model)
+        except Exception as error:  # a learner's function may raise anything
+            raise Hint(f"It raises {type(error).__name__}: {error}") from error
+        if model.optimizer is not optimizer:
+            raise Hint("The model has a new optimizer, which starts from nothing. Keep the old.")
+        rate = float(optimizer.learning_rate)
+        if rate == before and "lr" in vars(optimizer):
+            raise Hint("`optimizer.lr` is no setting in Keras 3. Use `optimizer.learning_rate`.")
+        if rate == before:
+            raise Hint("The rate did not change. Assign to `model.optimizer.learning_rate`.")
+        if not math.isclose(rate, expected, rel_tol=1e-5):
+            raise Hint(f"From {before:.4g} the rate went to {rate:.4g} instead of {expected}.")
+    return "0.8 became 0.4, then 0.2, and the optimizer is the same as before."

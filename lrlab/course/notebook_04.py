@@ -1,0 +1,74 @@
+"""The exercises of `04_schedules`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lrlab.backend import keras
+
+import numpy as np
+
+from lrlab.exercises.judging import Hint, exercise
+from lrlab.schedules import is_keras_schedule, preview
+
+
+@exercise("04-decay-steps")
+def _decay_steps(answer: Any) -> str:
+    """Of 12 epochs with 32 batches each."""
+    decay = keras.optimizers.schedules.CosineDecay
+    slips = {
+        "12 is the number of epochs. It counts batches.": decay(0.5, 12),
+        "32 batches are one epoch. There are 12 of them.": decay(0.5, 32),
+        "12 × 1000 counts samples. It counts batches.": decay(0.5, 12_000),
+        "The last, smaller batch of an epoch counts too: 1000 / 32, rounded up.": decay(0.5, 372),
+        "1000 / 32 is no whole number. An epoch has 32 batches, the last one smaller.": decay(
+            0.5, 375
+        ),
+    }
+    _compare(answer, decay(0.5, 12 * 32), 12, 32, slips)
+    return "decay_steps is 12 epochs × 32 batches = 384."
+
+
+@exercise("04-warm-up")
+def _warm_up(answer: Any) -> str:
+    """10 epochs with 20 batches each, the first 2 of them to warm up."""
+    decay = keras.optimizers.schedules.CosineDecay
+    warm = {"warmup_target": 1.0, "warmup_steps": 40}
+    slips = {
+        "Without `warmup_target` Keras ignores `warmup_steps`.": decay(0.1, 160),
+        "Without `warmup_steps` the warm-up has no length.": decay(0.1, 160, warmup_target=1.0),
+        "`decay_steps` begins after the warm-up: 8 epochs are left.": decay(0.1, 200, **warm),
+        "Without a warm-up it begins at the highest rate.": decay(1.0, 200),
+        "Count batches and not epochs, 20 an epoch.": decay(
+            0.1, 8, warmup_target=1.0, warmup_steps=2
+        ),
+        "The first rate is 0.1, and 1.0 the one after the warm-up.": decay(1.0, 160, **warm),
+    }
+    _compare(answer, decay(0.1, 160, **warm), 10, 20, slips)
+    return "It rises to 1.0 in 40 steps and falls to 0 in 160."
+
+
+def _compare(
+    answer: Any, right: Any, epochs: int, steps_per_epoch: int, slips: Mapping[str, Any]
+) -> None:
+    """Hold the rates of all steps against the right ones, and against those of usual slips."""
+    if not is_keras_schedule(answer):
+        words = "Give a schedule object, such as keras.optimizers.schedules.CosineDecay(...)."
+        if callable(answer):
+            words += " A function of the epoch changes the rate only once an epoch."
+        raise Hint(words)
+    given, wanted = (preview(s, epochs, steps_per_epoch) for s in (answer, right))
+    wrong = np.flatnonzero(~np.isclose(given, wanted, rtol=1e-3, atol=1e-6))
+    if not wrong.size:
+        return
+    step = int(wrong[0])
+    hints = (
+        hint
+        for hint, slip in slips.items()
+        if np.allclose(given, preview(slip, epochs, steps_per_epoch), rtol=1e-3, atol=1e-6)
+    )
+    raise Hint(
+        f"In step {step} (epoch {step // steps_per_epoch}) your rate is {given[step]:.4g} and "
+        f"should be {wanted[step]:.4g}. {next(hints, '')}".rstrip()
+    )

@@ -1,0 +1,63 @@
+"""The exercises of `09_adam_and_friends`."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from lrlab.backend import keras
+
+import numpy as np
+
+from lrlab.exercises.judging import Hint, as_run, exercise
+
+_FIRST, _WANTED = 0.03, 0.12  # a learning rate, a validation loss
+_BEST = 0.01  # Adam's best constant rate
+
+
+@exercise("09-schedule")
+def _schedule(answer: Any) -> str:
+    run = as_run(answer)
+    if "optimizers.Adam(" not in run.code:
+        raise Hint('This run has another optimizer. Give one of variants["Adam"].run(...).')
+    first, last = float(run.learning_rates[0]), run.history["learning_rate"][-1]
+    if not math.isclose(first, _FIRST, rel_tol=1e-4):
+        raise Hint(f"It begins at {first:.4g}. Begin at {_FIRST}.")
+    words = (
+        f"From {first:.4g} to {last:.2g} the validation loss ends at {run.final['val_loss']:.3f}"
+    )
+    if run.final["val_loss"] <= _WANTED:
+        return f"{words}."
+    words = f"{words}, and {_WANTED} or less is wanted."
+    if np.ptp(run.learning_rates) == 0:
+        raise Hint(f"{words} The rate stays where it is: give a schedule.")
+    if last > _BEST:
+        raise Hint(f"{words} It ends at too high a rate: lower the factor or the interval.")
+    raise Hint(f"{words} It falls too far or too soon: raise the factor or the interval.")
+
+
+@exercise("09-half-life")
+def _half_life(answer: Any) -> str:
+    if not isinstance(answer, keras.optimizers.Optimizer):
+        raise Hint("Give an optimizer: keras.optimizers.AdamW(learning_rate=..., ...).")
+    rate = float(answer.learning_rate)
+    if not math.isclose(rate, 0.01, rel_tol=1e-4):
+        raise Hint(f"Its learning rate is {rate:.4g}. Keep it at 0.01.")
+    share = _shrinks(answer)
+    left = (1 - share) ** 1000 if share < 1 else 0.0
+    words = f"each step takes {share:.3g} of the weight, and 1000 steps leave {left:.3g} of it"
+    if share <= 0:
+        raise Hint("Without a gradient it leaves the weight alone. Set `weight_decay`.")
+    if math.isclose(share, 0.01 * (1 - 0.5**0.001), rel_tol=0.1):
+        raise Hint(f"In yours {words}. A step takes rate × weight decay: divide by the rate.")
+    if not 0.45 < left < 0.55:
+        raise Hint(f"In yours {words}. Try a {'weaker' if left < 0.5 else 'stronger'} decay.")
+    return f"{words[0].upper()}{words[1:]}."
+
+
+def _shrinks(optimizer: keras.optimizers.Optimizer) -> float:
+    """The share of a weight that a step without a gradient takes away."""
+    weight = keras.Variable(1.0)
+    copy = type(optimizer).from_config(optimizer.get_config())
+    copy.apply([keras.ops.zeros(())], [weight])
+    return 1 - float(weight)

@@ -1,0 +1,88 @@
+"""The exercises of `11_the_map`."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import Any
+
+from lrlab.exercises.judging import Hint, exercise
+from lrlab.schedules import StepDecay
+from lrlab.sweeps.results import Sweep
+
+_ROW, _INTERVAL, _FACTORS, _STARTS = 0.3, 5, 5, 3
+_WANTED = 0.2
+
+
+@exercise("11-row")
+def _row(answer: Any) -> str:
+    decays = _decays(answer)
+    if others := [decay for decay in decays if decay.initial_learning_rate != _ROW]:
+        raise Hint(
+            f"The row is that of {_ROW}. One of your first rates is "
+            f"{others[0].initial_learning_rate:.4g}: write StepDecay({_ROW}, factor, {_INTERVAL})."
+        )
+    if others := [decay for decay in decays if decay.epochs_per_drop != _INTERVAL]:
+        raise Hint(f"Drop every {_INTERVAL} epochs. One of yours is {others[0].epochs_per_drop}.")
+    factors = {decay.decay_factor for decay in decays}
+    if 1.0 not in factors:
+        raise Hint("Without a factor of 1 there is no run without decay to compare with.")
+    if min(factors) > 0.1:
+        raise Hint(f"Your lowest factor is {min(factors):.4g}. Go down to 0.1.")
+    if len(factors) < _FACTORS:
+        raise Hint(f"You have {len(factors)} factors. Take {_FACTORS} or more.")
+    lines = _means(answer)
+    best = min(lines, key=lambda decay: lines[decay])
+    without = next(loss for decay, loss in lines.items() if decay.decay_factor == 1)
+    return (
+        f"In the mean of {len(answer.seeds)} starts the factor {best.decay_factor:.4g} ends "
+        f"lowest, at {lines[best]:.3f}; without decay it is {without:.3f}."
+    )
+
+
+@exercise("11-safe")
+def _safe(answer: Any) -> str:
+    decays = _decays(answer)
+    rates = sorted(decay.initial_learning_rate for decay in decays)
+    if len(rates) != 3 or not all(math.isclose(b, 2 * a) for a, b in pairwise(rates)):
+        words = ", ".join(f"{rate:.4g}" for rate in rates)
+        raise Hint(f"Sweep over three first rates, each twice the last. Yours are {words}.")
+    if len({(decay.decay_factor, decay.epochs_per_drop) for decay in decays}) > 1:
+        raise Hint("Take one decay factor and one interval, the same for all three.")
+    lines = _means(answer)
+    _, middle, high = sorted(decays, key=lambda decay: decay.initial_learning_rate)
+    worst = max(decays, key=lambda decay: lines[decay])
+    if lines[worst] >= _WANTED:
+        words = f"At {worst.initial_learning_rate:.4g} the mean validation loss is "
+        if worst == high:
+            raise Hint(f"{words}too high: that is beyond the wall. Choose a lower first rate.")
+        raise Hint(
+            f"{words}{lines[worst]:.3f}, and below {_WANTED} is wanted. Choose a higher first "
+            "rate, or a factor nearer to 1."
+        )
+    return (
+        f"First rate {middle.initial_learning_rate:.4g}, factor {middle.decay_factor:.4g}: from "
+        f"half of that rate to twice as much the loss stays below {_WANTED}."
+    )
+
+
+def _decays(answer: Any) -> tuple[StepDecay, ...]:
+    """The step decays of a sweep from enough starts of which no run is missing."""
+    if not isinstance(answer, Sweep):
+        raise Hint("Give the sweep itself: lrlab.sweep(experiment, [...], seeds=3).")
+    if not all(isinstance(schedule, StepDecay) for schedule in answer.schedules):
+        raise Hint("Sweep over step decays: lrlab.StepDecay(first rate, factor, interval).")
+    if len(answer.seeds) < _STARTS:
+        raise Hint("One start can be luck. Write seeds=3.")
+    if not answer.complete:
+        raise Hint("The sweep was interrupted. Run it again to its end.")
+    return answer.schedules  # type: ignore[return-value]
+
+
+def _means(sweep: Sweep) -> dict[Any, float]:
+    """The mean validation loss of each step decay; infinity where a run diverged."""
+    means = (line["val_loss_mean"] for line in sweep.summary())
+    return {
+        decay: math.inf if math.isnan(mean) else mean
+        for decay, mean in zip(sweep.schedules, means, strict=True)
+    }

@@ -1,0 +1,92 @@
+"""The exercises of `12_your_own_model`, and the experiment of its challenge."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from lrlab import data, models
+from lrlab.exercises.judging import Hint, exercise
+from lrlab.experiment.experiment import Experiment, Run
+from lrlab.schedules import preview
+
+_PATIENTS, _RATE = 442, 0.01
+_SPREAD = 5.0  # of scaled numbers, whose standard deviation is 1
+_WANTED, _SEEDS = 0.45, (1, 2, 3)
+_TOO_HIGH = 0.4
+
+
+@exercise("12-diabetes")
+def _diabetes(answer: Any) -> str:
+    if not isinstance(answer, Experiment):
+        raise Hint("Give an experiment: lrlab.Experiment(build_model, four arrays).")
+    dataset = answer.dataset
+    if len(dataset.x_train) + len(dataset.x_val) != _PATIENTS:
+        raise Hint(f"Use all {_PATIENTS} patients, some of them for validation.")
+    if dataset.task != "regression":
+        raise Hint('Whole numbers are taken for classes. Use y.astype("float32").')
+    if answer.model.output_shape[-1] != 1:
+        raise Hint(f"One amount is wanted. Your model gives {answer.model.output_shape[-1]}.")
+    for words, train, val in (
+        ("inputs", dataset.x_train, dataset.x_val),
+        ("targets", dataset.y_train, dataset.y_val),
+    ):
+        if np.std(train, axis=0).max() > _SPREAD:
+            raise Hint(
+                f"The {words} are not scaled. Subtract the mean and divide by the standard "
+                "deviation, of the training part alone."
+            )
+        if np.abs(np.mean(val, axis=0)).max() > _SPREAD:
+            raise Hint(f"Scale the validation {words} too, by the numbers of the training part.")
+    run = answer.run(_RATE)
+    if run.verdict != "good":
+        raise Hint(f"At {_RATE} it is {run.verdict}: {run.reason}")
+    return f"At {_RATE} it is good: the loss ends at {run.final['val_loss']:.2f}."
+
+
+@cache
+def challenge() -> Experiment:
+    """Digits whose training labels are wrong in part, 6 epochs, batches of 4.
+
+    One label in five is replaced by a digit that is drawn at random; the validation labels are
+    right.
+    """
+    digits, random = data.digits(), np.random.default_rng(0)
+    replaced = random.random(len(digits.y_train)) < 0.2
+    labels = np.where(replaced, random.integers(0, 10, len(replaced)), digits.y_train)
+    arrays = (digits.x_train, labels, digits.x_val, digits.y_val)
+    return Experiment(lambda: models.mlp(digits), arrays, epochs=6, batch_size=4)
+
+
+@exercise("12-challenge")
+def _challenge(answer: Any) -> str:
+    if isinstance(answer, Run):
+        raise Hint("Give the schedule itself, no run: it is trained from other starts.")
+    experiment = challenge()
+    try:
+        rates = preview(answer, experiment.epochs, experiment.steps_per_epoch)
+    except ValueError as error:
+        raise Hint(str(error)) from error
+    except Exception as error:  # a learner's function may raise anything
+        raise Hint(f"It raises {type(error).__name__}: {error}") from error
+    runs = [experiment.run(answer, seed=seed) for seed in _SEEDS]
+    losses = [run.final["val_loss"] for run in runs]
+    result = f"From three other starts the validation loss is {_listed(losses)}"
+    if max(losses) <= _WANTED:
+        return f"{result}."
+    result = f"{result}, and {_WANTED} or less is wanted from each."
+    if rates.max() > _TOO_HIGH:
+        raise Hint(
+            f"{result} The highest rate, {rates.max():.2g}, breaks the network or nearly so."
+        )
+    if rates.max() < 0.1:
+        raise Hint(f"{result} The rate never reaches 0.1: begin higher.")
+    if rates[-1] > 0.3 * rates.max():
+        raise Hint(f"{result} Wrong labels are noise: let the rate be much lower at the end.")
+    raise Hint(f"{result} Try another first rate, or let it fall at another time.")
+
+
+def _listed(losses: list[float]) -> str:
+    return ", ".join(f"{loss:.2f}" for loss in losses)

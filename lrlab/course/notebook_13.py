@@ -1,0 +1,53 @@
+"""The exercise of `13_pitfalls`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lrlab.backend import keras
+
+import numpy as np
+
+from lrlab.exercises.judging import Hint, exercise
+
+_RIGHT = [0.1 * 0.5 ** (epoch // 5) for epoch in range(15)]
+
+
+@exercise("13-script")
+def _script(answer: Any) -> str:
+    if not callable(answer):
+        raise Hint("Give the function itself: check(..., train), with no parentheses after it.")
+    history = _history(answer)
+    if "learning_rate" not in history:
+        raise Hint("The history has no rates, so no callback sets one.")
+    rates = list(history["learning_rate"])
+    if len(rates) != len(_RIGHT):
+        raise Hint(f"It trains {len(rates)} epochs instead of 15.")
+    wrong = np.flatnonzero(~np.isclose(rates, _RIGHT, atol=0))
+    if wrong.size:
+        epoch = int(wrong[0])
+        words = f"In epoch {epoch} the rate is {rates[epoch]:.4g} and should be {_RIGHT[epoch]:.4g}"
+        if epoch == 0:
+            raise Hint(f"{words}: what the schedule returns counts, from the first epoch on.")
+        if epoch == 6:
+            raise Hint(f"{words}: it builds on the present rate, which was halved before.")
+        raise Hint(f"{words}. Epochs count from 0, so the first drop comes in epoch 5.")
+    if "lr" in getattr(getattr(answer, "__code__", None), "co_names", ()):
+        raise Hint("The rates are right, but `optimizer.lr` does nothing: take it out.")
+    return "0.1 in epochs 0 to 4, 0.05 in 5 to 9, 0.025 in 10 to 14."
+
+
+def _history(train: Any) -> Mapping[str, Any]:
+    random = np.random.default_rng(0)
+    x = random.normal(size=(32, 10)).astype("float32")
+    try:
+        history = train(x, x[:, :1])
+    except Exception as error:  # a learner's function may raise anything
+        where = "Look for this message in the table of traps."
+        raise Hint(f"It raises {type(error).__name__}: {error} {where}") from error
+    if isinstance(history, keras.callbacks.History):
+        history = history.history
+    if not isinstance(history, Mapping):
+        raise Hint(f"It must return the history of `fit`. It returned {history!r}.")
+    return history

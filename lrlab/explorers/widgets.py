@@ -1,0 +1,51 @@
+"""The widgets that ipywidgets lacks: a picture with a text alternative, a table, code to copy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import anywidget
+import traitlets
+
+_STATIC = Path(__file__).parent / "static"
+
+
+class Picture(anywidget.AnyWidget):
+    """A PNG picture, the `alt` that says what it shows, and `words` below it, as HTML.
+
+    They are one widget so that they come in one message: an `ipywidgets.Image` takes no `alt`, and
+    a second widget for the words would have the page lay out and paint once more. `dark` comes
+    from the page: whether its theme is a dark one.
+
+    With a `hint` that says what arrow keys do, the picture can be focused and clicked, and sends
+    messages: `{"key": "ArrowUp"}`, and the place of a click as `{"x": 0.5, "y": 0.5}`, from the
+    upper left corner (0, 0) to the lower right one (1, 1).
+    """
+
+    _esm = _STATIC / "picture.js"
+    _css = _STATIC / "explorer.css"
+    value = traitlets.Bytes().tag(sync=True)
+    alt = traitlets.Unicode().tag(sync=True)
+    words = traitlets.Unicode().tag(sync=True)
+    width = traitlets.Int().tag(sync=True)
+    height = traitlets.Int().tag(sync=True)
+    dark = traitlets.Bool().tag(sync=True)
+    hint = traitlets.Unicode().tag(sync=True)
+
+
+class Code(anywidget.AnyWidget):
+    """Source code with a button that copies it."""
+
+    _esm = _STATIC / "code.js"
+    value = traitlets.Unicode().tag(sync=True)
+
+
+class Table(anywidget.AnyWidget):
+    """Rows of text under a caption, and a button that saves `csv` as a file; hidden while empty."""
+
+    _esm = _STATIC / "table.js"
+    caption = traitlets.Unicode().tag(sync=True)
+    columns = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    rows = traitlets.List(traitlets.List(traitlets.Unicode())).tag(sync=True)
+    csv = traitlets.Unicode().tag(sync=True)
+    file_name = traitlets.Unicode().tag(sync=True)

@@ -1,0 +1,18 @@
+"""Values made into pixels, and into words for those who cannot see them."""
+
+from lrlab.figures.curves import Curves, CurvesFigure, describe
+from lrlab.figures.heat_map import HeatMap
+from lrlab.figures.plane import BoundaryFigure
+from lrlab.figures.rates import Measured, RangeFigure
+from lrlab.figures.sharpness import SharpnessFigure
+
+__all__ = [
+    "BoundaryFigure",
+    "Curves",
+    "CurvesFigure",
+    "HeatMap",
+    "Measured",
+    "RangeFigure",
+    "SharpnessFigure",
+    "describe",
+]

@@ -1,0 +1,140 @@
+"""The plane of two inputs: what a network answers where, and the points that it learned from."""
+
+import numpy as np
+from matplotlib.colors import ListedColormap, to_rgb
+from matplotlib.figure import Figure
+
+from lrlab.figures.screen import FONT, THEMES, Screen, Theme
+
+__all__ = ["SIZE", "BoundaryFigure", "describe_boundary"]
+
+SIZE = 396, 460  # pixels; as high as the picture of the curves, to stand beside it
+_PIXELS = 300  # the side of the square that is the plane
+_CELLS = 100  # a side: the network is asked once a cell
+_LEFT, _BOTTOM = 84, 116  # pixels
+_MARKERS = "o^sDv"
+_MOST_CLASSES = len(_MARKERS)
+
+
+class BoundaryFigure:
+    """Regions of the plane by the class that a network answers there, and its training points.
+
+    Classes differ in colour, in how dark they are and in their markers, for all kinds of sight.
+
+    Args:
+        x: Inputs, shape (samples, 2).
+        labels: Their classes, counted from 0.
+        theme: "light" or "dark".
+
+    Example:
+        >>> figure = BoundaryFigure(np.eye(2), np.array([0, 1]))
+        >>> figure.draw(np.argmax(figure.grid, axis=1))
+        >>> figure.screen.png()[1:4]
+        b'PNG'
+    """
+
+    def __init__(self, x: np.ndarray, labels: np.ndarray, *, theme: Theme = "light") -> None:
+        ink = THEMES[theme]
+        self._figure = Figure(figsize=(SIZE[0] / 100, SIZE[1] / 100), dpi=100)
+        self._figure.set_facecolor(ink["background"])
+        box = (_LEFT / SIZE[0], _BOTTOM / SIZE[1], _PIXELS / SIZE[0], _PIXELS / SIZE[1])
+        self._axes = self._figure.add_axes(box, facecolor=ink["background"])
+        lowest, highest = x.min(axis=0), x.max(axis=0)
+        margin = 0.08 * np.maximum(highest - lowest, 1e-6)
+        (left, bottom), (right, top) = lowest - margin, highest + margin
+        across, up = (
+            low + (high - low) * (np.arange(_CELLS) + 0.5) / _CELLS
+            for low, high in ((left, right), (bottom, top))
+        )
+        self.grid = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2).astype(np.float32)
+        colours = [ink["training"], ink["validation"], *ink["pins"]][:_MOST_CLASSES]
+        self._regions = self._axes.imshow(
+            np.zeros((_CELLS, _CELLS)),
+            cmap=ListedColormap([ink["background"], *_tints(colours, ink["background"])]),
+            extent=(left, right, bottom, top),
+            vmin=-1,
+            vmax=len(colours) - 1,
+            origin="lower",
+            aspect="auto",
+            interpolation="nearest",
+            animated=True,
+        )
+        self._points = [
+            self._axes.plot(
+                *x[np.ravel(labels) == number].T,
+                marker=_MARKERS[number],
+                color=colour,
+                ls="",
+                ms=5,
+                mec=ink["background"],
+                mew=0.5,
+                animated=True,
+                label=f"class {number}",
+            )[0]
+            for number, colour in enumerate(colours[: int(np.max(labels)) + 1])
+        ]
+        self._axes.tick_params(color=ink["faint"], labelcolor=ink["text"], labelsize=FONT["size"])
+        for spine in self._axes.spines.values():
+            spine.set(color=ink["faint"])
+        style = {"color": ink["text"], **FONT}
+        self._axes.set_xlabel("input 1", **style)
+        self._axes.set_ylabel("input 2", labelpad=2, **style)
+        centre = (_LEFT + _PIXELS / 2) / SIZE[0]
+        height = (SIZE[1] - 27) / SIZE[1]  # as the legend of the curves
+        self._figure.text(centre, height, "what the network answers where", ha="center", **style)
+        legend = self._figure.legend(
+            handles=self._points,
+            loc="center",
+            bbox_to_anchor=(centre, 40 / SIZE[1]),
+            ncols=3,
+            handletextpad=0.2,
+            columnspacing=1.2,
+        )
+        legend.get_frame().set(alpha=0)
+        for text in legend.get_texts():
+            text.set(**style)
+        self.screen = Screen(self._figure, theme)
+        self.screen.keep()
+
+    @staticmethod
+    def suits(shape: tuple[int, ...], classes: int | None) -> bool:
+        """Tell whether there is a plane to draw: two inputs, and not too many classes."""
+        return shape == (2,) and classes is not None and classes <= _MOST_CLASSES
+
+    def draw(self, answers: np.ndarray) -> None:
+        """Draw the regions.
+
+        Args:
+            answers: The class that the network answers at each point of `grid`; -1 for none.
+        """
+        self._regions.set_data(np.reshape(answers, (_CELLS, _CELLS)))
+        self.screen.restore()
+        for artist in (self._regions, *self._points):
+            artist.draw(self.screen.renderer)
+
+
+def describe_boundary(answers: np.ndarray) -> str:
+    """Say in words what share of the plane each class has.
+
+    Example:
+        >>> describe_boundary(np.array([0, 0, 0, 1]))
+        'In the plane of the two inputs the network answers class 0 in 75 %, class 1 in 25 %.'
+    """
+    found, counts = np.unique(answers[answers >= 0], return_counts=True)
+    if not len(found):
+        return "In the plane of the two inputs the network answers nothing: it was lost."
+    shares = [
+        f"class {number} in {100 * count / len(answers):.0f} %"
+        for number, count in zip(found, counts, strict=True)
+    ]
+    return f"In the plane of the two inputs the network answers {', '.join(shares)}."
+
+
+def _tints(colours: list[str], paper: str) -> list[np.ndarray]:
+    """Pale colours for regions, each a little stronger than the one before it."""
+    blank = np.array(to_rgb(paper))
+    # Shares of ink that the palette of a Screen has, which are multiples of 1/22.
+    return [
+        blank + (np.array(to_rgb(colour)) - blank) * (4 + 3 * number) / 22
+        for number, colour in enumerate(colours)
+    ]

@@ -1,0 +1,196 @@
+"""Keras objects -> the Python source that builds them, arguments at their defaults left out."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import random
+from collections.abc import Iterator
+from typing import Any
+
+from lrlab.backend import keras
+
+_LINE = 88  # columns, what Black and Ruff take by default
+
+
+class Name(str):
+    """A piece of source, a variable's name for one, where otherwise a value would stand."""
+
+    __slots__ = ()
+
+
+def source_of_model(model: keras.Model) -> str:
+    """Write the plain Keras expression that builds a Sequential model of built-in layers.
+
+    It needs `import keras` and `from keras import layers`, and leaves out arguments at their
+    defaults, names and compilation. After the same `keras.utils.set_random_seed`, the expression
+    gives a model with the same initial weights as whatever built `model` layer by layer; weights
+    that were trained since then are not part of it.
+
+    Args:
+        model: A `keras.Sequential`, built or not, nested ones included.
+
+    Returns:
+        An expression over several lines of at most 88 columns, formatted as Ruff does.
+
+    Raises:
+        ValueError: If the model cannot be expressed so: a functional graph, a subclass, a layer of
+            one's own, a Lambda, a Bidirectional, a layer used twice, or one adapted to data.
+
+    Example:
+        >>> from lrlab import data, models
+        >>> print(source_of_model(models.mlp(data.digits())))
+        keras.Sequential(
+            [
+                keras.Input(shape=(64,)),
+                layers.Dense(32, activation="relu"),
+                layers.Dense(10, activation="softmax"),
+            ]
+        )
+    """
+    if type(model) is not keras.Sequential:
+        raise ValueError(
+            "Only a keras.Sequential can be written as a few lines of code. Received: a model of "
+            f"type {type(model).__name__}. Keep the function that builds it."
+        )
+    for layer in _all_layers(model):
+        if any(getattr(value, "__name__", "") == "<lambda>" for value in vars(layer).values()):
+            raise ValueError(
+                "A lambda has no source that Keras keeps. Received: one in layer "
+                f"{layer.name!r}. Keep the function that builds the model."
+            )
+        if hasattr(layer, "adapt"):
+            raise ValueError(
+                f"What a {type(layer).__name__} layer learned by adapt() is not in its settings. "
+                f"Received: layer {layer.name!r}. Scale the data before the model instead."
+            )
+        if isinstance(layer, keras.layers.Bidirectional):
+            raise ValueError(
+                "A Bidirectional layer does not say whether its backward layer was given, and the "
+                f"first weights depend on it. Received: layer {layer.name!r}. Keep the function "
+                "that builds the model."
+            )
+    # Default objects are built to compare with, and each of them draws a seed from `random`.
+    state = random.getstate()
+    try:
+        return source(keras.saving.serialize_keras_object(model), 0)
+    except (NotImplementedError, TypeError) as error:  # one without a full get_config
+        raise ValueError(
+            "Only layers that know their settings can be written as code. Received: a model with "
+            f"one that does not ({error}). Keep the function that builds the model."
+        ) from None
+    finally:
+        random.setstate(state)
+
+
+def _all_layers(model: keras.Sequential) -> Iterator[keras.layers.Layer]:
+    if len({id(layer) for layer in model.layers}) < len(model.layers):
+        raise ValueError(
+            "A layer that is used twice shares its weights, which a list of layers does not show. "
+            f"Received: layers {[layer.name for layer in model.layers]}. Use a layer once."
+        )
+    for layer in model.layers:
+        yield from _all_layers(layer) if isinstance(layer, keras.Sequential) else (layer,)
+
+
+def source(value: Any, indent: int, taken: int = 0) -> str:
+    """A serialized Keras object, or a plain value, as source.
+
+    Its later lines start at column `indent`, its first one `taken` columns further right.
+    """
+    if isinstance(value, Name):
+        return str(value)
+    if isinstance(value, list):
+        return f"[{', '.join(source(item, indent) for item in value)}]"
+    if not isinstance(value, dict):
+        return _literal(value)
+    name, config = value["class_name"], value.get("config")
+    module = value.get("module") or ""
+    if module.split(".")[0] != "keras" or value.get("registered_name") or name == "Lambda":
+        raise ValueError(
+            "Only Keras's built-in layers, initializers and the like can be written as code. "
+            f"Received: {name}{f' from {module}' if module else ''}. Keep the function that "
+            "builds the model."
+        )
+    assert isinstance(config, dict)
+    if name == "Sequential":
+        margin = " " * (indent + 8)
+        layers = [f"{margin}{source(layer, indent + 8)},\n" for layer in config["layers"]]
+        if not layers:
+            return "keras.Sequential()"
+        return f"keras.Sequential(\n{margin[4:]}[\n{''.join(layers)}{margin[4:]}]\n{margin[8:]})"
+    prefix = "layers" if module == "keras.layers" else module
+    if name == "DTypePolicy":
+        return _literal(config["name"])
+    if name == "InputLayer":
+        return call("keras.Input", _input_arguments(config), indent, taken)
+    return call(f"{prefix}.{name}", _arguments(value), indent, taken)
+
+
+def _input_arguments(config: dict[str, Any]) -> dict[str, Any]:
+    batch, *shape = config["batch_shape"]
+    sized = {"shape": tuple(shape)} if batch is None else {"batch_shape": (batch, *shape)}
+    if config["dtype"] != keras.config.floatx():
+        sized["dtype"] = config["dtype"]
+    return sized | {key: True for key in ("sparse", "ragged", "optional") if config.get(key)}
+
+
+def _arguments(value: dict[str, Any]) -> dict[str, Any]:
+    """The arguments that differ from the defaults; required ones first, under keys 0, 1, ..."""
+    path = f"{value['module']}.{value['class_name']}".split(".")[1:]
+    cls, config = functools.reduce(getattr, path, keras), value["config"]
+    parameters = inspect.signature(cls).parameters
+    required = [
+        key
+        for key, parameter in parameters.items()
+        if parameter.default is parameter.empty and key in config
+    ]
+    revive = keras.saving.deserialize_keras_object
+    default = cls(**{key: revive(_without_names(config[key])) for key in required}).get_config()
+    optional = [key for key in (*parameters, *config) if key in config and key not in required]
+    if value["module"] != "keras.metrics":  # whose names are the keys of the history
+        optional = [key for key in optional if key != "name"]
+    changed = {key: config[key] for key in optional if config[key] != default.get(key)}
+    return {str(i): config[key] for i, key in enumerate(required)} | changed
+
+
+def _without_names(value: Any) -> Any:
+    """A serialized object without arguments that are names, of which only source can be made."""
+    if not isinstance(value, dict):
+        return value
+    return {k: _without_names(item) for k, item in value.items() if not isinstance(item, Name)}
+
+
+def call(name: str, arguments: dict[str, Any], indent: int, taken: int = 0) -> str:
+    """A call on one line if it fits, else its arguments on one line, else each on its own.
+
+    An argument whose name is a number is given by position.
+    """
+
+    def written(indent: int) -> list[str]:
+        return [
+            source(value, indent)
+            if key.isdigit()
+            else f"{key}={source(value, indent, len(key) + 1)}"
+            for key, value in arguments.items()
+        ]
+
+    inner = indent + 4
+    flat = ", ".join(written(inner))
+    if len(f"{name}({flat}),") + indent + taken <= _LINE and "\n" not in flat:
+        return f"{name}({flat})"
+    if len(flat) + inner <= _LINE and "\n" not in flat:
+        return f"{name}(\n{' ' * inner}{flat}\n{' ' * indent})"
+    lines = "".join(f"{' ' * inner}{argument},\n" for argument in written(inner))
+    return f"{name}(\n{lines}{' ' * indent})"
+
+
+def _literal(value: Any) -> str:
+    """A plain value as Black writes it: strings in double quotes."""
+    if isinstance(value, str):
+        return '"' + repr(value)[1:-1].replace('"', '\\"') + '"'
+    if isinstance(value, tuple | list):
+        items = ", ".join(map(_literal, value))
+        comma = "," if isinstance(value, tuple) and len(value) == 1 else ""
+        return f"({items}{comma})" if isinstance(value, tuple) else f"[{items}]"
+    return repr(value)

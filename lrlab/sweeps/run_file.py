@@ -1,0 +1,163 @@
+"""A run as plain numbers, to be sent and stored; and the file that keeps them, a line a run."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from lrlab.experiment.experiment import Run
+from lrlab.schedules import Schedule
+
+__all__ = ["Record", "RunFile", "record_of", "run_from"]
+
+# JSON's own types.
+Record: TypeAlias = dict[str, Any]
+
+# What every line begins with: a file that is something else is left alone.
+_BEGINNING = b'{"lrlab_run": "'
+_SECONDS_TO_DISK = 0.2
+
+
+def record_of(run: Run, rates: np.ndarray) -> Record:
+    """Return what came of a run; `rates` is what its schedule asked for, a value a step."""
+    as_asked = np.array_equal(run.learning_rates, rates[: len(run.learning_rates)])
+    return {
+        "history": {name: _plain(values) for name, values in run.history.items()},
+        "learning_rates": len(run.learning_rates) if as_asked else _plain(run.learning_rates),
+        "start_loss": _plain(run.start_loss),
+        "moved": _plain(run.moved),
+    }
+
+
+def run_from(
+    record: Record,
+    *,
+    schedule: Schedule,
+    rates: np.ndarray,
+    seed: int,
+    write_code: Callable[[], str],
+) -> Run:
+    """Return the run that `record_of` was given, to the last bit."""
+    used = record["learning_rates"]
+    return Run(
+        schedule=schedule,
+        history={name: _numbers(values) for name, values in record["history"].items()},
+        learning_rates=rates[:used] if isinstance(used, int) else np.array(_numbers(used)),
+        start_loss=float(record["start_loss"]),
+        moved=float(record["moved"]),
+        write_code=write_code,
+        seed=seed,
+    )
+
+
+def _plain(value: Any) -> Any:
+    """Numbers for JSON, which has no NaN and no infinity: these become words."""
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    number = float(value)
+    return number if math.isfinite(number) else str(number)
+
+
+def _numbers(value: Any) -> Any:
+    return [_numbers(item) for item in value] if isinstance(value, list) else float(value)
+
+
+class RunFile:
+    """A file of runs, each under its key; what a process that was killed left half-written is cut.
+
+    A damaged line further up is passed over with a warning. A file has one writer at a time.
+
+    Args:
+        path: Made if it is not there.
+
+    Attributes:
+        records: What is in it, by key.
+
+    Raises:
+        ValueError: If the file is something else, or somebody is writing to it.
+        OSError: If it cannot be written.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self._file = self.path.open("ab")
+        self._synced = 0.0
+        try:
+            self._lock()
+            self.records = self._read()
+        except BaseException:
+            self._file.close()
+            raise
+
+    def _lock(self) -> None:
+        """Keep others out until the file is closed, or this process has ended in whatever way."""
+        if sys.platform == "win32":
+            return
+        import fcntl
+
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(
+                "One sweep at a time writes to a `path`. Received: "
+                f"{str(self.path)!r}, to which another one is writing. Wait until that has ended, "
+                "or give another path."
+            ) from None
+        except OSError:  # a file system without locks
+            return
+
+    def _read(self) -> dict[str, Record]:
+        *lines, rest = self.path.read_bytes().split(b"\n")
+        records, damaged = {}, []
+        for number, line in enumerate(lines, 1):
+            try:
+                entry = json.loads(line.strip(b"\0"))
+                entry["run"]["history"]
+                records[entry["lrlab_run"]] = entry["run"]
+            except (ValueError, LookupError, TypeError):
+                # A machine that fails leaves zeros where it was about to write.
+                zeros = line and not line.strip(b"\0")
+                if not zeros and not line.startswith(_BEGINNING):
+                    raise self._another_file(line, number) from None
+                damaged.append(number)
+        if rest:
+            begun = rest.rstrip(b"\0")
+            if not begun.startswith(_BEGINNING[: len(begun)]):
+                raise self._another_file(rest, len(lines) + 1)
+            self._file.truncate(sum(map(len, lines)) + len(lines))
+        if damaged:
+            words = f"{str(self.path)!r} has damaged lines: {', '.join(map(str, damaged))}. "
+            warnings.warn(f"{words}Their runs are trained again.", stacklevel=4)
+        return records
+
+    def _another_file(self, line: bytes, number: int) -> ValueError:
+        return ValueError(
+            "`path` must be a new file, or one that a sweep has written. Received: "
+            f"{str(self.path)!r}, whose line {number} begins {line[:40]!r}. Give another path."
+        )
+
+    def append(self, key: str, record: Record, about: Mapping[str, Any]) -> None:
+        """Write a run, with a few words about it for a person who opens the file."""
+        line = json.dumps({"lrlab_run": key, **about, "run": record}, allow_nan=False)
+        self._file.write(line.encode() + b"\n")
+        self._file.flush()  # the system has it now, and keeps it if this process is killed
+        if time.monotonic() - self._synced > _SECONDS_TO_DISK:  # and if the machine fails
+            os.fsync(self._file.fileno())
+            self._synced = time.monotonic()
+        self.records[key] = record
+
+    def close(self) -> None:
+        """Wait until all of it is on the disk."""
+        os.fsync(self._file.fileno())
+        self._file.close()

@@ -1,0 +1,159 @@
+"""Runs spread over the workers of an executor, each of which is sent the experiment once.
+
+A worker is sent no more than a run's settings and the name of the experiment. One that does not
+know that name says so, and the run comes again with the experiment in a pickle. That takes no more
+than `submit` from an executor, and a worker that starts late, or anew, learns in the same way.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import os
+import platform
+import queue
+import sys
+import threading
+import uuid
+from collections.abc import Generator, Mapping
+from concurrent.futures import Executor, Future
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import cloudpickle
+
+if TYPE_CHECKING:
+    from lrlab.experiment.experiment import Experiment
+    from lrlab.sweeps.run_file import Record
+
+__all__ = ["RunFailed", "spread"]
+
+# Data and compiled programs stay in the worker's memory.
+_MOST_KEPT = 4
+
+_kept: dict[str, Experiment] = {}
+_loading = threading.Lock()
+
+
+@dataclass(frozen=True)
+class _Unknown:
+    """What a worker answers that lacks the experiment."""
+
+    worker: str
+
+
+class RunFailed(Exception):  # noqa: N818 - it carries the error, which is its cause
+    """A run that did not end well; the error is its cause."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+
+def spread(
+    executor: Executor, experiment: Experiment, tasks: Mapping[str, bytes]
+) -> Generator[tuple[str, Record], None, None]:
+    """Have workers train, and yield the key and the record of each run as it comes.
+
+    Closing the generator takes back what no worker has begun.
+
+    Args:
+        executor: With `submit`, which returns a `concurrent.futures.Future`.
+        experiment: What to train.
+        tasks: By key, the pickle of (schedule, callbacks, seed).
+
+    Raises:
+        RunFailed: If a run raises, or its worker dies; after what has been answered by then.
+    """
+    pickled = cloudpickle.dumps(experiment)
+    name = hashlib.sha256(pickled).hexdigest()
+    answered: queue.SimpleQueue[Future[Any]] = queue.SimpleQueue()
+    out: dict[Future[Any], tuple[str, str]] = {}  # the key, and for which worker it has the pickle
+    waiting: list[str] = []  # for a worker that is being sent the experiment
+    failed: RunFailed | None = None
+
+    def submit(key: str, worker: str = "") -> None:
+        # Dask takes two calls with the same arguments for one, and answers both with one result.
+        once = uuid.uuid4().hex
+        try:
+            future = executor.submit(train, name, pickled if worker else None, tasks[key], once)
+        except Exception as error:
+            raise RunFailed(key) from error
+        out[future] = key, worker
+        future.add_done_callback(answered.put)
+
+    try:
+        try:
+            for key in tasks:
+                submit(key)
+        except RunFailed as error:
+            failed = error
+        while out and not (failed and answered.empty()):
+            future = answered.get()
+            key, sent_for = out.pop(future)
+            try:
+                answer = _answer(future, key)
+                if not isinstance(answer, _Unknown):
+                    yield key, answer
+                elif any(worker == answer.worker for _, worker in out.values()):
+                    waiting.append(key)
+                elif not failed:
+                    submit(key, answer.worker)
+                while sent_for and waiting and not failed:
+                    submit(waiting.pop(0))
+            except RunFailed as error:
+                failed = failed or error
+        if failed:
+            raise failed
+    finally:
+        for future in out:
+            future.cancel()
+
+
+def _answer(future: Future[Any], key: str) -> Any:
+    try:
+        return future.result()
+    except Exception as error:
+        raise RunFailed(key) from error
+
+
+def train(name: str, pickled: bytes | None, task: bytes, once: str) -> Record | _Unknown:
+    """In a worker: train a run of the experiment of this name, and return its record."""
+    experiment = _known(name, pickled)
+    if experiment is None:
+        return _Unknown(f"{platform.node()} {os.getpid()}")
+    from lrlab.schedules import preview
+    from lrlab.sweeps.run_file import record_of
+
+    schedule, callbacks, seed = cloudpickle.loads(task)
+    rates = preview(schedule, experiment.epochs, experiment.steps_per_epoch)
+    return record_of(experiment.run(schedule, callbacks=callbacks, seed=seed), rates)
+
+
+def _known(name: str, pickled: bytes | None) -> Experiment | None:
+    with _loading:  # a worker may have several threads
+        if name not in _kept and pickled is not None:
+            _compute_in_one_thread()
+            while len(_kept) >= _MOST_KEPT:
+                del _kept[next(iter(_kept))]
+            _kept[name] = cloudpickle.loads(pickled)
+        if name in _kept:
+            _kept[name] = _kept.pop(name)  # the last in line to be dropped
+        return _kept.get(name)
+
+
+def _compute_in_one_thread() -> None:
+    """As many workers as cores would otherwise have as many threads as cores each.
+
+    TensorFlow reads this as it starts. Where the script that a process imports has loaded it, there
+    is time until it first computes. Whoever has set it, or shares this process, knows better.
+    """
+    tf = sys.modules.get("tensorflow")
+    for kind in ("intra", "inter"):
+        name = f"TF_NUM_{kind.upper()}OP_THREADS"
+        if tf is None:
+            os.environ.setdefault(name, "1")
+        elif multiprocessing.parent_process() and name not in os.environ:
+            with suppress(RuntimeError):  # it has computed
+                getattr(tf.config.threading, f"set_{kind}_op_parallelism_threads")(1)

@@ -1,0 +1,329 @@
+"""The dial: a training that is steered by hand, and what is left of the moves."""
+
+import contextlib
+import doctest
+import io
+import threading
+import time
+
+from lrlab.backend import keras
+
+import numpy as np
+import pytest
+
+import lrlab
+from lrlab import Experiment, LearningRateDialExplorer, LearningRateExplorer, explorers, schedules
+from lrlab.experiment import Steered
+from lrlab.experiment import by_hand as steering
+from lrlab.schedules import RatesByEpoch
+
+SOON = 60  # seconds after which something that should happen at once has not happened
+_random = np.random.default_rng(0)
+X = _random.normal(size=(44, 3)).astype("float32")  # batches of 8 leave a last one of 4
+LABELS = (X[:, 0] > 0).astype("int64")
+DATA = (X, LABELS, X[:10], LABELS[:10])
+MOVES = [0.5, 0.5, 0.1, 1.0, 0.1, 0.01]
+
+
+def model():
+    layers = [keras.layers.Dense(4, "relu"), keras.layers.Dense(2, "softmax")]
+    return keras.Sequential([keras.Input((3,)), *layers])
+
+
+@pytest.fixture(scope="module", params=["sgd", "adam"])
+def any_experiment(request):
+    return Experiment(model, DATA, optimizer=request.param, epochs=6, batch_size=8)
+
+
+@pytest.fixture(scope="module")
+def experiment():
+    return Experiment(model, DATA, epochs=6, batch_size=8)
+
+
+@contextlib.contextmanager
+def made(experiment, **settings):
+    explorer = LearningRateDialExplorer(experiment, **settings)
+    try:
+        explorer.wait(SOON)
+        yield explorer
+    finally:
+        explorer.stop()
+        explorer.wait(SOON)
+
+
+@pytest.fixture
+def dial(experiment):
+    with made(experiment, learning_rate=0.5, epochs_per_second=30) as explorer:
+        yield explorer
+
+
+def moved(explorer, moves):
+    """Train an epoch at each of these rates."""
+    for rate in moves:
+        explorer.learning_rate.value = rate
+        explorer.step()
+    return explorer.wait(SOON)
+
+
+def until(condition):
+    deadline = time.monotonic() + SOON
+    while not condition():
+        assert time.monotonic() < deadline, "it never came"
+        time.sleep(0.005)
+
+
+def button(explorer, words):
+    rows = [getattr(row, "children", ()) for row in explorer.children]
+    (found,) = [widget for row in rows for widget in row if widget.description == words]
+    return found
+
+
+def test_the_examples_in_the_docstrings_run():
+    assert doctest.testmod(steering).failed == 0
+    assert doctest.testmod(schedules).failed == 0
+    assert doctest.testmod(explorers.dial).failed == 0
+
+
+class TestSteered:
+    def test_it_is_the_run_of_the_same_rates(self, any_experiment):
+        by_hand = Steered(any_experiment)
+        *_, last = [by_hand.epoch(rate) for rate in MOVES]
+        expected = any_experiment.run(lambda epoch: MOVES[epoch])
+        for name, values in expected.history.items():
+            assert last.history[name] == pytest.approx(values, rel=1e-6), name
+        assert last.learning_rates == pytest.approx(np.repeat(MOVES, 6))
+        assert last.moved == pytest.approx(expected.moved)
+        assert last.start_loss == by_hand.start_loss == expected.start_loss
+
+    def test_it_is_what_keras_makes_of_these_rates(self, any_experiment):
+        by_hand = Steered(any_experiment)
+        *_, last = [by_hand.epoch(rate) for rate in MOVES[:3]]
+        keras.utils.set_random_seed(0)
+        plain = model()
+        name = type(any_experiment.model.optimizer).__name__.lower()
+        plain.compile(name, "sparse_categorical_crossentropy", metrics=["accuracy"])
+        scheduler = keras.callbacks.LearningRateScheduler(lambda epoch: MOVES[epoch])
+        history = plain.fit(
+            *(X, LABELS, 8, 3),
+            validation_data=DATA[2:],
+            shuffle=False,
+            callbacks=[scheduler],
+            verbose=0,
+        ).history
+        for name, values in history.items():
+            assert last.history[name] == pytest.approx(values, abs=1e-5), name
+
+    def test_other_runs_may_come_between_its_epochs(self, any_experiment):
+        """They share the model, and it holds no lock while a person thinks."""
+        alone, disturbed = Steered(any_experiment), Steered(any_experiment)
+        for rate in MOVES:
+            expected = alone.epoch(rate)
+            any_experiment.run(0.3)
+            run = disturbed.epoch(rate)
+        assert run.history == expected.history
+
+    def test_a_rate_that_cannot_work_changes_nothing(self, experiment):
+        by_hand = Steered(experiment)
+        with pytest.raises(ValueError, match="must be a finite number above 0"):
+            by_hand.epoch(0.0)
+        assert by_hand.rates == []
+        assert by_hand.epoch(0.1).history == Steered(experiment).epoch(0.1).history
+
+
+class TestRatesByEpoch:
+    @pytest.mark.parametrize(("rates", "says"), [((), "at least one"), ((0.1, 0), "above 0")])
+    def test_rates_that_cannot_work_are_refused(self, rates, says):
+        with pytest.raises(ValueError, match=says):
+            RatesByEpoch(rates)
+
+    def test_keras_takes_it(self, experiment):
+        rates = lrlab.preview(RatesByEpoch((0.5, 0.1)), 3, 2)
+        assert rates.tolist() == [0.5, 0.5, 0.1, 0.1, 0.1, 0.1]
+
+
+class TestMoves:
+    def test_nothing_is_trained_before_somebody_says_so(self, dial):
+        assert dial.wait(SOON) is None
+        assert dial._picture.value[:4] == b"\x89PNG"
+        assert "Press Go on" in dial._picture.words
+        assert repr(dial) == "LearningRateDialExplorer: 0 epochs trained by hand"
+
+    def test_turning_the_dial_restarts_nothing_and_trains_nothing(self, dial):
+        before = moved(dial, MOVES[:2])
+        for rate in MOVES:
+            dial.learning_rate.value = rate
+            dial.epochs_per_second.value = 2
+        assert dial.wait(SOON) is before
+
+    def test_every_epoch_has_the_rate_that_the_dial_showed(self, dial):
+        run = moved(dial, MOVES)
+        assert run.history["learning_rate"] == MOVES
+        assert dial.schedule() == RatesByEpoch(tuple(MOVES))
+        assert list(dial.runs) == [run]
+
+    def test_it_can_be_turned_while_it_trains(self, dial):
+        button(dial, "Go on").click()
+        until(lambda: len(dial.schedule().rates) >= 2)
+        dial.learning_rate.value = 0.05
+        run = dial.wait(SOON)
+        rates = run.history["learning_rate"]
+        turned = rates.index(0.05)
+        assert turned >= 1
+        assert rates == [0.5] * turned + [0.05] * (6 - turned)
+
+    def test_the_moves_replayed_give_the_same_numbers(self, dial, experiment):
+        run = moved(dial, MOVES)
+        replayed = experiment.run(dial.schedule())
+        for name, values in replayed.history.items():
+            assert run.history[name] == pytest.approx(values, rel=1e-6), name
+
+    @pytest.mark.parametrize("epochs", [3, 6])
+    def test_the_code_gives_the_same_numbers_also_of_a_training_under_way(self, dial, epochs):
+        run = moved(dial, MOVES[:epochs])
+        given = dict(zip(("x_train", "y_train", "x_val", "y_val"), DATA, strict=True))
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(compile(dial.code, "program", "exec"), {"build_model": model, **given})  # noqa: S102
+        found = dict(line.split(": ") for line in printed.getvalue().splitlines())
+        assert set(found) == set(run.final)
+        for name, value in found.items():
+            assert float(value) == pytest.approx(run.final[name], abs=1e-4), name
+
+    def test_before_the_first_epoch_the_code_has_the_rate_of_the_dial(self, dial):
+        assert "learning_rate=0.5" in dial.code
+
+    def test_and_it_follows_the_dial_where_it_is_shown(self, dial):
+        dial._code_toggle.value = True
+        dial.learning_rate.value = 0.25
+        assert "learning_rate=0.25" in dial._code_view.value
+        assert dial._code_view.value == dial.code
+
+    def test_a_slow_epoch_is_said_to_train(self, dial, monkeypatch):
+        said = []
+        monkeypatch.setattr(explorers.dial, "_SLOW_EPOCH", 0)
+        dial._picture.observe(lambda change: said.append(change.new), "words")
+        moved(dial, MOVES[:3])
+        assert [words for words in said if words.startswith("Training")] == [
+            "Training, epoch 2 of 6",
+            "Training, epoch 3 of 6",
+        ]
+
+
+class TestButtons:
+    def test_pause_and_go_on(self, experiment):
+        with made(experiment, epochs_per_second=2.0) as dial:
+            button(dial, "Go on").click()
+            until(lambda: dial._now)
+            button(dial, "Pause").click()
+            paused = dial.wait(SOON)
+            done = len(paused.history["loss"])
+            assert 0 < done < 6
+            assert f"Paused after epoch {done} of 6" in dial._picture.words
+            assert repr(dial) == f"LearningRateDialExplorer: {done} epochs trained by hand"
+            dial.epochs_per_second.value = 30
+            button(dial, "Go on").click()
+            run = dial.wait(SOON)
+            assert run.history["loss"][:done] == paused.history["loss"]
+            assert len(run.history["loss"]) == 6
+
+    def test_one_epoch(self, dial):
+        button(dial, "One epoch").click()
+        button(dial, "One epoch").click()
+        assert len(dial.wait(SOON).history["loss"]) == 2
+
+    def test_a_number_of_epochs_that_cannot_work_is_refused(self, dial):
+        with pytest.raises(ValueError, match="`epochs` must be a whole number of at least 1"):
+            dial.step(0)
+
+    def test_no_epoch_follows_the_last_one(self, dial):
+        dial.step(100)
+        run = dial.wait(SOON)
+        dial.go_on()
+        assert dial.wait(SOON) is run
+        assert len(run.history["loss"]) == 6
+        assert len(dial.runs) == 1
+
+    def test_start_again_begins_with_the_untrained_model(self, dial):
+        first = moved(dial, MOVES[:2])
+        button(dial, "Start again").click()
+        assert dial.wait(SOON) is None
+        assert moved(dial, MOVES[:2]).history == first.history
+
+    def test_start_again_goes_on_if_it_was_going_on(self, experiment):
+        with made(experiment, epochs_per_second=10.0) as dial:
+            dial.go_on()
+            until(lambda: dial._now)
+            dial.start_again()
+            assert len(dial.wait(SOON).history["loss"]) == 6
+
+    def test_a_pin_keeps_the_training_so_far(self, dial):
+        run = moved(dial, MOVES[:3])
+        button(dial, "Pin").click()
+        assert dial.pins == [("0.5 … 0.1", run)]
+
+    def test_speed_is_kept(self, experiment):
+        with made(experiment, epochs_per_second=20.0) as dial:
+            dial.step()
+            dial.wait(SOON)
+            began = time.monotonic()
+            dial.go_on()
+            dial.wait(SOON)
+            assert time.monotonic() - began >= 4 / 20  # five epochs, four times between them
+
+
+def test_while_it_pauses_other_explorers_of_the_experiment_train(dial, experiment):
+    moved(dial, MOVES[:2])
+    other = LearningRateExplorer(experiment)
+    assert other.wait(SOON).verdict
+
+
+def test_the_controls_do_not_wait_for_tensorflow(experiment, monkeypatch):
+    threads = []
+
+    def default():
+        threads.append(threading.current_thread())
+        return experiment
+
+    monkeypatch.setattr("lrlab.explorers.run_explorer._default_experiment", default)
+    with made(None) as dial:
+        dial.step()
+        assert dial.wait(SOON)
+    assert threading.current_thread() not in threads
+
+
+def test_a_dark_page_gets_a_dark_picture(dial):
+    for moves in (0, 1):
+        moved(dial, MOVES[:moves])
+        light = dial._picture.value
+        dial._picture.dark = True
+        dark = dial._picture.value
+        assert dark != light
+        dial._picture.dark = False
+        assert dial._picture.value == light
+
+
+def test_an_error_is_read_and_the_training_so_far_stays(dial, monkeypatch):
+    run = moved(dial, MOVES[:2])
+
+    def broken(self, rate):
+        raise RuntimeError("out of memory on purpose")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Steered, "epoch", broken)
+        dial.go_on()
+        assert dial.wait(SOON) is run
+        assert "RuntimeError: out of memory on purpose" in dial._picture.words
+    dial.step()
+    assert len(dial.wait(SOON).history["loss"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"learning_rate": 0}, "`learning_rate` must be a finite number above 0"),
+        ({"epochs_per_second": 0}, "`epochs_per_second` must lie between 0.1 and 30"),
+    ],
+)
+def test_first_values_that_cannot_work_are_refused(experiment, settings, says):
+    with pytest.raises(ValueError, match=says):
+        LearningRateDialExplorer(experiment, **settings)

@@ -1,0 +1,324 @@
+"""Gradient descent on a bowl: numbers by hand, numbers of Keras, and what the picture shows."""
+
+import ast
+import contextlib
+import csv
+import doctest
+import io
+import math
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from lrlab.backend import keras
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import lrlab
+from lrlab import QuadraticExplorer, quadratic
+from lrlab.explorers import quadratic as explorers_quadratic
+from lrlab.figures import bowl
+from lrlab.figures.bowl import BowlFigure, describe
+from lrlab.quadratic import Descent
+
+SOON = 60  # seconds
+PATH, END = (0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00)
+
+
+def parabola(rate, momentum=0.0, steps=20, curvature=1.0):
+    return Descent((curvature,), (1.25,), rate, momentum, steps)
+
+
+def valley(rate, condition=10.0, momentum=0.0, steps=20):
+    return Descent((1 / condition, 1.0), (1.6, 1.0), rate, momentum, steps)
+
+
+@pytest.fixture
+def explorer():
+    made = QuadraticExplorer()
+    made.wait(SOON)
+    return made
+
+
+@pytest.mark.parametrize("module", [quadratic, bowl, explorers_quadratic])
+def test_the_examples_in_the_docstrings_run(module):
+    assert doctest.testmod(module).failed == 0
+
+
+class TestDescent:
+    @pytest.mark.parametrize(("rate", "curvature"), [(0.1, 1), (1.9, 1), (2.1, 1), (0.4, 3.5)])
+    def test_a_step_multiplies_the_weight_by_1_minus_rate_times_curvature(self, rate, curvature):
+        descent = parabola(rate, curvature=curvature)
+        expected = [1.25 * (1 - rate * curvature) ** step for step in range(21)]
+        assert descent.path[:, 0] == pytest.approx(expected)
+        assert descent.losses == pytest.approx([curvature * w**2 / 2 for w in expected])
+
+    def test_the_rate_of_one_over_the_curvature_is_there_in_a_step(self):
+        assert parabola(0.25, curvature=4.0).path[1] == 0
+
+    @pytest.mark.parametrize("momentum", [0.0, 0.5, 0.9])
+    @pytest.mark.parametrize("rate", [0.05, 0.3, 1.7])
+    def test_it_takes_the_steps_of_keras(self, rate, momentum):
+        descent = valley(rate, momentum=momentum)
+        weight = keras.Variable(np.array([1.6, 1.0]), dtype="float64")
+        optimizer = keras.optimizers.SGD(rate, momentum=momentum)
+        path = [weight.numpy()]
+        for _ in range(20):
+            optimizer.apply([keras.ops.convert_to_tensor([0.1, 1.0], "float64") * weight], [weight])
+            path.append(weight.numpy())
+        assert descent.path == pytest.approx(np.array(path), rel=1e-5, abs=1e-7)
+
+    @pytest.mark.parametrize("curvature", [0.5, 1.0, 4.0])
+    @pytest.mark.parametrize("momentum", [0.0, 0.5, 0.9])
+    def test_beyond_the_limit_it_grows_and_below_it_shrinks(self, curvature, momentum):
+        limit = parabola(1, momentum, curvature=curvature).limit
+        assert limit == pytest.approx(2 * (1 + momentum) / curvature)
+        for share, grows in ((0.99, False), (1.01, True)):
+            descent = parabola(share * limit, momentum, 1000, curvature)
+            assert (descent.losses[-1] > descent.losses[0]) == grows
+            assert (descent.outcome == "diverges") is grows
+
+    def test_with_momentum_it_shrinks_by_the_square_root_of_it_where_it_swings(self):
+        """The product of two conjugate roots is the momentum."""
+        assert parabola(0.5, momentum=0.81).growth(1.0) == pytest.approx(0.9)
+
+    @pytest.mark.parametrize(
+        ("descent", "outcome"),
+        [
+            (parabola(0.01), "slow"),
+            (parabola(0.5), "converges"),
+            (parabola(1.0), "converges"),
+            (parabola(1.5), "oscillates"),
+            (parabola(2.0), "oscillates"),
+            (parabola(2.1), "diverges"),
+            (parabola(0.1, momentum=0.9), "oscillates"),
+            (parabola(3.0, momentum=0.9), "oscillates"),
+            (parabola(3.9, momentum=0.9), "diverges"),
+            (valley(0.9, condition=2), "converges"),
+            (valley(0.9, condition=50), "slow"),
+            (valley(1.5), "oscillates"),
+            (valley(2.1), "diverges"),
+        ],
+    )
+    def test_the_outcome(self, descent, outcome):
+        assert descent.outcome == outcome
+
+    def test_the_reason_has_the_numbers(self):
+        assert "by 1 − 2.1 × 1 = −1.1. The limit is 2/λ = 2, where λ = 1." in parabola(2.1).reason
+        assert "across the valley by 1 − 1.5 × 1 = −0.5, along it by 1 − 1.5 × 0.1 = 0.85." in (
+            valley(1.5).reason
+        )
+        assert "by 0.9 in the long run as it swings. The limit is 2 (1 + 0.81)/λ = 3.62" in (
+            parabola(0.5, momentum=0.81).reason
+        )
+
+    def test_the_narrower_the_valley_the_slower_the_best_rate(self):
+        """At 2 / (sum of the curvatures) both directions shrink by (κ - 1) / (κ + 1) a step."""
+        for condition in (2, 10, 50):
+            best = valley(2 / (1 + 1 / condition), condition)
+            expected = (condition - 1) / (condition + 1)
+            assert [best.growth(c) for c in best.curvatures] == pytest.approx([expected] * 2)
+
+
+def pixels(figure):
+    return np.asarray(Image.open(io.BytesIO(figure.png())).convert("RGB")).astype(int)
+
+
+def where(figure, colour):
+    return np.nonzero((np.abs(pixels(figure) - colour) <= 17).all(axis=-1))
+
+
+def drawn(descent, **options):
+    figure = BowlFigure(len(descent.start), **options)
+    figure.draw(descent)
+    return figure
+
+
+class TestPicture:
+    @pytest.mark.parametrize("descent", [parabola(0.1), valley(1.8)])
+    @pytest.mark.parametrize(("theme", "paper"), [("light", 255), ("dark", 17)])
+    def test_a_theme_sets_the_background(self, descent, theme, paper):
+        picture = pixels(drawn(descent, theme=theme))
+        assert picture.shape == (460, 760, 3)
+        assert (picture[0, 0] == paper).all()
+
+    @pytest.mark.parametrize("make", [parabola, valley])
+    def test_a_frame_leaves_no_trace_on_the_next(self, make):
+        figure = drawn(make(2.1))
+        figure.draw(make(0.3))
+        assert figure.png() == drawn(make(0.3)).png()
+
+    def test_drawing_makes_no_new_artists(self):
+        figure = drawn(valley(0.1))
+        before = figure._figure.findobj()
+        for rate in (0.5, 2.1, 9.0):
+            figure.draw(valley(rate, condition=40, momentum=0.5))
+        assert figure._figure.findobj() == before
+
+    def test_the_end_is_marked_where_it_is(self):
+        """A converged one at the bottom of the bowl, in the middle of the axes."""
+        _, columns = where(drawn(parabola(0.9)), END)
+        left, _, width, _ = bowl._PATH_BOX
+        inside = columns < left + width
+        assert abs(columns[inside].mean() - (left + width / 2)) <= 2
+
+    def test_the_limit_stands_between_below_and_above(self):
+        left, bottom, width, _ = bowl._RATE_BOX
+        decades = 5  # of the axis, from 1e-4 to 10
+        for curvature in (0.5, 1.0, 4.0):
+            figure = drawn(parabola(0.1, curvature=curvature))
+            place = left + width * (math.log10(2 / curvature) + 4) / decades
+            strip = slice(460 - bottom - 10, 460 - bottom)
+            below = (np.abs(pixels(figure)[strip] - PATH) <= 17).all(axis=-1).any(axis=0)
+            assert abs(np.flatnonzero(below).max() - place) <= 4
+
+    @pytest.mark.parametrize("rate", [1e-4, 10.0, 1e6])
+    @pytest.mark.parametrize("make", [parabola, valley])
+    def test_any_rate_can_be_drawn(self, make, rate):
+        assert drawn(make(rate, steps=100)).png()[1:4] == b"PNG"
+
+    def test_a_path_that_diverges_ends_outside_the_picture(self):
+        figure = drawn(valley(9.0, condition=100, steps=60))
+        assert len(figure._path.get_xdata()) == 2
+        assert len(figure._end.get_xdata()) == 0
+
+    def test_words_say_what_it_shows(self):
+        assert describe(parabola(2.1, steps=2)) == (
+            "Gradient descent on a parabola, 2 steps: the weight goes from 1.25 to 1.51. The loss "
+            "goes from 0.781 to 1.14. The learning rate 2.1 is above the limit of 2: it diverges."
+        )
+        assert "the weights go from 1.6, 1 to" in describe(valley(0.1))
+
+    def test_the_figure_needs_neither_keras_nor_widgets(self):
+        for module in (bowl, quadratic):
+            nodes = ast.walk(ast.parse(Path(module.__file__).read_text()))
+            names = {n.module for n in nodes if isinstance(n, ast.ImportFrom)}
+            assert not {name for name in names if re.search("keras|tensorflow|widgets", name)}
+
+
+class TestExplorer:
+    def test_it_takes_no_tensorflow(self):
+        code = (
+            "import sys, lrlab\n"
+            "explorer = lrlab.QuadraticExplorer(landscape='valley')\n"
+            "explorer.wait()\n"
+            "assert not {'keras', 'tensorflow'} & sys.modules.keys()"
+        )
+        subprocess.run([sys.executable, "-c", code], check=True)
+
+    def test_the_controls_are_named_as_the_arguments(self, explorer):
+        assert set(explorer._controls) == set(QuadraticExplorer.__init__.__kwdefaults__)
+        assert all(control.tooltip for control in explorer._controls.values())
+
+    def test_every_control_draws_again(self, explorer):
+        explorer.landscape.value = "valley"
+        for name in ("learning_rate", "momentum", "curvature", "condition_number", "steps"):
+            before, picture = explorer.wait(SOON), explorer._picture.value
+            control = explorer._controls[name]
+            control.value = 2 * control.value or 0.5
+            assert explorer.wait(SOON) != before
+            assert explorer._picture.value != picture
+
+    def test_the_condition_number_is_shown_for_a_valley_only(self, explorer):
+        assert explorer.condition_number.layout.display == "none"
+        explorer.landscape.value = "valley"
+        assert explorer.condition_number.layout.display is None
+        assert explorer.wait(SOON).curvatures == pytest.approx((0.1, 1.0))
+
+    def test_the_readout_has_the_loss_the_verdict_and_why(self, explorer):
+        explorer.learning_rate.value = 2.1
+        descent = explorer.wait(SOON)
+        words = explorer._picture.words
+        assert f"<b>{descent.losses[-1]:.4g}</b>" in words
+        assert f">diverges</b>: {descent.reason}" in words
+        assert explorer._picture.alt == describe(descent)
+
+    def test_repr_is_a_line_with_settings_and_result(self, explorer):
+        assert repr(explorer) == (
+            "QuadraticExplorer: parabola, rate 0.1 of 2, momentum 0 -> loss=0.0115, slow"
+        )
+
+    def test_reset_puts_the_controls_back(self, explorer):
+        first = explorer.descent()
+        explorer.landscape.value, explorer.momentum.value = "valley", 0.5
+        explorer.reset()
+        assert explorer.wait(SOON) == first
+
+    def test_pinned_paths_are_drawn_listed_and_taken_away(self, explorer):
+        explorer.learning_rate.value = 0.5
+        explorer.wait(SOON)
+        plain = explorer._picture.value
+        explorer.pin()
+        with_pin = explorer._picture.value
+        assert with_pin != plain
+        (row,) = csv.DictReader(io.StringIO(explorer.pins_csv))
+        assert row["settings"] == "0.5"
+        assert float(row["loss"]) == explorer.runs[-1].losses[-1]
+        assert row["verdict"] == explorer.runs[-1].outcome
+        explorer.landscape.value = "valley"  # where a path on a parabola has no place
+        valley = explorer.wait(SOON) and explorer._picture.value
+        explorer.clear_pins()
+        assert explorer._picture.value == valley
+        explorer.landscape.value = "parabola"
+        explorer.wait(SOON)
+        assert explorer._picture.value == plain
+
+    def test_a_dark_page_gets_a_dark_picture(self, explorer):
+        explorer._picture.dark = True
+        shown = np.asarray(Image.open(io.BytesIO(explorer._picture.value)).convert("RGB"))
+        assert (shown[0, 0] == 17).all()
+
+    def test_a_rate_that_cannot_work_is_explained(self, explorer):
+        with pytest.raises(ValueError, match="'learning rate' must be a number from "):
+            explorer.learning_rate.value = math.nan
+        assert explorer.wait(SOON).learning_rate == explorer.learning_rate.value
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("landscape", "hill"),
+            ("learning_rate", 0),
+            ("momentum", 1),
+            ("curvature", 0),
+            ("condition_number", 0.5),
+            ("steps", 0),
+        ],
+    )
+    def test_a_first_value_that_cannot_work_is_refused(self, name, value):
+        with pytest.raises(ValueError, match=rf"`{name}` must be .*Received: {name}="):
+            QuadraticExplorer(**{name: value})
+
+
+class TestCode:
+    @pytest.mark.parametrize(
+        "settings",
+        [
+            {},
+            {"learning_rate": 1.9, "curvature": 0.75, "steps": 7},
+            {"learning_rate": 2.1, "momentum": 0.0},
+            {"momentum": 0.9},
+            {"landscape": "valley", "learning_rate": 1.8},
+            {"landscape": "valley", "momentum": 0.5, "condition_number": 33, "steps": 50},
+        ],
+    )
+    def test_it_is_plain_keras_that_gives_the_same_numbers(self, settings):
+        explorer = QuadraticExplorer(**settings)
+        descent, code = explorer.wait(SOON), explorer.code
+        assert "lrlab" not in code
+        into, known = io.StringIO(), {}
+        with contextlib.redirect_stdout(into):
+            exec(compile(code, "program", "exec"), known)  # noqa: S102
+        weights = np.atleast_1d(known["weight"].numpy())
+        assert weights == pytest.approx(descent.path[-1], rel=1e-4, abs=1e-6)
+        (loss,) = re.findall(r"^loss: (\S+)$", into.getvalue(), re.MULTILINE)
+        assert float(loss) == pytest.approx(descent.losses[-1], rel=1e-4, abs=1e-6)
+        ruff = [sys.executable, "-m", "ruff", "format", "--isolated", "-"]
+        result = subprocess.run(ruff, input=code, capture_output=True, text=True, check=True)
+        assert result.stdout == code
+
+
+def test_the_public_name_is_this_class():
+    assert lrlab.QuadraticExplorer is QuadraticExplorer

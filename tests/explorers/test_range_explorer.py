@@ -1,0 +1,298 @@
+"""The range-test explorer: the test, its suggestion, and full trainings to judge it by."""
+
+import contextlib
+import csv
+import doctest
+import io
+import re
+import subprocess
+import sys
+import threading
+
+from lrlab.backend import keras
+
+import numpy as np
+import pytest
+
+from lrlab import Experiment, LearningRateRangeTest, RangeTestExplorer, explorers
+from lrlab.callbacks.range_test import suggest
+from lrlab.figures import rates as range_figure
+from lrlab.figures.rates import Measured, RangeFigure, describe_range_test
+
+SOON = 60  # seconds after which something that should happen at once has not happened
+_random = np.random.default_rng(0)
+X = _random.normal(size=(44, 3)).astype("float32")
+LABELS = (X[:, 0] > 0).astype("int64")
+DATA = (X, LABELS, X[:10], LABELS[:10])
+GIVEN = dict(zip(("x_train", "y_train", "x_val", "y_val"), DATA, strict=True))
+
+
+def model():
+    layers = [keras.layers.Dense(4, "relu"), keras.layers.Dense(2, "softmax")]
+    return keras.Sequential([keras.Input((3,)), *layers])
+
+
+@pytest.fixture(scope="module")
+def experiment():
+    return Experiment(model, DATA, epochs=4, batch_size=8)
+
+
+@contextlib.contextmanager
+def made(experiment, **settings):
+    given = {"lowest": 0.01, "highest": 10.0, "seeds": 2}
+    explorer = RangeTestExplorer(experiment, **(given | settings))
+    try:
+        explorer.wait(SOON)
+        yield explorer
+    finally:
+        explorer.stop()
+        explorer.wait(SOON)
+
+
+@pytest.fixture
+def explorer(experiment):
+    with made(experiment) as explorer:
+        yield explorer
+
+
+@pytest.fixture
+def trained(experiment, monkeypatch):
+    """The (rate, seed) of every training from now on, tests aside."""
+    follow, trained = experiment.follow, []
+
+    def noted(schedule, *, callbacks=(), seed=None):
+        if not callbacks:
+            trained.append((schedule, seed))
+        return follow(schedule, callbacks=callbacks, seed=seed)
+
+    monkeypatch.setattr(experiment, "follow", noted)
+    return trained
+
+
+def test_the_examples_in_the_docstrings_run():
+    assert doctest.testmod(range_figure).failed == 0
+    assert doctest.testmod(explorers.range_test).failed == 0
+
+
+def formatted(code):
+    """The code as Ruff would have it, with its default settings."""
+    ruff = [sys.executable, "-m", "ruff", "format", "--isolated", "-"]
+    return subprocess.run(ruff, input=code, capture_output=True, text=True, check=True).stdout
+
+
+class TestTheTest:
+    def test_it_is_that_of_the_callback_in_plain_keras(self, explorer):
+        keras.utils.set_random_seed(0)
+        plain = model()
+        plain.compile("sgd", "sparse_categorical_crossentropy")
+        test = LearningRateRangeTest(0.01, 10.0, steps=24)  # 4 epochs of 6 batches
+        plain.fit(X, LABELS, 8, 4, shuffle=False, callbacks=[test], verbose=0)
+        measured = explorer.measured
+        assert measured.learning_rates == pytest.approx(test.learning_rates)
+        assert measured.losses == pytest.approx(test.losses, rel=1e-5)
+        assert measured.smoothed == pytest.approx(test.smoothed(0.8), rel=1e-5)
+        assert measured.suggestion == pytest.approx(test.suggestion)
+
+    def test_smoothing_changes_the_suggestion_alone(self, explorer, trained):
+        before = explorer.measured
+        explorer.smoothing.value = 0.2
+        after = explorer.wait(SOON)
+        assert after.losses.tolist() == before.losses.tolist()
+        rate, reason = suggest(after.learning_rates, after.losses, 0.2)
+        assert after.suggestion == rate
+        assert reason in explorer._picture.words
+        assert trained == [], "what is trained is kept"
+
+    def test_a_slow_test_says_how_far_it_is(self, explorer, monkeypatch):
+        said = []
+        monkeypatch.setattr(explorers.range_test, "_SECONDS_A_STEP", 0)
+        explorer._picture.observe(lambda change: said.append(change.new), "words")
+        explorer.highest.value = 1.0
+        explorer.wait(SOON)
+        steps = [f"Testing, step {step} of 24" for step in range(1, 25)]
+        assert [words for words in said if "step" in words] == steps
+
+    def test_where_the_ends_have_crossed_the_code_says_so(self, explorer):
+        explorer.lowest.value = 10.0
+        explorer._code_toggle.value = True
+        words = "# ValueError: `highest` must be above `lowest`"
+        assert explorer._code_view.value.startswith(words)
+        explorer.lowest.value = 0.01
+        assert explorer._code_view.value == explorer.code
+        explorer.lowest.value = 10.0
+        assert explorer._code_view.value.startswith(words)
+
+    def test_a_pin_keeps_the_settings_and_what_they_led_to(self, explorer):
+        first = explorer.measured
+        explorer.pin()
+        explorer.smoothing.value = 0.5
+        second = explorer.wait(SOON)
+        explorer.pin()
+        assert [label for label, _ in explorer.pins] == ["0.01 … 10, 0.80", "0.01 … 10, 0.50"]
+        rows = list(csv.DictReader(io.StringIO(explorer.pins_csv)))
+        assert [float(row["smoothing"]) for row in rows] == [0.8, 0.5]
+        for row, measured in zip(rows, (first, second), strict=True):
+            assert (float(row["lowest"]), float(row["highest"])) == (0.01, 10)
+            assert row["suggestion"] == ("" if (s := measured.suggestion) is None else repr(s))
+            assert float(row["best"]) == measured.best
+        assert len(explorer._pin_table.rows) == 2
+        explorer.clear_pins()
+        assert explorer._pin_table.rows == []
+
+    @pytest.mark.parametrize("smoothing", [2, -1, None, "x"])
+    def test_a_smoothing_that_cannot_work_is_refused(self, experiment, smoothing):
+        with pytest.raises(ValueError, match=r"`smoothing` must be a number from 0 to 0.98"):
+            RangeTestExplorer(experiment, smoothing=smoothing)
+
+    def test_other_ends_test_anew_and_train_only_what_is_new(self, explorer, trained):
+        explorer.highest.value = 1.0
+        measured = explorer.wait(SOON)
+        assert measured.learning_rates[-1] == pytest.approx(1.0)
+        assert max(measured.final) == 1.0
+        assert trained == []
+        explorer.lowest.value = 0.001
+        assert explorer.wait(SOON).learning_rates[0] == pytest.approx(0.001)
+        assert {rate for rate, _ in trained} == {0.001, 0.00178, 0.00316, 0.00562}
+
+    def test_the_code_makes_the_same_test(self, explorer):
+        explorer.smoothing.value = 0.5
+        measured = explorer.wait(SOON)
+        names = {"build_model": model, **GIVEN}
+        exec(compile(explorer.code, "program", "exec"), names)  # noqa: S102
+        test = names["range_test"]
+        assert "lrlab" not in explorer.code
+        assert formatted(explorer.code) == explorer.code
+        assert test.learning_rates == pytest.approx(measured.learning_rates)
+        assert test.losses == pytest.approx(measured.losses, rel=1e-5)
+        assert names["smoothed"] == pytest.approx(measured.smoothed, rel=1e-5)
+        assert names["rate"] / 10 == pytest.approx(measured.suggestion)
+        keras.utils.set_random_seed(0)
+        for weights, first in zip(names["model"].get_weights(), model().get_weights(), strict=True):
+            np.testing.assert_array_equal(weights, first)
+
+
+class TestTheTrainings:
+    def test_their_final_losses_are_those_of_the_experiment(self, explorer, experiment):
+        final = explorer.measured.final
+        assert list(final) == sorted(final)
+        assert len(final) == 13  # four a decade from 0.01 to 10
+        for rate in (0.01, 0.316, 1.0):
+            own = [experiment.run(rate, seed=seed).final["val_loss"] for seed in (0, 1)]
+            assert final[rate] == pytest.approx(own)
+
+    def test_the_best_is_the_lowest_median(self):
+        final = {0.1: [0.5, 0.4, 0.1], 1.0: [0.3, np.nan, 0.2], 10.0: [np.nan, np.nan, 0.0]}
+        measured = Measured(np.ones(1), np.ones(1), np.ones(1), None, final)
+        assert measured.middles == {0.1: 0.4, 1.0: 0.3, 10.0: np.inf}
+        assert measured.best == 1.0
+        assert Measured(np.ones(1), np.ones(1), np.ones(1)).best is None
+
+    def test_stop_keeps_those_that_are_done(self, experiment, monkeypatch):
+        reached, go_on = threading.Event(), threading.Event()
+        follow, done = experiment.follow, []
+
+        def gated(schedule, *, callbacks=(), seed=None):
+            if not callbacks:
+                done.append(schedule)
+                if len(done) == 4:
+                    reached.set()
+                    assert go_on.wait(SOON)
+            yield from follow(schedule, callbacks=callbacks, seed=seed)
+
+        monkeypatch.setattr(experiment, "follow", gated)
+        explorer = RangeTestExplorer(experiment, lowest=0.01, seeds=2)
+        assert reached.wait(SOON)
+        assert re.search(r"Training \d of 26", explorer._picture.words)
+        explorer.stop()
+        go_on.set()
+        explorer.wait(SOON)
+        assert len(done) == 4
+        assert "Stopped" in explorer._picture.words
+        explorer.smoothing.value = 0.5
+        assert len(explorer.wait(SOON).final) == 13
+        assert len(done) == 4 + 26 - 3, "three were done, and the one that was stopped is not"
+
+
+class TestView:
+    def test_the_readout_has_suggestion_reason_and_truth(self, explorer):
+        measured = explorer.measured
+        assert f"Suggested rate <b>{measured.suggestion:.2g}</b>" in explorer._picture.words
+        assert explorer.reason in explorer._picture.words
+        assert f"<b>{measured.best:.2g}</b> is best" in explorer._picture.words
+        assert explorer._picture.alt == describe_range_test(measured)
+
+    def test_repr_is_one_line(self, explorer):
+        assert repr(explorer).startswith("RangeTestExplorer: 0.01 to 10 -> suggests ")
+        assert len(repr(explorer)) <= 110
+
+    def test_a_dark_page_gets_a_dark_picture(self, explorer):
+        light = explorer._picture.value
+        explorer._picture.dark = True
+        assert explorer._picture.value != light
+        explorer._picture.dark = False
+        assert explorer._picture.value == light
+
+    def test_ends_that_cross_are_explained(self, explorer):
+        explorer.highest.value = 0.005
+        explorer.wait(SOON)
+        assert "Move the two apart" in explorer._picture.words
+        with pytest.raises(ValueError, match="must be below the highest"):
+            RangeTestExplorer(explorer.experiment, lowest=1.0, highest=0.1)
+
+    def test_the_controls_do_not_wait_for_tensorflow(self, experiment, monkeypatch):
+        threads = []
+
+        def default():
+            threads.append(threading.current_thread())
+            return experiment
+
+        monkeypatch.setattr("lrlab.explorers.run_explorer._default_experiment", default)
+        with made(None, seeds=1) as explorer:
+            assert explorer.measured.suggestion
+        assert threading.current_thread() not in threads
+
+    def test_an_error_in_training_is_read(self, experiment, monkeypatch):
+        def broken(*args, **kwargs):
+            raise RuntimeError("out of memory on purpose")
+
+        monkeypatch.setattr(experiment, "follow", broken)
+        with made(experiment) as explorer:
+            assert "RuntimeError: out of memory on purpose" in explorer._picture.words
+            assert repr(explorer) == "RangeTestExplorer: RuntimeError"
+
+    def test_regression_with_rates_that_diverge(self):
+        data = (X, X[:, :1], X[:10], X[:10, :1])
+        line = Experiment(
+            lambda: keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)]),
+            data,
+            epochs=30,
+            batch_size=8,
+        )
+        with made(line, highest=10.0, seeds=1) as explorer:
+            assert np.isnan(explorer.measured.final[10.0]).all()
+            assert explorer.measured.suggestion < 1
+            assert explorer.measured.best < 1
+
+
+class TestFigure:
+    RATES = np.geomspace(0.01, 10, 4)
+
+    def test_a_start_loss_that_cannot_be_drawn_is_refused(self):
+        with pytest.raises(ValueError, match="start_loss=nan"):
+            RangeFigure(np.nan)
+
+    def test_it_draws_what_is_not_finite_and_what_is_huge(self):
+        losses = np.array([2.0, 1e30, np.inf, np.nan])
+        figure = RangeFigure(2.0)
+        figure.draw(Measured(self.RATES, losses, losses, None, {1.0: [np.nan, 1e30]}))
+        assert figure.png()[:4] == b"\x89PNG"
+
+    def test_without_a_batch_it_says_so(self):
+        empty = np.empty(0)
+        assert describe_range_test(Measured(empty, empty, empty)) == "No rate is tested yet."
+
+    def test_without_a_finite_loss_it_says_so(self):
+        lost = np.full(4, np.nan)
+        assert describe_range_test(Measured(self.RATES, lost, lost)).endswith(
+            "no batch has a finite loss."
+        )

@@ -1,0 +1,346 @@
+"""A choice of schedules: each is the Keras one, each trains as planned, each comes out as code."""
+
+import contextlib
+import csv
+import doctest
+import io
+import re
+import subprocess
+import sys
+
+from lrlab.backend import keras
+
+import numpy as np
+import pytest
+
+import lrlab
+from lrlab import Experiment, OneCycle, ScheduleExplorer, StepDecay
+from lrlab.explorers import plans, schedule
+from lrlab.explorers.plans import KINDS, Plan
+
+SOON = 60  # seconds
+EPOCHS, BATCHES = 6, 5
+ks = keras.optimizers.schedules
+_random = np.random.default_rng(0)
+X = _random.normal(size=(40, 3)).astype("float32")
+LABELS = (X[:, 0] > 0).astype("int64")
+DATA = dict(
+    zip(("x_train", "y_train", "x_val", "y_val"), (X, LABELS, X[:9], LABELS[:9]), strict=True)
+)
+# For six epochs of five batches: something happens within them.
+SETTINGS = {
+    "initial_learning_rate": 0.5,
+    "epochs_per_drop": 2,
+    "decay_epochs": 4,
+    "first_decay_epochs": 2,
+    "warmup_epochs": 2,
+    "boundaries": (2, 4),
+    "patience": 1,
+    "min_delta": 0.1,
+}
+# By hand, from the documentation of each: the rate in the first step of epoch 0, 1, ..., 5.
+COSINE = [(1 + np.cos(np.pi * part)) / 2 for part in (0, 1 / 4, 1 / 2, 3 / 4, 1)]
+BY_HAND = {
+    "constant": [0.5] * 6,
+    "step": [0.5, 0.5, 0.25, 0.25, 0.125, 0.125],
+    "exponential": [0.5 * 0.5 ** (epoch / 4) for epoch in range(6)],
+    "polynomial": [0.01 + 0.49 * max(1 - epoch / 4, 0) for epoch in range(6)],
+    "inverse time": [0.5 / (1 + 0.5 * epoch / 4) for epoch in range(6)],
+    "piecewise": [0.5, 0.5, 0.03, 0.03, 0.01, 0.01],
+    "cosine": [0.5 * part for part in (*COSINE, 0)],
+    "cosine with restarts": [0.5, 0.25, 0.5, 0.25, 0.5, 0.25],
+    "warm-up": [0.5, 0.75, *(1.0 * part for part in COSINE[:4])],
+    "one-cycle": [OneCycle(1.0, EPOCHS)(epoch) for epoch in range(6)],
+    "ReduceLROnPlateau": [0.5] * 6,
+}
+KERAS = {
+    "exponential": ks.ExponentialDecay(0.5, 20, 0.5),
+    "polynomial": ks.PolynomialDecay(0.5, 20, 0.01),
+    "inverse time": ks.InverseTimeDecay(0.5, 20, 0.5),
+    "piecewise": ks.PiecewiseConstantDecay([9, 19], [0.5, 0.03, 0.01]),
+    "cosine": ks.CosineDecay(0.5, 20),
+    "cosine with restarts": ks.CosineDecayRestarts(0.5, 10, t_mul=1.0),
+    "warm-up": ks.CosineDecay(0.5, 20, warmup_target=1.0, warmup_steps=10),
+}
+
+
+def model():
+    layers = [keras.layers.Dense(4, "relu"), keras.layers.Dense(2, "softmax")]
+    return keras.Sequential([keras.Input((3,)), *layers])
+
+
+@pytest.fixture(scope="module")
+def experiment():
+    return Experiment(model, tuple(DATA.values()), epochs=EPOCHS, batch_size=8)
+
+
+@pytest.fixture(scope="module")
+def explorer(experiment):
+    made = ScheduleExplorer(experiment, **SETTINGS)
+    yield made
+    made.stop()
+    made.wait(SOON)
+
+
+@pytest.fixture(autouse=True)
+def _as_first(request):
+    if "explorer" in request.fixturenames:
+        request.getfixturevalue("explorer").reset()
+
+
+def top(control):
+    """The highest value of a slider; the end of a logarithmic one is an exponent."""
+    return 10**control.max if hasattr(control, "base") else control.max
+
+
+def shown(explorer):
+    return [name for name, c in explorer._controls.items() if c.layout.display != "none"]
+
+
+@pytest.mark.parametrize("module", [plans, schedule])
+def test_the_examples_in_the_docstrings_run(module):
+    assert doctest.testmod(module).failed == 0
+
+
+def test_the_controls_are_there_before_tensorflow_is_loaded():
+    code = (
+        "import sys, lrlab\n"
+        "from lrlab.explorers.explorer import Panel\n"
+        "Panel.run = lambda self: None\n"
+        "explorer = lrlab.ScheduleExplorer()\n"
+        "for kind in explorer.kind.options:\n"
+        "    explorer.kind.value = kind\n"
+        "    explorer.schedule()\n"
+        "assert not {'keras', 'tensorflow'} & sys.modules.keys()"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+class TestControls:
+    def test_each_is_an_argument_of_the_class(self, explorer):
+        arguments = set(ScheduleExplorer.__init__.__kwdefaults__)
+        assert set(explorer._controls) == arguments - {"schedule"} | {"kind"}
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_those_of_the_schedule_are_shown_and_no_others(self, explorer, kind):
+        explorer.kind.value = kind
+        assert sorted(shown(explorer)) == sorted(["kind", *KINDS[kind]])
+
+    def test_every_control_belongs_to_a_schedule(self, explorer):
+        used = {name for names in KINDS.values() for name in names}
+        assert used == set(explorer._controls) - {"kind"}
+
+    def test_each_says_what_it_does(self, explorer):
+        for control in explorer._controls.values():
+            assert control.description
+            assert control.tooltip
+
+    def test_the_first_schedule_can_be_chosen(self, experiment):
+        explorer = ScheduleExplorer(experiment, schedule="cosine", decay_epochs=40)
+        assert explorer.kind.value == "cosine"
+        assert explorer.schedule() == Plan(
+            "cosine", (("initial_learning_rate", 0.1), ("decay_epochs", 40), ("alpha", 0.0))
+        )
+        explorer.stop()
+        explorer.wait(SOON)
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("schedule", "cosines"),
+            ("initial_learning_rate", 0),
+            ("min_lr", 0),
+            ("decay_epochs", 0),
+            ("decay_epochs", 2.5),
+            ("cooldown", -1),
+            ("decay_rate", 1.5),
+            ("decay_factor", 0),
+            ("t_mul", 0.5),
+            ("alpha", "none"),
+            ("div", np.inf),
+            ("boundaries", (5,)),
+            ("boundaries", (7, 3)),
+            ("boundaries", (0, 3)),
+        ],
+    )
+    def test_a_first_value_that_cannot_work_is_refused(self, experiment, name, value):
+        with pytest.raises(ValueError, match=rf"`{name}` must be .*Received: {name}=.*\. \w+"):
+            ScheduleExplorer(experiment, **{name: value})
+
+
+class TestTraining:
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_the_planned_rates_are_those_worked_out_by_hand(self, explorer, kind):
+        explorer.kind.value = kind
+        planned = explorer.intended(explorer.wait(SOON))
+        assert planned.shape == (EPOCHS * BATCHES,)
+        assert planned[::BATCHES] == pytest.approx(BY_HAND[kind], rel=1e-5, abs=1e-7)
+
+    @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "ReduceLROnPlateau"])
+    def test_the_recorded_rates_are_the_planned_ones(self, explorer, kind):
+        explorer.kind.value = kind
+        run = explorer.wait(SOON)
+        assert run.learning_rates == pytest.approx(explorer.intended(run), rel=1e-6)
+
+    @pytest.mark.parametrize("kind", KERAS)
+    def test_where_keras_has_the_schedule_it_is_keras_s(self, explorer, kind):
+        explorer.kind.value = kind
+        made = explorer.schedule().schedule(EPOCHS, BATCHES)
+        assert type(made) is type(KERAS[kind])
+        assert made.get_config() == KERAS[kind].get_config()
+
+    @pytest.mark.parametrize("kind", KERAS)
+    def test_the_run_is_that_of_the_experiment(self, explorer, experiment, kind):
+        explorer.kind.value = kind
+        assert explorer.wait(SOON).history == experiment.run(KERAS[kind]).history
+
+    def test_step_and_one_cycle_are_those_of_lrlab(self, explorer, experiment):
+        explorer.kind.value = "step"
+        assert explorer.wait(SOON).history == experiment.run(StepDecay(0.5, 0.5, 2)).history
+        explorer.kind.value = "one-cycle"
+        cycle = OneCycle(1.0, EPOCHS).to_keras(BATCHES)
+        assert explorer.wait(SOON).history == experiment.run(cycle).history
+
+    def test_on_a_plateau_the_recorded_rate_leaves_the_planned_one(self, explorer, experiment):
+        explorer.kind.value = "ReduceLROnPlateau"
+        run = explorer.wait(SOON)
+        callback = keras.callbacks.ReduceLROnPlateau(
+            factor=0.5, patience=1, min_delta=0.1, min_lr=1e-4
+        )
+        expected = experiment.run(0.5, callbacks=[callback])
+        assert run.history == expected.history
+        assert run.final["learning_rate"] < explorer.intended(run)[-1] == 0.5
+        assert explorer._picture.alt.endswith(" The intended rate is 0.5 throughout.")
+
+    def test_every_movement_retrains(self, explorer):
+        for kind, names in KINDS.items():
+            explorer.kind.value = kind
+            for name in names:
+                before, control = explorer.wait(SOON), explorer._controls[name]
+                if name == "staircase":
+                    control.value = not control.value
+                elif name == "boundaries":
+                    control.value = (1, 5)
+                elif name in ("alpha", "cooldown"):
+                    control.value = 1 - control.value
+                else:
+                    twice = 2 * control.value
+                    control.value = twice if twice <= top(control) else control.value / 2
+                run = explorer.wait(SOON)
+                assert run is not before
+                assert run.schedule == explorer.schedule() != before.schedule
+
+    def test_a_control_of_another_schedule_that_moves_does_no_harm(self, explorer):
+        explorer.kind.value = "constant"
+        run = explorer.wait(SOON)
+        explorer.patience.value = 5
+        assert explorer.wait(SOON).history == run.history
+
+
+class TestWords:
+    @pytest.mark.parametrize(
+        ("kind", "words"),
+        [
+            ("constant", "6 epochs × 5 batches = 30 steps"),
+            ("step", "a drop every 2 epochs × 5 batches = 10 steps"),
+            ("exponential", "decay_steps = 4 epochs × 5 batches = 20"),
+            ("piecewise", "boundaries = 2 × 5 batches − 1 = 9 and 4 × 5 batches − 1 = 19"),
+            ("cosine with restarts", "first_decay_steps = 2 epochs × 5 batches = 10"),
+            ("warm-up", "warmup_steps = 2 epochs × 5 batches = 10, decay_steps = 4 epochs × 5"),
+            ("one-cycle", "up for 0.25 × 6 epochs × 5 batches = 7.5 steps"),
+            ("ReduceLROnPlateau", "once an epoch, that is every 5 batches"),
+        ],
+    )
+    def test_a_line_below_the_sliders_says_how_many_steps_the_epochs_are(
+        self, explorer, kind, words
+    ):
+        explorer.kind.value = kind
+        explorer.wait(SOON)
+        line = explorer.children[len(explorer._controls)]
+        assert words in line.value
+
+    def test_one_epoch_is_not_called_epochs(self):
+        plan = Plan("cosine", (("initial_learning_rate", 0.5), ("decay_epochs", 1)))
+        assert plan.in_steps(EPOCHS, BATCHES) == "decay_steps = 1 epoch × 5 batches = 5"
+
+    def test_pins_that_differ_in_a_later_argument_can_be_told_apart(self, explorer):
+        explorer.clear_pins()
+        explorer.kind.value = "ReduceLROnPlateau"
+        explorer.wait(SOON)
+        explorer.pin()
+        explorer.min_lr.value = 0.12345
+        explorer.wait(SOON)
+        explorer.pin()
+        explorer.pin()
+        plain, other, again = [label for label, _ in explorer.pins]
+        assert plain == "plateau 0.5 0.5 1"
+        assert other == again == "plateau 0.5 0.5 1, min_lr 0.12345"
+        first, second, _ = csv.DictReader(io.StringIO(explorer.pins_csv))
+        assert second["kind"] == "ReduceLROnPlateau"
+        different = {name for name in KINDS["ReduceLROnPlateau"] if first[name] != second[name]}
+        assert different == {"min_lr"}
+        assert second["min_lr"] == "0.12345"
+        assert "min lr" in explorer._pin_table.columns
+        explorer.clear_pins()
+        explorer.min_lr.value = 1e-4
+
+    def test_a_pin_and_the_repr_have_the_kind_and_its_first_numbers(self, explorer):
+        explorer.kind.value = "cosine with restarts"
+        explorer.wait(SOON)
+        explorer.pin()
+        assert explorer.pins[-1][0] == "restarts 0.5 2 1"
+        assert repr(explorer).startswith("ScheduleExplorer: restarts 0.5 2 1 -> ")
+        explorer.clear_pins()
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_repr_stays_within_110_characters(self, kind):
+        values = [(name, 0.0012345678) for name in KINDS[kind]]
+        line = f"ScheduleExplorer: {Plan(kind, tuple(values))} -> "
+        assert len(line) + len("val_accuracy=1.234e+17, val_loss=1.234e+17, too low") <= 110
+
+    def test_the_picture_has_the_plan_in_its_legend(self, explorer):
+        explorer.wait(SOON)
+        assert explorer._figure._has_intended
+
+
+def executed(code, **given):
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(code, "program", "exec"), {"__name__": "__main__", **given})  # noqa: S102
+    return dict(re.findall(r"^(\w+): (\S+)$", printed.getvalue(), re.MULTILINE))
+
+
+class TestCode:
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_it_is_plain_keras_that_gives_the_numbers_of_the_run(self, explorer, kind):
+        explorer.kind.value = kind
+        run = explorer.wait(SOON)
+        code = explorer.code
+        assert "lrlab" not in code
+        names = ", ".join(["build_model", *DATA])
+        assert code.startswith(f"# Takes as given: {names}.\n")
+        printed = executed(code, build_model=model, **DATA)
+        for name in ("loss", "val_loss", "accuracy", "val_accuracy"):
+            assert float(printed[name]) == pytest.approx(run.final[name], abs=1e-4)
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_it_is_formatted(self, explorer, kind):
+        explorer.kind.value = kind
+        ruff = [sys.executable, "-m", "ruff", "format", "--isolated", "-"]
+        code = explorer.code
+        result = subprocess.run(ruff, input=code, capture_output=True, text=True, check=True)
+        assert result.stdout == code
+        assert max(map(len, code.splitlines())) <= 88
+
+    def test_it_follows_the_controls(self, explorer):
+        explorer.kind.value = "exponential"
+        explorer.staircase.value, explorer.decay_epochs.value = True, 3
+        assert "ExponentialDecay(" in explorer.code
+        assert "0.5, 15, 0.5, staircase=True" in explorer.code
+        explorer.kind.value = "ReduceLROnPlateau"
+        assert "keras.callbacks.ReduceLROnPlateau(" in explorer.code
+        assert "SGD(learning_rate=0.5)" in explorer.code
+
+
+def test_the_public_name_is_this_class():
+    assert lrlab.ScheduleExplorer is ScheduleExplorer

@@ -1,0 +1,155 @@
+"""What a stored notebook must be: for nbval to compare, GitHub to show and anyone to open."""
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+NOTEBOOKS = sorted(REPOSITORY.glob("notebooks/*.ipynb"))
+# Folders of one machine, on Linux, macOS and Windows.
+MACHINE_PATH = re.compile(
+    r"(?<![\w.])/(?:home|root|tmp|Users|opt|mnt|workspace)/|\b[A-Z]:\\\\?Users"
+)
+
+every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+
+
+def read(path: Path) -> nbformat.NotebookNode:
+    return nbformat.read(path, as_version=nbformat.NO_CONVERT)
+
+
+def outputs(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
+    return [o for cell in notebook.cells if cell.cell_type == "code" for o in cell.outputs]
+
+
+def without_pictures(notebook: nbformat.NotebookNode) -> str:
+    for output in outputs(notebook):
+        for kind in [kind for kind in output.get("data", {}) if kind.startswith("image/")]:
+            del output.data[kind]
+    return nbformat.writes(notebook)
+
+
+def test_there_are_notebooks():
+    assert NOTEBOOKS
+
+
+@every_notebook
+def test_is_a_valid_notebook_with_cell_ids(path):
+    notebook = read(path)
+    nbformat.validate(notebook)
+    assert (notebook.nbformat, notebook.nbformat_minor) >= (4, 5)
+    ids = [cell.id for cell in notebook.cells]
+    assert len(set(ids)) == len(ids)
+
+
+@every_notebook
+def test_ran_from_top_to_bottom(path):
+    """A cell without an execution count is not compared by nbval."""
+    counts = [cell.execution_count for cell in read(path).cells if cell.cell_type == "code"]
+    assert counts == list(range(1, len(counts) + 1))
+
+
+@every_notebook
+def test_has_no_error_and_nothing_on_stderr(path):
+    assert not [o for o in outputs(read(path)) if o.output_type == "error"]
+    assert not [o for o in outputs(read(path)) if o.get("name") == "stderr"]
+
+
+@every_notebook
+def test_stores_no_widget_state(path):
+    """With it nbconvert prefers a view that needs the network, and GitHub may refuse the page."""
+    assert "widgets" not in read(path).metadata
+
+
+@every_notebook
+def test_tells_nothing_about_the_machine_that_ran_it(path):
+    notebook = read(path)
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert "version" not in notebook.metadata.language_info
+    assert not [cell.id for cell in notebook.cells if "execution" in cell.metadata]
+    text = without_pictures(notebook)
+    assert not MACHINE_PATH.search(text)
+    assert str(REPOSITORY) not in text
+
+
+@every_notebook
+def test_is_small(path):
+    assert path.stat().st_size < 400_000
+
+
+@every_notebook
+def test_no_cell_escapes_comparison(path):
+    """nbval's markers would turn a cell's comparison off."""
+    for cell in read(path).cells:
+        tags = " ".join(cell.metadata.get("tags", [])).lower().replace("-", "_")
+        assert not re.search(
+            r"(nbval|pytest_validate)_(ignore_output|skip)", tags + cell.source.lower()
+        )
+
+
+def title(notebook: nbformat.NotebookNode) -> str:
+    return notebook.cells[0].source.splitlines()[0].removeprefix("# ")
+
+
+def minutes(notebook: nbformat.NotebookNode) -> str:
+    (time,) = re.findall(r"\*\*Time:\*\* (.+? minutes)", notebook.cells[0].source)
+    return time
+
+
+@every_notebook
+def test_begins_with_a_question_what_it_teaches_and_how_long_it_takes(path):
+    notebook = read(path)
+    assert re.fullmatch(r"[A-Z].*\?", title(notebook))
+    assert "**Afterwards you can**" in notebook.cells[0].source
+    assert re.search(r"\d+", minutes(notebook))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS[:-1], ids=lambda path: path.name)
+def test_ends_with_the_next(path):
+    after = NOTEBOOKS[NOTEBOOKS.index(path) + 1]
+    assert read(path).cells[-1].source.endswith(f"**Next:** [{title(read(after))}]({after.name})")
+
+
+@every_notebook
+def test_has_an_exercise_and_folds_its_solution(path):
+    cells = [c for c in read(path).cells if c.cell_type == "code" and "lrlab.check(" in c.source]
+    solutions = [c for c in cells if c.metadata.get("jupyter", {}).get("source_hidden")]
+    assert solutions
+    assert len(cells) == 2 * len(solutions)  # each has its stub
+    for cell in cells:
+        # What a student hands in must not hold the notebook's own answers.
+        assert ("solution=True" in cell.source) == (cell in solutions)
+        said = cell.outputs[-1].data["text/plain"]
+        assert ": right." in said if cell in solutions else "not answered yet" in said
+
+
+@every_notebook
+def test_asks_for_a_prediction_and_scores_it(path):
+    code = [cell.source for cell in read(path).cells if cell.cell_type == "code"]
+    (asked,) = [number for number, source in enumerate(code) if "lrlab.predict(" in source]
+    (scored,) = [number for number, source in enumerate(code) if ".score(" in source]
+    assert asked < scored
+
+
+@every_notebook
+def test_has_no_long_cell(path):
+    long = [c.id for c in read(path).cells if c.cell_type == "code" and c.source.count("\n") > 18]
+    assert long == []
+
+
+def test_the_first_one_lists_all_with_the_time_each_takes():
+    text = "".join(cell.source for cell in read(NOTEBOOKS[0]).cells)
+    for path in NOTEBOOKS[1:]:
+        notebook = read(path)
+        assert f"[{title(notebook)}]({path.name}) | {minutes(notebook)} |" in text
+
+
+def test_every_link_to_a_notebook_has_its_title_and_leads_somewhere():
+    titles = {path.name: title(read(path)) for path in NOTEBOOKS}
+    for path in NOTEBOOKS:
+        text = "".join(cell.source for cell in read(path).cells)
+        for words, name in re.findall(r"\[([^\]]*)\]\((\d\d_\w+\.ipynb)", text):
+            assert name in titles, (path.name, name)
+            assert words == titles[name] or words[0].islower(), (path.name, words)
