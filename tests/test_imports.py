@@ -304,7 +304,7 @@ class TestRooms:
         lines = [*project["dependencies"], *extras["cpu"], *extras["export"]]
         declared = {re.match(r"[\w-]+", line)[0] for line in lines}
         modules = {"pillow": "PIL", "scikit-learn": "sklearn", "vl-convert-python": "vl_convert"}
-        declared = {modules.get(name, name) for name in declared}
+        declared = {modules.get(name, name).replace("-", "_") for name in declared}
         used = {n.partition(".")[0] for p in PACKAGE.glob("**/*.py") for n in ordered_imports(p)}
         assert used - sys.stdlib_module_names <= declared | {"lrlab", "IPython", "pandas"}
 

@@ -1,6 +1,8 @@
-"""Fair comparisons: runs alike in start and batches, which differ by their learning rate alone."""
+"""Fair comparisons: runs alike in start and batches, which differ by their learning rate alone.
 
-from lrlab.experiment.by_hand import Steered
-from lrlab.experiment.experiment import Experiment, Run
+Loaded on demand, as `lrlab` is: whoever wants a verdict in words need not load TensorFlow.
+"""
 
-__all__ = ["Experiment", "Run", "Steered"]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -2,6 +2,7 @@
 
 import contextlib
 import doctest
+import importlib
 import io
 import re
 import warnings
@@ -13,9 +14,10 @@ import numpy as np
 import pytest
 
 import lrlab
-from lrlab.callbacks import sharpness as _sharpness
 from lrlab.explorers import sharpness as explorer_module
 from lrlab.figures import sharpness as sharpness_figure
+
+_sharpness = importlib.import_module("lrlab.callbacks.sharpness")  # not the function
 
 random = np.random.default_rng(0)
 X = random.normal(size=(30, 3)).astype("float32")

@@ -868,7 +868,7 @@ class TestVariant:
         assert program.traces == traces
 
     def test_only_so_many_are_kept(self, experiment, monkeypatch):
-        monkeypatch.setattr(lrlab.experiment, "_VARIANTS_KEPT", 2)
+        monkeypatch.setattr("lrlab.experiment.experiment._VARIANTS_KEPT", 2)
         first, *_, last = [
             experiment.variant(optimizer="sgd", batch_size=size) for size in (5, 10, 20)
         ]
