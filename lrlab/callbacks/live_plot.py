@@ -11,8 +11,8 @@ from lrlab.backend import keras
 
 import numpy as np
 
-from lrlab.experiment.verdicts import in_short
-from lrlab.figures.curves import Curves, CurvesFigure, LossScale, Theme, check_arguments, describe
+from lrlab.figures.curves import Curves, CurvesFigure, LossScale, check_arguments, describe
+from lrlab.figures.ink import Theme, result_text
 
 __all__ = ["LivePlot"]
 
@@ -175,7 +175,7 @@ class LivePlot(keras.callbacks.Callback):
         if not self._logs:
             return "LivePlot(no epoch trained yet)"
         last = max(self._logs)
-        values = ", ".join(f"{key} {in_short(value)}" for key, value in self._logs[last].items())
+        values = ", ".join(f"{key} {result_text(value)}" for key, value in self._logs[last].items())
         return f"LivePlot({last + 1} of {self._epochs} epochs: {values})"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[Any, Any]:

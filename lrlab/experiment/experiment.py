@@ -29,7 +29,7 @@ from lrlab.experiment.compiling import (
 )
 from lrlab.experiment.pickling import packed, unpacked
 from lrlab.experiment.turns import Turns
-from lrlab.experiment.verdicts import Verdict, in_short, judge
+from lrlab.experiment.verdicts import Verdict, judge
 from lrlab.keras_code.source import source_of_model
 from lrlab.schedules import Schedule, is_keras_schedule, preview
 from lrlab.sweeps.digest import digest
@@ -91,8 +91,18 @@ class Run:
 
     def __repr__(self) -> str:
         shown = {name: value for name, value in self.final.items() if name != "learning_rate"}
-        numbers = ", ".join(f"{name}={in_short(value)}" for name, value in shown.items())
+        numbers = ", ".join(f"{name}={_four_digits(value)}" for name, value in shown.items())
         return f"Run({numbers}, verdict={self.verdict!r})"
+
+
+def _four_digits(value: Any) -> str:
+    """Of each of the numbers that a metric may have; `F1Score` has one a class."""
+    return np.array2string(
+        np.asarray(value, dtype=float),
+        separator=", ",
+        formatter={"float_kind": "{:.4g}".format},
+        max_line_width=1000,
+    )
 
 
 class Experiment:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 
@@ -91,13 +91,6 @@ def judge(
             )
         )
     return "good", f"The loss fell from {start_loss:.3g} to {last:.3g} and has begun to level off."
-
-
-def in_short(value: Any, form: str = ".4g") -> str:
-    """Write a result in few digits; some metrics have several, `F1Score` one a class."""
-    if np.ndim(value):
-        return f"[{', '.join(in_short(part, form) for part in value)}]"
-    return format(float(value), form if abs(value) < 1e6 else ".4g")
 
 
 def _still_falling(path: Sequence[float], learning_rates: np.ndarray) -> float:

@@ -15,7 +15,7 @@ import ipywidgets
 
 from lrlab.explorers.widgets import Code, Picture
 from lrlab.explorers.worker import Job, Worker
-from lrlab.figures.screen import Theme
+from lrlab.figures.ink import Theme
 
 SIZE = 760, 460  # pixels
 

@@ -11,9 +11,9 @@ from typing import Any, Generic, TypeAlias, TypeVar
 import ipywidgets
 import numpy as np
 
-from lrlab.experiment.verdicts import in_short
 from lrlab.explorers.explorer import button
 from lrlab.explorers.widgets import Table
+from lrlab.figures.ink import result_text
 
 Kept = TypeVar("Kept")
 # Settings in a few words, the final numbers, "verdict" and "reason".
@@ -97,5 +97,5 @@ def _names(rows: Sequence[Row]) -> list[str]:
 
 def _in_short(value: Any) -> str:
     if isinstance(value, float) or np.ndim(value):
-        return in_short(value)
+        return result_text(value)
     return "" if value is None else str(value)

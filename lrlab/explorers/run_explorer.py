@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
-from lrlab.experiment.verdicts import in_short
 from lrlab.explorers.explorer import SIZE, Panel, toggle
 from lrlab.explorers.pins import Pinning, Row
 from lrlab.explorers.widgets import Picture
 from lrlab.explorers.worker import Job, Superseded
 from lrlab.figures.curves import Curves, CurvesFigure, describe
+from lrlab.figures.ink import result_text
 from lrlab.figures.plane import SIZE as PLANE_SIZE
 from lrlab.figures.plane import BoundaryFigure, describe_boundary
 
@@ -291,7 +291,7 @@ class Explorer(Pinning["Run"], Panel):
             return "stopped"
         run = self.runs[-1]
         shown = [name for name in ("val_accuracy", "val_loss") if name in run.final]
-        numbers = [f"{name}={in_short(run.final[name], '.4f')}" for name in shown]
+        numbers = [f"{name}={result_text(run.final[name], '.4f')}" for name in shown]
         words = [*numbers, run.verdict] if run.verdict in _REPEATABLE else [run.verdict]
         return f"{self.label(run.schedule)} -> {', '.join(words)}"
 
@@ -299,7 +299,7 @@ class Explorer(Pinning["Run"], Panel):
 def outcome(run: Run) -> str:
     """The last numbers, the verdict and its reason, as HTML."""
     numbers = ", ".join(
-        f"{name.replace('_', ' ').replace('val ', 'validation ')} <b>{in_short(value)}</b>"
+        f"{name.replace('_', ' ').replace('val ', 'validation ')} <b>{result_text(value)}</b>"
         for name, value in run.final.items()
         if name != "learning_rate"
     )

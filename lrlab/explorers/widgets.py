@@ -7,7 +7,13 @@ from pathlib import Path
 import anywidget
 import traitlets
 
+from lrlab.figures.ink import css_variables
+
 _STATIC = Path(__file__).parent / "static"
+_COLOURS = f"""
+.lrlab-explorer {{ {css_variables("light", "lrlab-")} }}
+[data-jp-theme-light="false"] .lrlab-explorer {{ {css_variables("dark", "lrlab-")} }}
+"""
 
 
 class Picture(anywidget.AnyWidget):
@@ -23,7 +29,7 @@ class Picture(anywidget.AnyWidget):
     """
 
     _esm = _STATIC / "picture.js"
-    _css = _STATIC / "explorer.css"
+    _css = (_STATIC / "explorer.css").read_text(encoding="utf-8") + _COLOURS
     value = traitlets.Bytes().tag(sync=True)
     alt = traitlets.Unicode().tag(sync=True)
     words = traitlets.Unicode().tag(sync=True)

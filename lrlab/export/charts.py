@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from lrlab.figures.ink import rounded
+
 try:
     import altair as alt
     import vl_convert
@@ -61,12 +63,12 @@ class Limits:
             loss = min(0.0, 1.1 * lowest), 1.3 * start if start > 0 else 1.0
         rate = max(min(rates), _DEEPEST * max(rates)) / 1.5, max(rates) * 1.5
         longest = max(len(history["loss"]) for history in histories)
-        return cls(longest, _short(loss), logarithmic, _short(rate))
+        return cls(longest, _three_digits(loss), logarithmic, _three_digits(rate))
 
 
-def _short(limits: tuple[float, float]) -> tuple[float, float]:
-    low, high = (float(f"{limit:.3g}") for limit in limits)
-    return low, high
+def _three_digits(limits: tuple[float, float]) -> tuple[float, float]:
+    low, high = limits
+    return rounded(low, 3), rounded(high, 3)
 
 
 def bundle() -> str:

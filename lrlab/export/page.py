@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from lrlab.checks import as_number
 from lrlab.export.charts import HUGE, Limits, bundle, charts
 from lrlab.figures.curves import Curves, describe
-from lrlab.figures.screen import THEMES
+from lrlab.figures.ink import THEMES, css_variables, result_text, rounded
 from lrlab.schedules import StepDecay
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _TEMPLATE = Path(__file__).parent / "export.html"
 _NAMED = 5  # positions in an error message
+_DIGITS = 4  # of a value in a chart, more than it can show
 
 
 @dataclass(frozen=True)
@@ -82,14 +83,14 @@ def export_html(
         "names": [name.replace("_", " ").replace("val ", "validation ") for name in names],
         "rows": [_row(run, names, limits) | {"position": i} for i, run in enumerate(runs)],
     }
-    parts = {
+    parts: dict[str, str] = {
         "title": html.escape(title),
         "about": (
             f"Each position of the slider{'s' * (len(sliders) > 1)} is a real training of the same "
             f"Keras model, {len(runs):,} in all, computed beforehand: the same first weights, the "
             "same batches, only the learning rate differs."
         ),
-        **{theme: _custom_properties(inks) for theme, inks in THEMES.items()},
+        **{theme: css_variables(theme) for theme in THEMES},
         "sliders": "\n".join(map(_input, sliders)),
         "bundle": bundle(),
         # Within a script element only "<" does harm, as in </script> and <!--.
@@ -182,25 +183,22 @@ def _row(run: Run, names: Sequence[str], limits: Limits) -> dict[str, Any]:
     rates = run.history["learning_rate"]
     highest = 10 * limits.loss[1]  # beyond the axis a value is an arrow, whatever its size
     training, validation = (
-        [_rounded(min(loss, highest)) if abs(loss) < HUGE else None for loss in losses]
+        [rounded(min(loss, highest), _DIGITS) if abs(loss) < HUGE else None for loss in losses]
         for losses in ([run.start_loss, *curves.loss], [math.nan, *curves.val_loss])
     )
     return {
         "training": training,
         "validation": validation,
-        "rate": [_rounded(rate) for rate in (rates[0], *rates)],  # that of epoch k ends at k
+        "rate": [
+            rounded(rate, _DIGITS) for rate in (rates[0], *rates)
+        ],  # that of epoch k ends at k
         "end": max((epoch for epoch, loss in enumerate(training) if loss is not None), default=0),
         "diverged": curves.diverged,
-        "numbers": [f"{run.final[name]:.4g}" for name in names],
+        "numbers": [result_text(run.final[name]) for name in names],
         "verdict": run.verdict,
         "reason": run.reason,
         "alt": describe(curves, limits.epochs),
     }
-
-
-def _rounded(value: float) -> float:
-    """Four digits, more than a picture can show."""
-    return float(f"{value:.4g}")
 
 
 def _input(slider: _Slider) -> str:
@@ -212,7 +210,3 @@ def _input(slider: _Slider) -> str:
         f'<input type="range" id="{slider.id}" min="0" max="{last}" value="{(last + 1) // 2}"'
         f' autocomplete="off"{" disabled" * (last == 0)}></p>'
     )
-
-
-def _custom_properties(inks: dict[str, Any]) -> str:
-    return " ".join(f"--{name}: {ink};" for name, ink in inks.items() if isinstance(ink, str))

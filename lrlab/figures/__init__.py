@@ -2,6 +2,7 @@
 
 from lrlab.figures.curves import Curves, CurvesFigure, describe
 from lrlab.figures.heat_map import HeatMap
+from lrlab.figures.picture import Picture
 from lrlab.figures.plane import BoundaryFigure
 from lrlab.figures.rates import Measured, RangeFigure
 from lrlab.figures.sharpness import SharpnessFigure
@@ -12,6 +13,7 @@ __all__ = [
     "CurvesFigure",
     "HeatMap",
     "Measured",
+    "Picture",
     "RangeFigure",
     "SharpnessFigure",
     "describe",

@@ -16,7 +16,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 from matplotlib.transforms import IdentityTransform
 
-from lrlab.figures.screen import FONT, THEMES, Screen, Theme
+from lrlab.figures.ink import FONT, THEMES, Theme
+from lrlab.figures.screen import Screen
 from lrlab.quadratic import Descent
 
 _SIZE = 760, 460

@@ -5,7 +5,6 @@ in any one thread. What stays from frame to frame is rendered once and kept as p
 """
 
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
@@ -18,9 +17,10 @@ from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator, ScalarFormatter
 from matplotlib.transforms import IdentityTransform
 
-from lrlab.figures.screen import FONT, THEMES, Screen, Theme
+from lrlab.figures.ink import DASHES, DOTS, FONT, THEMES, Theme, check_theme, number_text
+from lrlab.figures.screen import Screen
 
-__all__ = ["Curves", "CurvesFigure", "LossScale", "Theme", "check_arguments", "describe"]
+__all__ = ["Curves", "CurvesFigure", "LossScale", "check_arguments", "describe"]
 
 Points: TypeAlias = tuple[np.ndarray, np.ndarray]
 LossScale: TypeAlias = Literal["linear", "log"]
@@ -28,7 +28,6 @@ LossScale: TypeAlias = Literal["linear", "log"]
 _LONG = 1e5  # losses from here on are written with an exponent
 _HUGE = 1e30  # Matplotlib cannot place 1e308 on a linear axis
 _DEEPEST = 1e-8  # where a logarithmic axis ends at the latest, as a share of its top
-_DASHES, _DOTS = (0, (4, 2)), (0, (1, 1.2))
 _LEFT, _RIGHT, _TOP, _BOTTOM, _GAP = 84, 128, 44, 52, 16  # pixels around and between the axes
 _HEADER = 27  # pixels from the top to the baseline of the legend
 _LEGEND = {"training": _LEFT, "validation": _LEFT + 176, "intended": _LEFT + 366}  # pixels
@@ -190,19 +189,19 @@ class CurvesFigure:
         self._text((width + _LEFT - _RIGHT) / 2, 9, "epoch", ha="center")
         if self._log:
             self._loss_axes.set(yscale="log", ylim=(0.01, 1))
-            self._loss_axes.yaxis.set_major_formatter(FuncFormatter(lambda x, _: _number(x)))
+            self._loss_axes.yaxis.set_major_formatter(FuncFormatter(lambda x, _: number_text(x)))
             self._loss_axes.yaxis.set_minor_formatter(NullFormatter())
         else:
             self._loss_axes.set_ylim(0, self._view[1] or 1)
             self._loss_axes.yaxis.set_major_formatter(_LossTicks())
         self._scale_below()
         self._legend("training", color=self._ink["training"], lw=2.5, ls="-")
-        self._legend("validation", color=self._ink["validation"], lw=2.5, ls=_DASHES)
+        self._legend("validation", color=self._ink["validation"], lw=2.5, ls=DASHES)
 
     def _scale_below(self) -> None:
         low, high = self._rates
         decades = range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)
-        labels = [_number(10.0**d) if (decades[-1] - d) % 2 == 0 else "" for d in decades]
+        labels = [number_text(10.0**d) if (decades[-1] - d) % 2 == 0 else "" for d in decades]
         self._rate_axes.set(yscale="log", ylim=(low, high))
         self._rate_axes.set_yticks([10.0**d for d in decades], labels)
         self._rate_axes.yaxis.set_minor_locator(NullLocator())
@@ -244,9 +243,9 @@ class CurvesFigure:
 
         loss, rate = self._loss_axes, self._rate_axes
         self._rate = moving(rate, "rate")
-        self._intended = moving(rate, "validation", ls=_DOTS, lw=2)
+        self._intended = moving(rate, "validation", ls=DOTS, lw=2)
         self._rate_above, self._rate_below = marks(rate, "rate", "^"), marks(rate, "rate", "v")
-        self._train, self._val = moving(loss, "training"), moving(loss, "validation", ls=_DASHES)
+        self._train, self._val = moving(loss, "training"), moving(loss, "validation", ls=DASHES)
         self._train_end, self._val_end = (
             marks(loss, "training", "o"),
             marks(loss, "validation", "d"),
@@ -291,7 +290,7 @@ class CurvesFigure:
             self._kept = [self._loss_axes.axhline(self._start_loss, color=grey, lw=1.2, ls=":")]
             labels = [(self._start_loss, "untrained", grey)]
         if self._has_intended:
-            style = {"color": self._ink["validation"], "ls": _DOTS, "lw": 2}
+            style = {"color": self._ink["validation"], "ls": DOTS, "lw": 2}
             self._kept += self._legend("intended", self._meant, **style)
         for number, run in enumerate(self._pinned):
             colour = self._ink["pins"][number % len(self._ink["pins"])]
@@ -299,7 +298,7 @@ class CurvesFigure:
             x_rate, rates = _staircase(run)
             self._kept += self._loss_axes.plot(x, y, color=colour, lw=1.8)
             self._kept += self._loss_axes.plot(
-                *self._val_points(run), color=colour, lw=1.5, ls=_DASHES
+                *self._val_points(run), color=colour, lw=1.5, ls=DASHES
             )
             self._kept += self._rate_axes.plot(
                 x_rate, np.clip(rates, *self._rates), color=colour, lw=1.8
@@ -402,7 +401,7 @@ class CurvesFigure:
         if len(rates):
             axis = self._rate_axes.transData.transform((0, np.clip(rates[-1], *self._rates)))
             x = self.size[0] - _RIGHT + 10
-            self._screen.write(x, axis[1] - 5, _number(rates[-1]), self._ink["rate"])
+            self._screen.write(x, axis[1] - 5, number_text(rates[-1]), self._ink["rate"])
 
 
 def describe(curves: Curves, epochs: int, intended: np.ndarray | None = None) -> str:
@@ -428,18 +427,20 @@ def describe(curves: Curves, epochs: int, intended: np.ndarray | None = None) ->
     if not len(loss):
         text = f"The run diverged at once: in {ran} its training loss was never a finite number"
     elif curves.diverged:
-        text = f"The run diverged: training loss starts at {_number(loss[0])} and "
-        text += f"ends at {_number(loss[-1])}" if _usual(curves.loss[-1]) else "is lost"
+        text = f"The run diverged: training loss starts at {number_text(loss[0])} and "
+        text += f"ends at {number_text(loss[-1])}" if _usual(curves.loss[-1]) else "is lost"
         text += f" in {ran}"
     else:
         verb = "falls" if loss[-1] < loss[0] else "rises"
         if abs(loss[-1] - loss[0]) <= 0.02 * abs(loss[0]):
             verb = "hardly moves,"
-        text = f"Training loss {verb} from {_number(loss[0])} to {_number(loss[-1])} in {ran}"
+        text = (
+            f"Training loss {verb} from {number_text(loss[0])} to {number_text(loss[-1])} in {ran}"
+        )
         if len(loss) == 1:
-            text = f"Training loss is {_number(loss[0])} after {ran}"
+            text = f"Training loss is {number_text(loss[0])} after {ran}"
         if len(val_loss):
-            text += f", validation loss ends at {_number(val_loss[-1])}"
+            text += f", validation loss ends at {number_text(val_loss[-1])}"
     words = [f"{text}.", _describe_rates(curves.learning_rates)]
     rates = curves.learning_rates
     # A rate that an optimizer held has 24 bits.
@@ -452,7 +453,7 @@ def _describe_rates(rates: np.ndarray, name: str = "learning rate") -> str:
     rates = rates[_usual(rates)]
     if not len(rates):
         return ""
-    first, last = _number(rates[0]), _number(rates[-1])
+    first, last = number_text(rates[0]), number_text(rates[-1])
     changes = np.diff(rates)
     changes = changes[changes != 0]
     if not len(changes):
@@ -461,7 +462,7 @@ def _describe_rates(rates: np.ndarray, name: str = "learning rate") -> str:
         verb = "falls" if changes[0] < 0 else "rises"
         steps = f" in {len(changes)} step{'s' * (len(changes) > 1)}" * (len(changes) <= 20)
         return f"The {name} {verb} from {first} to {last}{steps}."
-    between = f"{_number(rates.min())} and {_number(rates.max())}"
+    between = f"{number_text(rates.min())} and {number_text(rates.max())}"
     return f"The {name} goes from {first} to {last}, always between {between}."
 
 
@@ -488,18 +489,13 @@ class _LossTicks(ScalarFormatter):
         self.set_scientific(False)  # or a factor would stand above the axis
 
     def __call__(self, x: float, pos: int | None = None) -> str:
-        return _number(x) if abs(x) >= _LONG else super().__call__(x, pos)
-
-
-def _number(value: float) -> str:
-    """Three digits at most, as a person would write them: 0.1, 1e-5, 0.0123."""
-    return re.sub(r"e([+-])0", r"e\1", f"{float(value):.3g}").replace("e+", "e")
+        return number_text(x) if abs(x) >= _LONG else super().__call__(x, pos)
 
 
 def _last(values: np.ndarray) -> str:
     if not len(values):
         return ""
-    return _number(values[-1]) if _usual(values[-1]) else "lost"
+    return number_text(values[-1]) if _usual(values[-1]) else "lost"
 
 
 def _round_up(value: float) -> float:
@@ -527,8 +523,7 @@ def check_arguments(
     """Raise a ValueError if `CurvesFigure` cannot work with these arguments."""
     if not isinstance(epochs, int | np.integer) or isinstance(epochs, bool) or epochs < 1:
         raise ValueError(f"epochs must be a whole number from 1 on. Received: epochs={epochs!r}.")
-    if theme not in THEMES:
-        raise ValueError(f"theme must be one of {list(THEMES)}. Received: theme={theme!r}.")
+    check_theme(theme)
     if loss_scale not in ("linear", "log"):
         raise ValueError(
             f'loss_scale must be "linear" or "log". Received: loss_scale={loss_scale!r}.'

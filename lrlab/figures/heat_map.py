@@ -17,8 +17,8 @@ from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from matplotlib.transforms import IdentityTransform
 
-from lrlab.figures.curves import _number
-from lrlab.figures.screen import FONT, THEMES, Screen, Theme
+from lrlab.figures.ink import FONT, THEMES, Theme, check_theme, number_text, short_number_text
+from lrlab.figures.screen import Screen
 
 __all__ = ["HeatMap"]
 
@@ -166,12 +166,12 @@ class HeatMap:
             low = np.unravel_index(np.where(finite, values, np.inf).argmin(), values.shape)
             high = np.unravel_index(np.where(finite, values, -np.inf).argmax(), values.shape)
             sentences.append(
-                f"The lowest is {_number(values[low])}, at {self._place(*low)}; "
-                f"the highest {_number(values[high])}, at {self._place(*high)}"
+                f"The lowest is {number_text(values[low])}, at {self._place(*low)}; "
+                f"the highest {number_text(values[high])}, at {self._place(*high)}"
             )
         if self._chosen is not None:
             value = values[self._chosen]
-            said = "not there yet" if np.isnan(value) else _number(value)
+            said = "not there yet" if np.isnan(value) else number_text(value)
             said = "diverged" if np.isinf(value) else said
             sentences.append(f"Chosen is {self._place(*self._chosen)}: {said}")
         return ". ".join(sentences) + "."
@@ -179,8 +179,8 @@ class HeatMap:
     def _place(self, row: Any, column: Any) -> str:
         row_label, column_label, _ = self.labels
         return (
-            f"{row_label} {_number(self.rows[row])} and "
-            f"{column_label} {_number(self.columns[column])}"
+            f"{row_label} {number_text(self.rows[row])} and "
+            f"{column_label} {number_text(self.columns[column])}"
         )
 
     def _make_axes(self) -> None:
@@ -196,7 +196,7 @@ class HeatMap:
             (axes.xaxis, axes.yaxis), (self.columns, self.rows), every, strict=True
         ):
             places = range(0, len(settings), step)
-            axis.set_ticks([k + 0.5 for k in places], [_number(settings[k]) for k in places])
+            axis.set_ticks([k + 0.5 for k in places], [number_text(settings[k]) for k in places])
         axes.tick_params(length=0, labelcolor=self._ink["text"])
         axes.tick_params(labelsize=FONT["size"], labelfontfamily=FONT["family"])
         for spine in axes.spines.values():
@@ -275,7 +275,7 @@ class HeatMap:
         for text, value, colour in zip(self._numbers, values.flat, colours, strict=True):
             text.set_visible(bool(roomy and np.isfinite(value)))
             if text.get_visible():
-                text.set(text=_short(value), color=_on(colour))
+                text.set(text=short_number_text(value), color=_on(colour))
         self._best.set_data([], [])
         if finite.any():
             losses = -values if self._highest else values
@@ -287,7 +287,9 @@ class HeatMap:
                 rectangle.set_xy(self._chosen[::-1])
         several = len(np.unique(values[finite])) > 1  # one alone has no scale
         ends = norm.inverse(np.array([0.0, 0.5, 1.0])) if several else []
-        for text, words in zip(self._ends, [*map(_short, ends)] or [""] * 3, strict=True):
+        for text, words in zip(
+            self._ends, [*map(short_number_text, ends)] or [""] * 3, strict=True
+        ):
             text.set_text(words)
 
     def _text(self, x: float, y: float, words: str, **style: Any) -> Text:
@@ -313,17 +315,11 @@ def _on(colour: Any) -> str:
     return "#000000" if 0.299 * red + 0.587 * green + 0.114 * blue > 0.5 else "#ffffff"
 
 
-def _short(value: float) -> str:
-    """Two digits, three where the first is a 1: neighbours can be told apart in little room."""
-    return _number(float(f"{value:.3g}" if f"{value:e}"[0] == "1" else f"{value:.2g}"))
-
-
 def _span(settings: Sequence[float], label: str) -> str:
     if len(settings) == 1:
-        return f"{label} {_number(settings[0])}"
-    return (
-        f"{len(settings)} values of {label} from {_number(settings[0])} to {_number(settings[-1])}"
-    )
+        return f"{label} {number_text(settings[0])}"
+    first, last = number_text(settings[0]), number_text(settings[-1])
+    return f"{len(settings)} values of {label} from {first} to {last}"
 
 
 def _check(rows: Any, columns: Any, size: Sequence[int], theme: str) -> None:
@@ -333,8 +329,7 @@ def _check(rows: Any, columns: Any, size: Sequence[int], theme: str) -> None:
             raise ValueError(
                 f"{name} must be one or more finite numbers. Received: {name}={settings!r}."
             )
-    if theme not in THEMES:
-        raise ValueError(f"theme must be one of {list(THEMES)}. Received: theme={theme!r}.")
+    check_theme(theme)
     if len(size) != 2 or size[0] < 480 or size[1] < 200:
         raise ValueError(
             "size must be a width of at least 480 and a height of at least 200 pixels, or labels "

@@ -6,11 +6,8 @@ is a `Picture`, which knows in words what it shows.
 
 from __future__ import annotations
 
-import base64
-import html
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,7 +17,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from PIL import Image
 
-from lrlab.figures.screen import FONT, THEMES
+from lrlab.figures.ink import FONT, THEMES
+from lrlab.figures.picture import Picture
 from lrlab.schedules import Schedule, StepDecay, preview
 
 __all__ = [
@@ -44,30 +42,6 @@ _CURVES: tuple[dict[str, Any], ...] = (
     {"color": _INK["pins"][0], "ls": (0, (4, 1, 1, 1)), "lw": 2, "marker": "x", "ms": 7},
 )
 _LOSSES = {"loss": "training loss", "val_loss": "validation loss"}
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A picture for a notebook, with its text alternative.
-
-    Attributes:
-        png: The file.
-        words: What it shows, for those who cannot see it.
-    """
-
-    png: bytes
-    words: str
-
-    def __repr__(self) -> str:
-        return self.words
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[Any, Any]:
-        """The same file twice: pages take a text alternative from HTML alone."""
-        file = base64.b64encode(self.png).decode()
-        alt = html.escape(self.words)
-        image = f'<img alt="{alt}" width="{_WIDTH}" src="data:image/png;base64,{file}">'
-        data = {"image/png": file, "text/html": image, "text/plain": self.words}
-        return data, {"image/png": {"width": _WIDTH}}
 
 
 def step_on_a_bowl(
@@ -207,7 +181,7 @@ def step_decay_parts(first_rate: float = 0.01, factor: float = 0.1, interval: in
         ValueError: If an argument is out of its range.
 
     Example:
-        >>> for sentence in step_decay_parts().words.split(". "):
+        >>> for sentence in step_decay_parts().alt.split(". "):
         ...     print(sentence)
         The learning rate over epochs 0 to 15, a staircase on a logarithmic axis
         The first rate is 0.01, the factor 0.1, the interval 5 epochs

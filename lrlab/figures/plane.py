@@ -4,7 +4,8 @@ import numpy as np
 from matplotlib.colors import ListedColormap, to_rgb
 from matplotlib.figure import Figure
 
-from lrlab.figures.screen import FONT, THEMES, Screen, Theme
+from lrlab.figures.ink import FONT, THEMES, Theme
+from lrlab.figures.screen import Screen
 
 __all__ = ["SIZE", "BoundaryFigure", "describe_boundary"]
 

@@ -15,14 +15,14 @@ from matplotlib.ticker import NullLocator
 from matplotlib.transforms import IdentityTransform
 
 from lrlab.figures.curves import check_arguments
-from lrlab.figures.screen import FONT, THEMES, Screen, Theme
+from lrlab.figures.ink import DASHES, DOTS, FONT, THEMES, Theme
+from lrlab.figures.screen import Screen
 
 __all__ = ["Measured", "RangeFigure", "describe_range_test"]
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 84, 104, 66, 52  # pixels around the axes
 _LINE_HEIGHT = 17  # pixels
 _MOST_LABELS = 8  # below the axes
-_DASHES, _DOTS = (0, (4, 2)), (0, (1, 1.2))
 
 
 @dataclass(frozen=True)
@@ -211,7 +211,7 @@ class RangeFigure:
         y = self.size[1] - 24
         ink = self._ink
         lost: dict[str, Any] = {"color": ink["validation"], "marker": "x", "ls": "", "ms": 7}
-        final = {"color": ink["validation"], "marker": "o", "ls": _DASHES, "ms": 4, "lw": 2.5}
+        final = {"color": ink["validation"], "marker": "o", "ls": DASHES, "ms": 4, "lw": 2.5}
         entries: list[tuple[int, str, dict[str, Any]]] = [
             (_LEFT, "batch", {"color": ink["training"], "marker": "o", "ls": "", "ms": 3}),
             (_LEFT + 110, "smoothed", {"color": ink["training"], "lw": 2.5}),
@@ -239,10 +239,10 @@ class RangeFigure:
         def marks(colour: str, marker: str, size: int, **style: Any) -> Line2D:
             return moving(colour, marker=marker, ls="", ms=size, **style)
 
-        self._suggested = moving("text", lw=2, ls=_DOTS)
+        self._suggested = moving("text", lw=2, ls=DOTS)
         self._batches, self._exploded = marks("training", "o", 3), marks("training", "^", 5)
         self._smoothed = moving("training")
-        self._middle = moving("validation", ls=_DASHES)
+        self._middle = moving("validation", ls=DASHES)
         whole = {"clip_on": False}  # at either end of the axis
         self._final = marks("validation", "o", 4, **whole)
         self._lost = marks("validation", "x", 7, mew=2, **whole)

@@ -5,7 +5,7 @@ import io
 import math
 import zlib
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, cast
 
 import matplotlib as mpl
 import numpy as np
@@ -14,36 +14,10 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
-__all__ = ["FONT", "THEMES", "Screen", "Theme"]
+from lrlab.figures.ink import FONT, THEMES, Theme
 
-Theme: TypeAlias = Literal["light", "dark"]
+__all__ = ["Screen"]
 
-# Okabe and Ito's colours for all kinds of sight (https://jfly.uni-koeln.de/color/), pins muted;
-# lines differ in dashes and width too, so that they can be told apart in greyscale.
-THEMES: dict[str, dict[str, Any]] = {
-    "light": {
-        "background": "#ffffff",
-        "text": "#222222",
-        "faint": "#707070",
-        "grid": "#dddddd",
-        "training": "#0072b2",
-        "validation": "#d55e00",
-        "rate": "#222222",
-        "pins": ("#b8609a", "#1f9474", "#a87c00", "#6f7f92"),
-    },
-    "dark": {
-        "background": "#111111",
-        "text": "#eeeeee",
-        "faint": "#a0a0a0",
-        "grid": "#333333",
-        "training": "#56b4e9",
-        "validation": "#e69f00",
-        "rate": "#eeeeee",
-        "pins": ("#cc79a7", "#1fa881", "#b3a93a", "#8899aa"),
-    },
-}
-_FONT_SIZE = 11  # points, at 100 dots an inch
-FONT: dict[str, Any] = {"family": "DejaVu Sans", "size": _FONT_SIZE}
 _LINE_HEIGHT = 17  # pixels
 
 
@@ -134,7 +108,7 @@ def _encoded(image: Image.Image, strategy: int) -> bytes:
 
 
 @functools.lru_cache
-def _palette(theme: str) -> tuple[bytes, np.ndarray]:
+def _palette(theme: Theme) -> tuple[bytes, np.ndarray]:
     """At most 256 colours, and the nearest of them to each colour of four bits a channel.
 
     They are the theme's inks and their blends with the background, which antialiasing makes.
@@ -162,4 +136,4 @@ def _mask(words: str) -> np.ndarray:
 @functools.lru_cache
 def _typeface() -> ImageFont.FreeTypeFont:
     path = Path(mpl.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
-    return ImageFont.truetype(str(path), size=_FONT_SIZE * 100 / 72)
+    return ImageFont.truetype(str(path), size=FONT["size"] * 100 / 72)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from lrlab import Experiment, StepDecay, data, models
-from lrlab.experiment.verdicts import in_short, judge
+from lrlab.experiment.verdicts import judge
 from lrlab.figures import Measured, RangeFigure
 
 VERDICTS = ["too low", "good", "noisy", "stuck", "diverged"]
@@ -259,11 +259,3 @@ class TestNegativeLosses:
         assert low < -3.0
         assert high > start
         np.testing.assert_array_equal(figure._batches.get_ydata(), losses[:3])
-
-
-@pytest.mark.parametrize(
-    ("value", "words"),
-    [(0.123456, "0.1235"), ([0.25, 1 / 3], "[0.25, 0.3333]"), (np.ones((1, 2)), "[[1, 1]]")],
-)
-def test_a_result_of_several_numbers_is_written_as_a_list(value, words):
-    assert in_short(value) == words

@@ -51,7 +51,7 @@ def test_a_picture_has_a_file_and_its_words(draw):
     bundle, metadata = picture._repr_mimebundle_()
     assert Image.open(io.BytesIO(picture.png)).width == metadata["image/png"]["width"] == 760
     assert bundle["text/plain"] == repr(picture)
-    assert f'alt="{picture.words}"' in bundle["text/html"]  # none of them has a quote or a bracket
+    assert f'alt="{picture.alt}"' in bundle["text/html"]  # none of them has a quote or a bracket
     assert bundle["image/png"] in bundle["text/html"]
     assert len(picture.png) < 40_000
 
@@ -91,7 +91,7 @@ def labels(figure: Figure):
 
 def test_the_step_is_the_rate_times_the_gradient():
     """Loss 2 w² / 2: at 2 the slope is 4, and 0.9 × 4 = 3.6 leads to −1.6."""
-    words = step_on_a_bowl(learning_rate=0.9, weight=2.0, curvature=2.0).words
+    words = step_on_a_bowl(learning_rate=0.9, weight=2.0, curvature=2.0).alt
     assert "At weight 2 the slope, the gradient, is 4." in words
     assert "0.9 × 4 = 3.6, to weight -1.6." in words
 
@@ -102,13 +102,13 @@ def test_the_parts_of_a_schedule_are_those_of_keras():
     )
     rates = [float(schedule(step)) for step in (0, 135, 675, 809)]
     assert np.allclose(rates, [0.1, 0.5, 0.05, 0.05])
-    words = schedule_anatomy().words
+    words = schedule_anatomy().alt
     for part in ("First rate 0.1", "135 steps", "540 steps", "highest rate, 0.5", "= 0.05"):
         assert part in words
 
 
 def test_a_step_decay_is_that_of_the_formula():
-    assert step_decay_parts(0.8, 0.5, 4).words == (
+    assert step_decay_parts(0.8, 0.5, 4).alt == (
         "The learning rate over epochs 0 to 12, a staircase on a logarithmic axis. The first rate "
         "is 0.8, the factor 0.5, the interval 4 epochs. "
         f"From epoch 0: epoch // 4 = 0, 0.8 × 0.5 ** 0 = {0.8 * 0.5**0}. "
@@ -156,7 +156,7 @@ def test_losses_differ_in_dashes_and_marks_and_not_in_colour_alone(monkeypatch):
 
 
 def test_losses_say_where_each_begins_and_ends():
-    words = losses_over_epochs(histories({"low": [0.8, 0.5], "high": [0.4, 0.2, 0.16]})).words
+    words = losses_over_epochs(histories({"low": [0.8, 0.5], "high": [0.4, 0.2, 0.16]})).alt
     assert words == (
         "The validation loss over 3 epochs, on a logarithmic axis. low: from 0.8 to 0.5. "
         "high: from 0.4 to 0.16."
@@ -165,7 +165,7 @@ def test_losses_say_where_each_begins_and_ends():
 
 def test_a_loss_that_is_lost_leaves_a_gap():
     lost = histories({"lost": [4.0, 2.0, float("inf"), float("nan")], "fits": [1.0, 0.1, 0.0]})
-    words = losses_over_epochs(lost).words
+    words = losses_over_epochs(lost).alt
     assert words.endswith(
         "over 4 epochs, on a logarithmic axis. lost: from 4 to 2. fits: from 1 to 0.1."
     )
@@ -173,7 +173,7 @@ def test_a_loss_that_is_lost_leaves_a_gap():
 
 def test_another_key_is_drawn_and_named():
     training = histories({"low": [0.8, 0.5]}, "loss")
-    assert losses_over_epochs(training, "loss").words.startswith("The training loss over 2 epochs")
+    assert losses_over_epochs(training, "loss").alt.startswith("The training loss over 2 epochs")
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def axes_of(draw, monkeypatch):
 
 
 def test_side_by_side_says_where_a_schedule_is_highest():
-    rise = schedules_side_by_side({"up": lambda epoch: 0.1 if epoch != 2 else 0.7}, 4, 3).words
+    rise = schedules_side_by_side({"up": lambda epoch: 0.1 if epoch != 2 else 0.7}, 4, 3).alt
     assert rise.endswith("up: from 0.1 over 0.7 in epoch 2 to 0.1.")
 
 
