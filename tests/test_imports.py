@@ -261,8 +261,8 @@ MAY_IMPORT = {
         "backend callbacks checks data experiment figures models quadratic schedules",
         "keras ipywidgets anywidget IPython",
     ),
-    "exercises": ("course experiment", "ipywidgets"),
-    "course": ("backend data exercises experiment models quadratic schedules sweeps", "keras"),
+    "exercises": ("", "ipywidgets"),
+    "course": ("backend exercises quadratic schedules", "keras"),
     "server": ("", ""),
     "__init__": ("", ""),
 }

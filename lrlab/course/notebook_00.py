@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from lrlab.exercises.judging import Hint, accurate, as_run, exercise
+from lrlab.course.hints import as_run, describe_accuracy
+from lrlab.exercises.judging import Hint, exercise
 
 
 @exercise("00-rate")
@@ -12,4 +13,4 @@ def _rate(answer: Any) -> str:
     run = as_run(answer)
     if callable(run.schedule):
         raise Hint("Run it with one number, such as the slider shows, and no schedule.")
-    return accurate(run, f"With {run.schedule}")
+    return describe_accuracy(run, f"With {run.schedule}")

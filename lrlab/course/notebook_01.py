@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from lrlab.course.hints import Slips, call, hint_on_slip
 from lrlab.exercises.judging import Hint, exercise
 from lrlab.quadratic import Descent
 
@@ -23,15 +23,13 @@ def _step(answer: Any) -> str:
                 f"From weight {weight:g} with gradient {gradient:g} and learning rate {rate:g} it "
                 f"goes to {new:.4g} and should go to {right:.4g}"
             )
-            for mistake, hint in _SLIPS:
-                if np.isclose(new, mistake(weight, gradient, rate)):
-                    raise Hint(f"{words}: {hint}")
-            raise Hint(f"{words}. Take learning rate × gradient from the weight.")
+            otherwise = "Take learning rate × gradient from the weight."
+            raise hint_on_slip(words, [new], [(weight, gradient, rate)], _SLIPS, otherwise)
         rates.append(f"{weight:g} to {right:g}")
     return f"It goes from {', '.join(rates)}."
 
 
-_SLIPS: tuple[tuple[Callable[[float, float, float], float], str], ...] = (
+_SLIPS: Slips = (
     (
         lambda weight, gradient, rate: weight + rate * gradient,
         "it climbs. The gradient points uphill, so a step is taken away from the weight.",
@@ -99,10 +97,7 @@ def _slip(limit: float, x: np.ndarray) -> str:
 def _number(answer: Any, *arguments: Any) -> float:
     if not callable(answer):
         raise Hint("Give the function itself, with no parentheses after its name.")
-    try:
-        value = answer(*arguments)
-    except Exception as error:  # a learner's function may raise anything
-        raise Hint(f"It raises {type(error).__name__}: {error}") from error
+    value = call(answer, *arguments)
     try:
         return float(value)
     except (TypeError, ValueError):

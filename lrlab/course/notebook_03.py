@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
-from lrlab.exercises.judging import Hint, accurate, as_run, exercise, rates_of
+from lrlab.course.hints import Slips, as_run, compare_rates, describe_accuracy
+from lrlab.exercises.judging import Hint, exercise
 from lrlab.schedules import StepDecay
 
 
 @exercise("03-schedule")
 def _schedule(answer: Any) -> str:
-    rates = rates_of(answer, 12)
-    right = [0.8 * 0.5 ** (epoch // 4) for epoch in range(12)]
-    wrong = np.flatnonzero(~np.isclose(rates, right, atol=0))
-    if wrong.size:
-        epoch = int(wrong[0])
-        words = f"In epoch {epoch} your rate is {rates[epoch]:.4g} and should be {right[epoch]:.4g}"
-        for mistake, hint in _SLIPS:
-            if np.allclose(rates, [mistake(epoch) for epoch in range(12)], atol=0):
-                raise Hint(f"{words}: {hint}")
-        raise Hint(f"{words}. Epochs count from 0, so the first drop comes in epoch 4.")
+    otherwise = "Epochs count from 0, so the first drop comes in epoch 4."
+    compare_rates(answer, lambda epoch: 0.8 * 0.5 ** (epoch // 4), 12, _SLIPS, otherwise)
     return "0.8 in epochs 0 to 3, 0.4 in 4 to 7, 0.2 in 8 to 11."
 
 
-_SLIPS: tuple[tuple[Callable[[int], float], str], ...] = (
+_SLIPS: Slips = (
     (
         lambda epoch: 0.8 * 0.5 ** (epoch / 4),
         "`/` makes it fall a little every epoch. `//`, division without remainder, counts whole "
@@ -58,4 +48,4 @@ def _one_number(answer: Any) -> str:
         raise Hint(f"Change one number. You changed {' and '.join(changed) or 'none'}.")
     if changed != ["initial_learning_rate"]:
         raise Hint(f"With another {changed[0]} the rate still never exceeds 0.01: too low here.")
-    return accurate(run, f"From {decay.initial_learning_rate}")
+    return describe_accuracy(run, f"From {decay.initial_learning_rate}")

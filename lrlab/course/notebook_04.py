@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lrlab.backend import keras
-
 import numpy as np
 
+from lrlab.course.hints import first_wrong
 from lrlab.exercises.judging import Hint, exercise
 from lrlab.schedules import is_keras_schedule, preview
 
@@ -16,6 +15,8 @@ from lrlab.schedules import is_keras_schedule, preview
 @exercise("04-decay-steps")
 def _decay_steps(answer: Any) -> str:
     """Of 12 epochs with 32 batches each."""
+    from lrlab.backend import keras
+
     decay = keras.optimizers.schedules.CosineDecay
     slips = {
         "12 is the number of epochs. It counts batches.": decay(0.5, 12),
@@ -33,6 +34,8 @@ def _decay_steps(answer: Any) -> str:
 @exercise("04-warm-up")
 def _warm_up(answer: Any) -> str:
     """10 epochs with 20 batches each, the first 2 of them to warm up."""
+    from lrlab.backend import keras
+
     decay = keras.optimizers.schedules.CosineDecay
     warm = {"warmup_target": 1.0, "warmup_steps": 40}
     slips = {
@@ -59,10 +62,9 @@ def _compare(
             words += " A function of the epoch changes the rate only once an epoch."
         raise Hint(words)
     given, wanted = (preview(s, epochs, steps_per_epoch) for s in (answer, right))
-    wrong = np.flatnonzero(~np.isclose(given, wanted, rtol=1e-3, atol=1e-6))
-    if not wrong.size:
+    step = first_wrong(given, wanted, rtol=1e-3, atol=1e-6)
+    if step is None:
         return
-    step = int(wrong[0])
     hints = (
         hint
         for hint, slip in slips.items()

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from lrlab.exercises.judging import Hint, as_run, exercise
-from lrlab.experiment.experiment import Run
+import lrlab
+from lrlab.course.hints import as_run
+from lrlab.exercises.judging import Hint, exercise
 
 _FIRST, _WANTED, _MOST_CUTS, _SHORT, _LONG = 0.05, 0.03, 2, 15, 40
 
@@ -52,7 +53,7 @@ def _together(answer: Any) -> str:
     return _low_enough(run, f"With {_times(len(cuts))} and a stop after {epochs} epochs")
 
 
-def _reacting(answer: Any) -> tuple[Run, list[int]]:
+def _reacting(answer: Any) -> tuple[lrlab.Run, list[int]]:
     """The run, and after how many epochs its rate was cut each time."""
     run = as_run(answer)
     if run.schedule != _FIRST:
@@ -61,7 +62,7 @@ def _reacting(answer: Any) -> tuple[Run, list[int]]:
     return run, (np.flatnonzero(rates[1:] < rates[:-1]) + 1).tolist()
 
 
-def _low_enough(run: Run, start: str) -> str:
+def _low_enough(run: lrlab.Run, start: str) -> str:
     result = f"{start} the validation loss is {run.final['val_loss']:.4f}"
     if run.final["val_loss"] > _WANTED:
         raise Hint(

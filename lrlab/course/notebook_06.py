@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
-from lrlab.exercises.judging import Hint, exercise, rates_of
-from lrlab.experiment.experiment import Run
+from lrlab.course.hints import Slips, as_run, compare_rates
+from lrlab.exercises.judging import Hint, exercise
 from lrlab.schedules import RatesByEpoch
 
 _EPOCHS = 15
@@ -18,13 +16,15 @@ _LOW, _HIGH = 0.2, 0.3
 
 @exercise("06-beat")
 def _beat(answer: Any) -> str:
-    if not isinstance(answer, Run) or not isinstance(answer.schedule, RatesByEpoch):
-        raise Hint("Give a run that was steered by hand: explorer.wait().")
-    rates, loss = answer.schedule.rates, answer.final["val_loss"]
+    otherwise = "Give a run that was steered by hand: explorer.wait()."
+    run = as_run(answer, otherwise)
+    if not isinstance(run.schedule, RatesByEpoch):
+        raise Hint(otherwise)
+    rates, loss = run.schedule.rates, run.final["val_loss"]
     if len(rates) < _EPOCHS:
         raise Hint(f"It has done {len(rates)} of {_EPOCHS} epochs. Press Go on.")
-    if answer.verdict in ("stuck", "diverged"):
-        raise Hint(f"The training is {answer.verdict}: it began too high. Start again, lower.")
+    if run.verdict in ("stuck", "diverged"):
+        raise Hint(f"The training is {run.verdict}: it began too high. Start again, lower.")
     if loss < _FIXED:
         return f"By hand {loss:.4f}, by the fixed schedule {_FIXED:.4f}."
     result = f"By hand {loss:.4f}, and less than {_FIXED:.4f} is wanted."
@@ -38,15 +38,7 @@ def _beat(answer: Any) -> str:
 
 @exercise("06-moves")
 def _moves(answer: Any) -> str:
-    rates = rates_of(answer, _EPOCHS)
-    wrong = np.flatnonzero(~np.isclose(rates, _RIGHT, atol=0))
-    if wrong.size:
-        epoch = int(wrong[0])
-        words = f"In epoch {epoch} your rate is {rates[epoch]:.4g} and should be {_RIGHT[epoch]}"
-        for mistake, hint in _SLIPS:
-            if np.allclose(rates, [mistake(epoch) for epoch in range(_EPOCHS)], atol=0):
-                raise Hint(f"{words}: {hint}")
-        raise Hint(f"{words}. Epochs count from 0.")
+    compare_rates(answer, _by(2, 10), _EPOCHS, _SLIPS, "Epochs count from 0.")
     return "0.1 in epochs 0 and 1, 0.5 in 2 to 9, 0.05 from 10 on."
 
 
@@ -54,8 +46,7 @@ def _by(first: int, second: int) -> Callable[[int], float]:
     return lambda epoch: 0.1 if epoch < first else 0.5 if epoch < second else 0.05
 
 
-_RIGHT = [_by(2, 10)(epoch) for epoch in range(_EPOCHS)]
-_SLIPS: tuple[tuple[Callable[[int], float], str], ...] = (
+_SLIPS: Slips = (
     (_by(3, 11), "epochs count from 0, so `<=` lets each part last an epoch too long."),
     (_by(2, 8), "8 epochs that follow the first 2 end before epoch 2 + 8, not before epoch 8."),
     (lambda epoch: 0.5 if epoch < 10 else 0.05, "the first test that is true decides."),

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from lrlab.exercises.judging import Hint, as_run, exercise
+from lrlab.course.hints import as_run, call, first_wrong
+from lrlab.exercises.judging import Hint, exercise
 
 _BATCHES = np.array([2.5, 2.0, 3.0, 1.0, 1.5])  # each batch's own loss
 _MEANS = np.cumsum(_BATCHES) / np.arange(1, 6)
@@ -17,10 +18,7 @@ _WANTED = 0.01
 def _losses(answer: Any) -> str:
     if not callable(answer):
         raise Hint("Give the function itself: check(..., own_losses), with no parentheses.")
-    try:
-        losses = np.asarray(answer(_MEANS.tolist()), dtype=float)
-    except Exception as error:  # a learner's function may raise anything
-        raise Hint(f"It raises {type(error).__name__}: {error}") from error
+    losses = call(lambda: np.asarray(answer(_MEANS.tolist()), dtype=float))
     if losses.shape != _MEANS.shape:
         raise Hint(f"It must return a loss a batch: from 5 means it made shape {losses.shape}.")
     if np.allclose(losses, _BATCHES):
@@ -33,7 +31,7 @@ def _losses(answer: Any) -> str:
         )
     if np.allclose(losses[1:], np.diff(_MEANS * np.arange(5))):
         raise Hint("The mean after the first batch is over 1 batch, not over 0.")
-    batch = int(np.flatnonzero(~np.isclose(losses, _BATCHES))[0])
+    batch = first_wrong(losses, _BATCHES)
     raise Hint(
         f"From the means {_MEANS.round(3).tolist()} your loss of batch {batch}, counted from 0, is "
         f"{losses[batch]:.4g} and should be {_BATCHES[batch]:.4g}. The sum over k batches is k "

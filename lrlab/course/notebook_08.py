@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from numbers import Real
 from typing import Any
 
-from lrlab.exercises.judging import Hint, accurate, as_run, exercise
+from lrlab.course.hints import Slips, as_function, as_run, call, describe_accuracy, hint_on_slip
+from lrlab.exercises.judging import Hint, exercise
 
 _CASES = ((64, 0.0), (512, 0.0), (8, 0.0), (64, 0.9), (128, 0.5), (8, 0.99))
 
 
 @exercise("08-rate-for")
 def _rate_for(answer: Any) -> str:
-    if not callable(answer):
-        raise Hint("Give the function itself: check(..., rate_for), with no parentheses after it.")
-    rates = [_rate(answer, *case) for case in _CASES]
+    rate_for = as_function(answer, "rate_for")
+    rates = [_rate(rate_for, *case) for case in _CASES]
     right = [0.1 * size / 64 * (1 - momentum) for size, momentum in _CASES]
     for case, rate, wanted in zip(_CASES, rates, right, strict=True):
         if not math.isclose(rate, wanted, rel_tol=1e-6):
@@ -24,27 +23,21 @@ def _rate_for(answer: Any) -> str:
                 f"For batch size {case[0]} and momentum {case[1]:g} your rate is {rate:.4g} and "
                 f"should be {wanted:.4g}"
             )
-            for mistake, hint in _SLIPS:
-                slips = [mistake(*case) for case in _CASES]
-                if all(map(math.isclose, rates, slips)):
-                    raise Hint(f"{words}: {hint}")
             part = "batch size" if case[0] != 64 else "momentum"
-            raise Hint(f"{words}. Look at what you do with the {part}.")
+            otherwise = f"Look at what you do with the {part}."
+            raise hint_on_slip(words, rates, _CASES, _SLIPS, otherwise)
     return "0.1 × batch size / 64 × (1 − momentum)."
 
 
-def _rate(function: Callable[[int, float], Any], size: int, momentum: float) -> float:
+def _rate(rate_for: Any, size: int, momentum: float) -> float:
     case = f"batch size {size} and momentum {momentum:g}"
-    try:
-        rate = function(size, momentum)
-    except Exception as error:  # a learner's function may raise anything
-        raise Hint(f"For {case} it raises {type(error).__name__}: {error}") from error
+    rate = call(rate_for, size, momentum, start=f"For {case} it")
     if not isinstance(rate, Real):
         raise Hint(f"It must return a number. For {case} it returned {rate!r}.")
     return float(rate)
 
 
-_SLIPS: tuple[tuple[Callable[[int, float], float], str], ...] = (
+_SLIPS: Slips = (
     (
         lambda size, momentum: 0.1 * 64 / size * (1 - momentum),
         "a larger batch makes fewer steps, and each has to go further, so the rate rises with it.",
@@ -83,4 +76,4 @@ def _large_batch(answer: Any) -> str:
         raise Hint(f"Your run has {epochs} epochs. 15 are allowed.")
     if run.final["val_accuracy"] < 0.95 and "momentum=" not in run.code:
         raise Hint("This is SGD without momentum. Give it some: SGD(momentum=...).")
-    return accurate(run, f"With 512 samples a step and a rate of {run.schedule}", 0.95)
+    return describe_accuracy(run, f"With 512 samples a step and a rate of {run.schedule}")

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from lrlab.backend import keras
-
 import numpy as np
 
-from lrlab.exercises.judging import Hint, as_run, exercise
+from lrlab.course.hints import as_run
+from lrlab.exercises.judging import Hint, exercise
 
 _FIRST, _WANTED = 0.03, 0.12  # a learning rate, a validation loss
 _BEST = 0.01  # Adam's best constant rate
@@ -38,12 +37,14 @@ def _schedule(answer: Any) -> str:
 
 @exercise("09-half-life")
 def _half_life(answer: Any) -> str:
+    from lrlab.backend import keras
+
     if not isinstance(answer, keras.optimizers.Optimizer):
         raise Hint("Give an optimizer: keras.optimizers.AdamW(learning_rate=..., ...).")
     rate = float(answer.learning_rate)
     if not math.isclose(rate, 0.01, rel_tol=1e-4):
         raise Hint(f"Its learning rate is {rate:.4g}. Keep it at 0.01.")
-    share = _shrinks(answer)
+    share = _share_taken(answer)
     left = (1 - share) ** 1000 if share < 1 else 0.0
     words = f"each step takes {share:.3g} of the weight, and 1000 steps leave {left:.3g} of it"
     if share <= 0:
@@ -55,8 +56,10 @@ def _half_life(answer: Any) -> str:
     return f"{words[0].upper()}{words[1:]}."
 
 
-def _shrinks(optimizer: keras.optimizers.Optimizer) -> float:
+def _share_taken(optimizer: Any) -> float:
     """The share of a weight that a step without a gradient takes away."""
+    from lrlab.backend import keras
+
     weight = keras.Variable(1.0)
     copy = type(optimizer).from_config(optimizer.get_config())
     copy.apply([keras.ops.zeros(())], [weight])

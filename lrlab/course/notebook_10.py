@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from lrlab.exercises.judging import Hint, as_run, exercise
+from lrlab.course.hints import as_run
+from lrlab.exercises.judging import Hint, exercise
 
 _START = 3.19  # the sharpness of the network of the notebook before its first step
 _NEAR = 0.25  # how far from the limit, as a share of it, still counts as near

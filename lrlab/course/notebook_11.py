@@ -6,9 +6,9 @@ import math
 from itertools import pairwise
 from typing import Any
 
+import lrlab
 from lrlab.exercises.judging import Hint, exercise
 from lrlab.schedules import StepDecay
-from lrlab.sweeps.results import Sweep
 
 _ROW, _INTERVAL, _FACTORS, _STARTS = 0.3, 5, 5, 3
 _WANTED = 0.2
@@ -68,7 +68,7 @@ def _safe(answer: Any) -> str:
 
 def _decays(answer: Any) -> tuple[StepDecay, ...]:
     """The step decays of a sweep from enough starts of which no run is missing."""
-    if not isinstance(answer, Sweep):
+    if not isinstance(answer, lrlab.Sweep):
         raise Hint("Give the sweep itself: lrlab.sweep(experiment, [...], seeds=3).")
     if not all(isinstance(schedule, StepDecay) for schedule in answer.schedules):
         raise Hint("Sweep over step decays: lrlab.StepDecay(first rate, factor, interval).")
@@ -79,7 +79,7 @@ def _decays(answer: Any) -> tuple[StepDecay, ...]:
     return answer.schedules  # type: ignore[return-value]
 
 
-def _means(sweep: Sweep) -> dict[Any, float]:
+def _means(sweep: lrlab.Sweep) -> dict[Any, float]:
     """The mean validation loss of each step decay; infinity where a run diverged."""
     means = (line["val_loss_mean"] for line in sweep.summary())
     return {

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from lrlab import data, models
+import lrlab
 from lrlab.exercises.judging import Hint, exercise
-from lrlab.experiment.experiment import Experiment, Run
 from lrlab.schedules import preview
 
 _PATIENTS, _RATE = 442, 0.01
@@ -20,7 +19,7 @@ _TOO_HIGH = 0.4
 
 @exercise("12-diabetes")
 def _diabetes(answer: Any) -> str:
-    if not isinstance(answer, Experiment):
+    if not isinstance(answer, lrlab.Experiment):
         raise Hint("Give an experiment: lrlab.Experiment(build_model, four arrays).")
     dataset = answer.dataset
     if len(dataset.x_train) + len(dataset.x_val) != _PATIENTS:
@@ -47,22 +46,22 @@ def _diabetes(answer: Any) -> str:
 
 
 @cache
-def challenge() -> Experiment:
+def challenge() -> lrlab.Experiment:
     """Digits whose training labels are wrong in part, 6 epochs, batches of 4.
 
     One label in five is replaced by a digit that is drawn at random; the validation labels are
     right.
     """
-    digits, random = data.digits(), np.random.default_rng(0)
+    digits, random = lrlab.data.digits(), np.random.default_rng(0)
     replaced = random.random(len(digits.y_train)) < 0.2
     labels = np.where(replaced, random.integers(0, 10, len(replaced)), digits.y_train)
     arrays = (digits.x_train, labels, digits.x_val, digits.y_val)
-    return Experiment(lambda: models.mlp(digits), arrays, epochs=6, batch_size=4)
+    return lrlab.Experiment(lambda: lrlab.models.mlp(digits), arrays, epochs=6, batch_size=4)
 
 
 @exercise("12-challenge")
 def _challenge(answer: Any) -> str:
-    if isinstance(answer, Run):
+    if isinstance(answer, lrlab.Run):
         raise Hint("Give the schedule itself, no run: it is trained from other starts.")
     experiment = challenge()
     try:

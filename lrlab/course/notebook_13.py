@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lrlab.backend import keras
-
 import numpy as np
 
+from lrlab.course.hints import as_function, call, first_wrong
 from lrlab.exercises.judging import Hint, exercise
 
 _RIGHT = [0.1 * 0.5 ** (epoch // 5) for epoch in range(15)]
@@ -16,17 +15,14 @@ _RIGHT = [0.1 * 0.5 ** (epoch // 5) for epoch in range(15)]
 
 @exercise("13-script")
 def _script(answer: Any) -> str:
-    if not callable(answer):
-        raise Hint("Give the function itself: check(..., train), with no parentheses after it.")
-    history = _history(answer)
+    history = _history(as_function(answer, "train"))
     if "learning_rate" not in history:
         raise Hint("The history has no rates, so no callback sets one.")
     rates = list(history["learning_rate"])
     if len(rates) != len(_RIGHT):
         raise Hint(f"It trains {len(rates)} epochs instead of 15.")
-    wrong = np.flatnonzero(~np.isclose(rates, _RIGHT, atol=0))
-    if wrong.size:
-        epoch = int(wrong[0])
+    epoch = first_wrong(rates, _RIGHT)
+    if epoch is not None:
         words = f"In epoch {epoch} the rate is {rates[epoch]:.4g} and should be {_RIGHT[epoch]:.4g}"
         if epoch == 0:
             raise Hint(f"{words}: what the schedule returns counts, from the first epoch on.")
@@ -39,13 +35,14 @@ def _script(answer: Any) -> str:
 
 
 def _history(train: Any) -> Mapping[str, Any]:
+    from lrlab.backend import keras
+
     random = np.random.default_rng(0)
     x = random.normal(size=(32, 10)).astype("float32")
     try:
-        history = train(x, x[:, :1])
-    except Exception as error:  # a learner's function may raise anything
-        where = "Look for this message in the table of traps."
-        raise Hint(f"It raises {type(error).__name__}: {error} {where}") from error
+        history = call(train, x, x[:, :1])
+    except Hint as hint:
+        raise Hint(f"{hint} Look for this message in the table of traps.") from hint
     if isinstance(history, keras.callbacks.History):
         history = history.history
     if not isinstance(history, Mapping):

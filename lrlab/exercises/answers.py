@@ -20,12 +20,12 @@ def note_prediction(question: str, answer: str | None, right: str) -> None:
 
 def note_exercise(exercise: str, passed: bool | None, message: str) -> None:
     """Note an answer that was checked; the last one counts, and how many were wrong before it."""
-    before = _EXERCISES.get(exercise, {}).get("wrong_answers", 0)
+    wrong_before = _EXERCISES.get(exercise, {}).get("wrong_answers", 0)
     _EXERCISES[exercise] = {
         "exercise": exercise,
         "passed": passed,
         "message": message,
-        "wrong_answers": before + (passed is False),
+        "wrong_answers": wrong_before + (passed is False),
     }
 
 

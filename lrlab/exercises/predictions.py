@@ -69,11 +69,11 @@ class Prediction(ipywidgets.VBox):
             )
         self.question, self.choices = question, tuple(choices)
         self._radio = ipywidgets.RadioButtons(
-            options=[(_plain(choice), choice) for choice in self.choices],
+            options=[(_without_backticks(choice), choice) for choice in self.choices],
             value=None,
             layout={"width": "auto"},
         )
-        self._radio.tooltip = _plain(question)
+        self._radio.tooltip = _without_backticks(question)
         words = ipywidgets.HTML(f"<b>{_as_html(question)}</b>")
         super().__init__([words, self._radio])
 
@@ -107,8 +107,7 @@ class Prediction(ipywidgets.VBox):
             )
         note_prediction(self.question, self.answer, right)
         if self.answer is None:
-            words = "Not answered yet: choose above, then run this cell again."
-            return Score(None, False, words)
+            return Score(None, False, "Not answered yet: choose above, then run this cell again.")
         self._radio.disabled = True  # a prediction is made before the result is known
         if self.answer == right:
             words = f"You predicted “{right}”, and that is right. {reasons[right]}"
@@ -131,7 +130,7 @@ def _as_html(words: str) -> str:
     return re.sub("`([^`]+)`", r"<code>\1</code>", html.escape(words))
 
 
-def _plain(words: str) -> str:
+def _without_backticks(words: str) -> str:
     """For radio buttons and tooltips, which show no HTML."""
     return re.sub("`([^`]+)`", r"\1", words)
 
