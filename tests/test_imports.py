@@ -252,7 +252,7 @@ MAY_IMPORT = {
     ),
     "callbacks": (
         "backend checks experiment figures keras_code training",
-        "keras tensorflow ipywidgets IPython",
+        "keras tensorflow scipy ipywidgets IPython",
     ),
     "figures": ("backend quadratic schedules", "matplotlib PIL keras"),
     "sweeps": ("backend checks experiment figures schedules", "keras pandas"),

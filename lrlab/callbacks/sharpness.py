@@ -1,6 +1,6 @@
 """The sharpness of a model: the largest eigenvalue of the Hessian of its training loss.
 
-The Hessian itself, parameters by parameters, is never formed: the Lanczos method needs only its
+The Hessian itself, parameters by parameters, is never formed: SciPy's `eigsh` needs only its
 product with a vector, which costs about as much as two gradients.
 """
 
@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
 from lrlab.backend import keras, tf
 
 import numpy as np
+from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, LinearOperator, eigsh
 
 from lrlab.checks import as_number, as_whole_number
 
@@ -21,6 +23,10 @@ __all__ = ["SharpnessTrace", "sharpness"]
 
 _Product = Callable[[Any, Any, Any], Any]
 _PRODUCTS: WeakKeyDictionary[keras.Model, tuple[Any, _Product]] = WeakKeyDictionary()
+# Vectors that `eigsh` keeps. Most Hessians have one eigenvalue far above the others and need a
+# dozen products; SciPy's usual 20 vectors would cost twice as many.
+_BASIS = 8
+_RESTARTS = 4
 
 
 def sharpness(
@@ -37,17 +43,18 @@ def sharpness(
     descent: along its eigenvector a rate above 2 / sharpness overshoots further at every step. A
     negative eigenvalue of greater size does not count; where all are negative, so is the result.
 
-    Found by the Lanczos method with full reorthogonalisation, from one fixed start vector, so the
-    same weights give the same number. All samples are taken as one batch, and layers behave as in
-    `model.evaluate`: no dropout, and no statistic of a BatchNormalization moves.
+    Found by the implicitly restarted Lanczos method (`scipy.sparse.linalg.eigsh`), from one fixed
+    start vector, so the same weights give the same number. All samples are taken as one batch, and
+    layers behave as in `model.evaluate`: no dropout, and no statistic of a BatchNormalization
+    moves.
 
     Args:
         model: A compiled model; its loss counts, with its regularisers.
         x: Inputs, shape (samples, ...).
         y: Targets, shape (samples, ...).
         tolerance: The relative error at which to stop, as bounded by the eigenvector's residual.
-        max_iterations: Products with the Hessian at most. If these do not suffice, the best value
-            found comes with a RuntimeWarning.
+        max_iterations: Where two dozen products with the Hessian do not suffice, so many more give
+            the best value. If it is not within the tolerance, it comes with a RuntimeWarning.
 
     Returns:
         The sharpness, in loss per squared unit of the weights; NaN if the loss is lost.
@@ -64,9 +71,9 @@ def sharpness(
         >>> sharpness(model, x, 5 * x)  # twice the mean of the squares 1, 4 and 9
         9.33333...
 
-    Source: Lanczos (1950), An iteration method for the solution of the eigenvalue problem of linear
-        differential and integral operators. Pearlmutter (1994), Fast exact multiplication by the
-        Hessian.
+    Source: Lehoucq, Sorensen and Yang (1998), ARPACK users' guide: solution of large-scale
+        eigenvalue problems with implicitly restarted Arnoldi methods. Pearlmutter (1994), Fast
+        exact multiplication by the Hessian.
     """
     size = _check(model, x, y)
     tolerance = as_number(tolerance)
@@ -80,9 +87,15 @@ def sharpness(
     x, y = tf.convert_to_tensor(x), tf.convert_to_tensor(y)
 
     def times(vector: np.ndarray) -> np.ndarray:
-        return np.asarray(product(x, y, tf.constant(vector, tf.float32)), dtype=float)
+        found = np.asarray(product(x, y, tf.constant(vector, tf.float32)), dtype=float)
+        if not np.isfinite(found).all():
+            raise FloatingPointError
+        return found
 
-    value, error = _largest_eigenvalue(times, size, tolerance, most)
+    try:
+        value, error = _largest_eigenvalue(times, size, tolerance, most)
+    except FloatingPointError:  # the loss is lost
+        return np.nan
     if error > tolerance * abs(value) and most < size:
         warnings.warn(
             f"The sharpness {value:.4g} is known to {error:.1g} only, after {most} products with "
@@ -133,33 +146,23 @@ class SharpnessTrace(keras.callbacks.Callback):
 def _largest_eigenvalue(
     times: Callable[[np.ndarray], np.ndarray], size: int, tolerance: float, most: int
 ) -> tuple[float, float]:
-    """The largest eigenvalue of a symmetric matrix known by its products, and a bound of its error.
-
-    After m products the matrix, seen from the m vectors so far, is tridiagonal. Its largest
-    eigenvalue only grows with m; the residual is the last coupling times the last component of the
-    eigenvector.
-    """
-    vector = np.random.default_rng(0).normal(size=size)
-    basis = np.empty((0, size))
-    diagonal: list[float] = []
-    couplings: list[float] = []
-    value, error = np.nan, np.inf
-    length = np.linalg.norm(vector)
-    while len(basis) < most and length > 0:
-        basis = np.vstack([basis, vector / length])
-        vector = times(basis[-1])
-        if not np.isfinite(vector).all():
-            return np.nan, 0.0
-        diagonal.append(float(basis[-1] @ vector))
-        for _ in range(2):  # once leaves rounding errors that grow into copies of eigenvalues
-            vector -= basis.T @ (basis @ vector)
-        length = np.linalg.norm(vector)
-        values, vectors = np.linalg.eigh(np.diag(diagonal) + np.diag(couplings, -1))
-        value, error = float(values[-1]), float(length * abs(vectors[-1, -1]))
-        if error <= tolerance * abs(value):
-            break
-        couplings.append(float(length))
-    return value, error
+    """The largest eigenvalue of a symmetric matrix known by its products, and its error."""
+    if size <= min(most, _BASIS):  # too small for `eigsh`
+        return float(np.linalg.eigvalsh([times(column) for column in np.eye(size)])[-1]), 0.0
+    start = np.random.default_rng(0).normal(size=size)
+    hessian = LinearOperator((size, size), times, dtype=float)
+    largest = partial(eigsh, hessian, k=1, which="LA", v0=start)
+    try:
+        (value,), _ = largest(ncv=max(2, min(most, _BASIS)), tol=tolerance, maxiter=_RESTARTS)
+        return float(value), 0.0
+    except ArpackNoConvergence:  # then the best that so many products can give
+        (value,), vectors = largest(ncv=max(2, most), tol=np.inf, maxiter=1)
+        residual = times(vectors[:, 0]) - value * vectors[:, 0]
+        return float(value), float(np.linalg.norm(residual))
+    except ArpackError:  # it has no start for a matrix of zeros
+        if times(np.ones(size)).any():
+            raise
+        return 0.0, 0.0
 
 
 def _product_of(model: keras.Model) -> _Product:

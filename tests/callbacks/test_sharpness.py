@@ -148,6 +148,39 @@ class TestSharpness:
         found = lrlab.sharpness(model, X, Y[:, :1], tolerance=1e-12, max_iterations=3)
         assert found == pytest.approx(expected, rel=1e-5)
 
+    @pytest.mark.parametrize("loss", [0.0, np.nan])
+    def test_of_a_loss_without_curvature_is_0_and_of_a_lost_one_nan(self, loss):
+        """With more weights than those that are multiplied out one by one."""
+        model = net(keras.layers.Dense(5), loss=lambda y_true, y_pred: loss * y_pred**2)
+        found = lrlab.sharpness(model, X, np.zeros((30, 5)))
+        assert found == pytest.approx(loss, nan_ok=True)
+
+    @pytest.mark.parametrize(
+        ("eigenvalues", "products"),
+        [
+            (np.r_[np.linspace(-9, 1, 50), 2], 25),
+            (np.linspace(-1, 1, 500), 200),
+            (np.linspace(-1, -0.1, 60), 100),
+            (np.full(30, 3.0), 10),
+        ],
+        ids=["one far above", "evenly spread", "all negative", "all alike"],
+    )
+    def test_whatever_the_spectrum_the_error_is_known_and_products_are_few(
+        self, eigenvalues, products
+    ):
+        asked = []
+
+        def times(vector):
+            asked.append(vector)
+            return eigenvalues * vector
+
+        found = _sharpness._largest_eigenvalue(times, len(eigenvalues), 1e-3, 100)
+        value, error = found
+        assert value == pytest.approx(eigenvalues.max(), abs=max(error, 1e-3))
+        assert error < 0.01
+        assert len(asked) <= products
+        assert _sharpness._largest_eigenvalue(times, len(eigenvalues), 1e-3, 100) == found
+
     @pytest.mark.parametrize(
         ("arguments", "words"),
         [
