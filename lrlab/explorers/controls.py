@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import ipywidgets
 import numpy as np
@@ -12,60 +12,77 @@ import traitlets
 
 from lrlab.checks import as_learning_rate, as_number, as_whole_number
 
-Control = TypeVar("Control", bound="_Checked")
-_STYLE = {"description_width": "160px"}
 _LAYOUT = {"width": "100%", "max_width": "740px"}
 
 
-class _Checked(ipywidgets.ValueWidget):
+class ControlError(traitlets.TraitError, ValueError):
+    """A value that a control cannot take: the rule, what was received, what to do."""
+
+
+class Checked(ipywidgets.ValueWidget):
     """A control that explains what it cannot take, where ipywidgets would take something else.
 
-    What comes from a page does not pass here: it is always within the ends.
+    Attributes:
+        name: That of the argument whose value it sets.
     """
 
-    _check: Callable[[Any], Any] | None = None
+    value: traitlets.TraitType[Any, Any] = traitlets.TraitType(None).tag(
+        sync=True
+    )  # whatever it is, the check below decides
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name == "value" and self._check is not None:
-            value = self._check(value)
-        super().__setattr__(name, value)
+    def __init__(
+        self,
+        name: str,
+        check: Callable[[Any], Any],
+        tooltip: str,
+        description: str = "",
+        **settings: Any,
+    ) -> None:
+        """Make the control for an argument, with a check that returns a value or raises."""
+        self.name, self._check = name, check
+        look = {"style": {"description_width": "160px"}, "layout": _LAYOUT}
+        words = description or name.replace("_", " ")
+        super().__init__(description=words, tooltip=tooltip, **(look | settings))
 
-    def checked(self: Control, check: Callable[[Any], Any]) -> Control:
-        """Take from now on only what `check` returns, or raises a ValueError about."""
-        self._check = check
-        return self
+    @traitlets.validate("value")
+    def _validate_value(self, proposal: Any) -> Any:
+        """Under the name of the check that ipywidgets' own controls have, and so in its place."""
+        try:
+            return self._check(proposal.value)
+        except ValueError as error:
+            raise ControlError(str(error)) from None
 
 
-class _FloatSlider(_Checked, ipywidgets.FloatSlider):
+class _FloatSlider(Checked, ipywidgets.FloatSlider):
     pass
 
 
-class _LogSlider(_Checked, ipywidgets.FloatLogSlider):
+class _LogSlider(Checked, ipywidgets.FloatLogSlider):
     pass
 
 
-class _IntSlider(_Checked, ipywidgets.IntSlider):
+class _IntSlider(Checked, ipywidgets.IntSlider):
     pass
 
 
-class _IntRangeSlider(_Checked, ipywidgets.IntRangeSlider):
+class _IntRangeSlider(Checked, ipywidgets.IntRangeSlider):
     pass
 
 
-class _Notches(_Checked, ipywidgets.SelectionSlider):
+class _Notches(Checked, ipywidgets.SelectionSlider):
     pass
 
 
-class _Choice(_Checked, ipywidgets.Dropdown):
+class _Choice(Checked, ipywidgets.Dropdown):
     pass
 
 
-class _Checkbox(_Checked, ipywidgets.Checkbox):
+class _Checkbox(Checked, ipywidgets.Checkbox):
     pass
 
 
-class Several(_Checked, ipywidgets.SelectMultiple):
-    """A list in which several may be chosen."""
+class _Several(Checked, ipywidgets.SelectMultiple):
+    pass
 
 
 class RateSlider(_LogSlider):
@@ -75,7 +92,9 @@ class RateSlider(_LogSlider):
     Such an answer moves nothing here: what a program has set stays as it was.
     """
 
-    value = traitlets.CFloat(1.0).tag(sync=True, echo_update=False)
+    value: traitlets.TraitType[Any, Any] = traitlets.TraitType(None).tag(
+        sync=True, echo_update=False
+    )
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
         """Take what the page sends."""
@@ -87,48 +106,46 @@ class RateSlider(_LogSlider):
         super().set_state(sync_data)
 
 
-def rate_slider(
-    description: str,
-    value: float,
-    tooltip: str = "The learning rate: how far each step goes. The axis is logarithmic",
-) -> RateSlider:
-    """A logarithmic slider from 0.0001 to 10, further where the first value lies beyond."""
-    rate = as_learning_rate(value)
+_RATE = "The learning rate: how far each step goes. The axis is logarithmic"
+
+
+def rate_slider(name: str, value: Any, description: str = "", tooltip: str = _RATE) -> Checked:
+    """A logarithmic slider from 0.0001 to 10, further where the first value lies beyond.
+
+    Raises:
+        ValueError: If its first value, the argument `name`, is not a finite number above 0.
+    """
+    rate = as_learning_rate(value, name)
     low, high = min(-4, math.floor(math.log10(rate))), max(1, math.ceil(math.log10(rate)))
+    words = description or name.replace("_", " ")
     further = " A new explorer whose first value lies beyond goes further."
-    return RateSlider(
-        value=rate,
-        min=low,
-        max=high,
-        step=0.05,
-        readout_format=".2g",
-        **_common(description, tooltip),
-    ).checked(_within(description, 10.0**low, 10.0**high, further))
+    check = _between(words, 10.0**low, 10.0**high, further)
+    scale = {"min": low, "max": high, "step": 0.05, "readout_format": ".2g"}
+    return RateSlider(name, check, tooltip, description, value=rate, **scale)
 
 
-def factor_slider(description: str, value: float) -> ipywidgets.FloatSlider:
-    """A slider from 0.05 to 1, where 1 leaves the rate as it is."""
+def factor_slider(value: Any) -> Checked:
+    """A slider for `decay_factor`, from 0.05 to 1, where 1 leaves the rate as it is."""
     tooltip = "What the rate is multiplied by at each drop; 1 leaves it alone"
-    least = min(0.05, as_number(value))
-    return number_slider(description, value, least, 1, tooltip, name="decay_factor")
+    return number_slider("decay_factor", value, min(0.05, as_number(value)), 1, tooltip)
 
 
-def interval_slider(description: str, value: int) -> ipywidgets.IntSlider:
-    """A slider of whole epochs."""
+def interval_slider(value: Any) -> Checked:
+    """A slider for `epochs_per_drop`."""
     tooltip = "Epochs from one drop of the rate to the next"
-    return epochs_slider(description, value, 15, tooltip, name="epochs_per_drop")
+    return epochs_slider("epochs_per_drop", value, 15, tooltip)
 
 
 def number_slider(
-    description: str,
-    value: float,
+    name: str,
+    value: Any,
     least: float,
     most: float,
     tooltip: str,
+    description: str = "",
     *,
-    name: str,
     step: float | None = None,
-) -> ipywidgets.FloatSlider:
+) -> Checked:
     """A slider between two numbers, both included.
 
     Raises:
@@ -140,48 +157,44 @@ def number_slider(
             f"`{name}` must be a number from {least:g} to {most:g}, for so far its slider goes. "
             f"Received: {name}={value!r}. Try {name}={least if number < least else most:g}."
         )
+    check = _between(description or name.replace("_", " "), least, most)
+    scale = {"min": least, "max": most, "step": step or (0.05 if most < 10 else 1)}
+    form = ".2f" if most < 10 else ".0f"
     return _FloatSlider(
-        value=number,
-        min=least,
-        max=most,
-        step=step or (0.05 if most < 10 else 1),
-        readout_format=".2f" if most < 10 else ".0f",
-        **_common(description, tooltip),
-    ).checked(_within(description, least, most))
+        name, check, tooltip, description, value=number, readout_format=form, **scale
+    )
 
 
 def epochs_slider(
-    description: str, value: int, longest: int, tooltip: str, *, least: int = 1, name: str
-) -> ipywidgets.IntSlider:
-    """A slider of whole epochs up to the longest, or further where the first value lies beyond."""
+    name: str, value: Any, longest: int, tooltip: str, description: str = "", *, least: int = 1
+) -> Checked:
+    """A slider of whole epochs up to the longest, or further where the first value lies beyond.
+
+    Raises:
+        ValueError: If its first value, the argument `name`, is not a whole number of that size.
+    """
     epochs = as_whole_number(value, name, least)
     most = max(longest, epochs)
-    slider = _IntSlider(value=epochs, min=least, max=most, **_common(description, tooltip))
-    return slider.checked(_within(description, least, most, whole=True))
+    check = _between(description or name.replace("_", " "), least, most, whole=True)
+    return _IntSlider(name, check, tooltip, description, value=epochs, min=least, max=most)
 
 
-def boundaries_slider(
-    description: str, value: Sequence[int], longest: int
-) -> ipywidgets.IntRangeSlider:
+def boundaries_slider(name: str, value: Any, longest: int) -> Checked:
     """A slider with two handles, for the two epochs in which the rate changes.
 
     Raises:
         ValueError: Unless the first value is two epochs in order.
     """
-    first, last = _as_boundaries(value)
-    most = max(longest, last)
+    words, tooltip = f"{name} (epochs)", "The two epochs in which the rate changes"
+    boundaries = _as_boundaries(value)
+    most = max(longest, boundaries[1])
 
     def check(value: Any) -> tuple[int, int]:
         boundaries = _as_boundaries(value)
-        _within(description, 1, most, whole=True)(boundaries[1])
+        _between(words, 1, most, whole=True)(boundaries[1])
         return boundaries
 
-    return _IntRangeSlider(
-        value=(first, last),
-        min=1,
-        max=most,
-        **_common(description, "The two epochs in which the rate changes"),
-    ).checked(check)
+    return _IntRangeSlider(name, check, tooltip, words, value=boundaries, min=1, max=most)
 
 
 def _as_boundaries(value: Any) -> tuple[int, int]:
@@ -196,12 +209,11 @@ def _as_boundaries(value: Any) -> tuple[int, int]:
 
 
 def notches(
-    description: str,
-    value: Any,
-    options: Sequence[Any],
-    tooltip: str,
-) -> ipywidgets.SelectionSlider:
-    """A slider with a notch at each of some numbers."""
+    name: str, value: Any, options: Iterable[Any], tooltip: str, description: str = ""
+) -> Checked:
+    """A slider with a notch at each of some numbers, the first value among them."""
+    options = sorted({*options, value})
+    words = description or name.replace("_", " ")
 
     def check(value: Any) -> Any:
         number = as_number(value)
@@ -209,73 +221,99 @@ def notches(
             if math.isclose(option, number, rel_tol=1e-6):
                 return option
         raise ValueError(
-            f"{description!r} must be one of {list(options)}. Received: {value!r}. "
-            f"Try {options[0]!r}."
+            f"{words!r} must be one of {options}. Received: {value!r}. Try {options[0]!r}."
         )
 
-    return _Notches(
-        value=value,
-        options=[(f"{option:g}", option) for option in options],
-        **_common(description, tooltip),
-    ).checked(check)
+    shown = [(f"{option:g}", option) for option in options]
+    return _Notches(name, check, tooltip, description, value=value, options=shown)
 
 
 def choice(
-    description: str, value: str, options: Iterable[str], tooltip: str
-) -> ipywidgets.Dropdown:
+    name: str, value: Any, options: Iterable[str], tooltip: str, description: str = ""
+) -> Checked:
     """A choice among words.
 
     Raises:
         ValueError: If the first one is not among them.
     """
-    options = list(options)
+    options, words = list(options), description or name
 
     def check(value: Any) -> Any:
         if value not in options:
             raise ValueError(
-                f"`{description}` must be one of {options}. Received: {description}={value!r}. "
-                f"Try {description}={options[0]!r}."
+                f"`{words}` must be one of {options}. Received: {words}={value!r}. "
+                f"Try {words}={options[0]!r}."
             )
         return value
 
-    return _Choice(value=check(value), options=options, **_common(description, tooltip)).checked(
-        check
-    )
+    return _Choice(name, check, tooltip, description, value=check(value), options=options)
 
 
-def checkbox(description: str, value: bool, tooltip: str) -> ipywidgets.Checkbox:
-    """A box to tick."""
+def checkbox(name: str, value: Any, tooltip: str) -> Checked:
+    """A box to tick.
+
+    Raises:
+        ValueError: If the first value is neither True nor False.
+    """
 
     def check(value: Any) -> bool:
         if value not in (True, False):
             raise ValueError(
-                f"`{description}` must be True or False. Received: {description}={value!r}. "
-                f"Try {description}=True."
+                f"`{name}` must be True or False. Received: {name}={value!r}. Try {name}=True."
             )
         return bool(value)
 
-    return _Checkbox(value=check(value), **_common(description, tooltip)).checked(check)
+    return _Checkbox(name, check, tooltip, value=check(value))
 
 
-def smoothing_slider(description: str, value: float) -> ipywidgets.FloatSlider:
-    """A slider from 0, which smooths nothing, to 0.98."""
-    tooltip = "How much of the earlier losses each smoothed loss keeps"
-    return number_slider(description, value, 0, 0.98, tooltip, name="smoothing", step=0.02)
+def several(
+    name: str, value: Any, options: Iterable[str], tooltip: str, description: str = ""
+) -> Checked:
+    """A list in which several words may be chosen.
+
+    Raises:
+        ValueError: If one of the first values is not among them.
+    """
+    options = list(options)
+
+    def check(value: Any) -> tuple[str, ...]:
+        words = np.iterable(value) and not isinstance(value, str)
+        if not words or any(word not in options for word in value):
+            raise ValueError(
+                f"`{name}` must be a list of some of {options}. "
+                f"Received: {name}={value!r}. Try {name}={(options[0], options[-1])!r}."
+            )
+        return tuple(value)
+
+    look = {"style": {"description_width": "140px"}, "layout": {"width": "340px"}}
+    # As many rows as options, so that none that is chosen is out of sight.
+    rows = {"options": options, "rows": len(options)}
+    return _Several(name, check, tooltip, description, value=check(value), **rows, **look)
 
 
-def speed_slider(description: str, value: float) -> ipywidgets.FloatLogSlider:
+def speed_slider(name: str, value: Any, description: str) -> Checked:
     """A slider of epochs a second."""
-    return _LogSlider(
-        value=value,
-        min=-1,
-        max=1.5,
-        step=0.1,
-        readout_format=".2g",
-        **_common(description, "How many epochs are trained a second, if the model is as fast"),
-    ).checked(_within(description, 0.1, 10**1.5))
+    tooltip = "How many epochs are trained a second, if the model is as fast"
+    check = _between(description, 0.1, 10**1.5)
+    scale = {"min": -1, "max": 1.5, "step": 0.1, "readout_format": ".2g"}
+    return _LogSlider(name, check, tooltip, description, value=float(value), **scale)
 
 
-def _within(
+def button(words: str, tooltip: str, action: Callable[[], None]) -> ipywidgets.Button:
+    """Make a button that does something."""
+    made = ipywidgets.Button(description=words, tooltip=tooltip, layout={"width": "auto"})
+    made.on_click(lambda _: action())
+    return made
+
+
+def toggle(words: str, tooltip: str, action: Callable[[Any], None]) -> ipywidgets.ToggleButton:
+    """Make a button that stays pressed until it is pressed again."""
+    made = ipywidgets.ToggleButton(description=words, tooltip=tooltip, layout={"width": "auto"})
+    made.observe(action, "value")
+    return made
+
+
+def _between(
     description: str, least: float, most: float, further: str = "", *, whole: bool = False
 ) -> Callable[[Any], float]:
     """A check of numbers between two others; they come out as Python's own."""
@@ -294,12 +332,3 @@ def _within(
         return int(number) if whole else min(max(number, least), most)
 
     return check
-
-
-def _common(description: str, tooltip: str) -> dict[str, Any]:
-    return {
-        "description": description,
-        "tooltip": tooltip,
-        "style": _STYLE,
-        "layout": _LAYOUT,
-    }

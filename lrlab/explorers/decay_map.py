@@ -6,35 +6,32 @@ import math
 import time
 from collections.abc import Sequence
 from contextlib import closing
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import ipywidgets
 import numpy as np
 
 from lrlab.checks import as_learning_rate
 from lrlab.explorers.controls import interval_slider, notches
-from lrlab.explorers.explorer import SIZE
-from lrlab.explorers.run_explorer import _REPEATABLE, _SLOW_EPOCH, Explorer, outcome
-from lrlab.explorers.widgets import Picture
-from lrlab.explorers.worker import Job, Superseded, Worker
-from lrlab.figures.curves import Curves, CurvesFigure
+from lrlab.explorers.explorer import SIZE, Frame, Work
+from lrlab.explorers.run_explorer import REPEATABLE, SLOW_EPOCH, RunExplorer, outcome
+from lrlab.explorers.step_decay import step_decay_in_words
+from lrlab.explorers.widgets import PictureView
+from lrlab.explorers.worker import Worker
 from lrlab.figures.heat_map import HeatMap
 from lrlab.schedules import StepDecay
 
 if TYPE_CHECKING:
-    from lrlab.experiment.experiment import Experiment, Run
+    from lrlab.experiment import Experiment, Run
 
 _RATES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 _FACTORS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
 _FIRST = 0.01, 0.1  # the cell to begin with, or the nearest one
-_HEIGHT = 330  # pixels, of the map and of the curves below it
+_HALF = SIZE[0], 330  # pixels, of the map and of the curves below it
 _HINT = "The map: arrow keys choose a cell"
-_MOVES = {"ArrowUp": (1, 0), "ArrowDown": (-1, 0), "ArrowRight": (0, 1), "ArrowLeft": (0, -1)}
-_SECONDS_A_FRAME = 1 / 5
+_STEPS = {"ArrowUp": (1, 0), "ArrowDown": (-1, 0), "ArrowRight": (0, 1), "ArrowLeft": (0, -1)}
 
 
-class DecayMapExplorer(Explorer):
+class DecayMapExplorer(RunExplorer):
     """A map of the final validation loss over first rate and decay factor, which fills itself in.
 
     A whole training stands behind each cell. The chosen cell is trained first, then ever finer
@@ -65,6 +62,7 @@ class DecayMapExplorer(Explorer):
         ((2, 3), 6, StepDecay(initial_learning_rate=0.01, decay_factor=0.1, epochs_per_drop=5))
     """
 
+    frames_per_second = 5.0
     stopped = "Stopped. Choose an empty cell to go on."
 
     def __init__(
@@ -82,44 +80,26 @@ class DecayMapExplorer(Explorer):
         self._rates = sorted(set(rates))
         self._factors = sorted({decay.decay_factor for decay in decays})
         self._made: dict[StepDecay, Run] = {}
-        self._unfinished: Run | None = None
-        self._progress_words = ""
-        self._heat_map: HeatMap | None = None
-        self._choosing = False
-        self._view = Worker()  # it draws, so that a choice need not wait for the training
-        self._curves_picture = Picture(width=SIZE[0], height=_HEIGHT, alt="No run is chosen yet.")
-        rate, factor = _nearest(self._rates, _FIRST[0]), _nearest(self._factors, _FIRST[1])
-        super().__init__(
-            experiment,
-            {
-                "initial_learning_rate": notches(
-                    "first rate", rate, self._rates, "The row: the learning rate before any drop"
-                ),
-                "decay_factor": notches(
-                    *("decay factor", factor, self._factors),
-                    "The column: what the rate is multiplied by at each drop",
-                ),
-                "epochs_per_drop": interval_slider("epochs per drop", decays[0].epochs_per_drop),
-            },
+        self._unfinished: Run | None = None  # that of the chosen cell
+        self._view = Worker()  # it draws a choice, which need not wait for the training
+        self._curves_picture = PictureView(
+            width=_HALF[0], height=_HALF[1], alt="No run is chosen yet."
         )
+        row, column = _nearest(self._rates, _FIRST[0]), _nearest(self._factors, _FIRST[1])
+        drop = "The column: what the rate is multiplied by at each drop"
+        first = "The row: the learning rate before any drop"
+        controls = [
+            notches("initial_learning_rate", row, self._rates, first, "first rate"),
+            notches("decay_factor", column, self._factors, drop),
+            interval_slider(decays[0].epochs_per_drop),
+        ]
+        super().__init__(experiment, controls, below=[self._curves_picture])
         self._picture.on_msg(self._asked)
-        children: list[ipywidgets.Widget] = list(self.children)  # type: ignore[has-type]
-        place = children.index(self._picture) + 1
-        self.children = [*children[:place], self._curves_picture, *children[place:]]
 
-    def curves_picture(self) -> Picture:
-        """Return the lower picture."""
-        return self._curves_picture
-
-    def new_figure(self, start_loss: float) -> CurvesFigure:
-        """Return a figure that is lower than usual, to stand below the map."""
-        look = self.look(start_loss) | {"size": (SIZE[0], _HEIGHT)}
-        return CurvesFigure(self.experiment.epochs, **look)
-
-    def new_picture(self) -> Picture:
+    def new_picture(self) -> PictureView:
         """Return the widget of the map."""
         alt = "The first run is on its way."
-        return Picture(width=SIZE[0], height=_HEIGHT, alt=alt, hint=_HINT)
+        return PictureView(width=_HALF[0], height=_HALF[1], alt=alt, hint=_HINT)
 
     def schedule(self) -> StepDecay:
         """Return the step decay of the chosen cell."""
@@ -127,14 +107,14 @@ class DecayMapExplorer(Explorer):
             self.initial_learning_rate.value, self.decay_factor.value, self.epochs_per_drop.value
         )
 
-    def label(self, schedule: Any) -> str:
+    def label(self, settings: StepDecay) -> str:
         """Return the first rate, the factor and the interval in words."""
-        first, factor = schedule.initial_learning_rate, schedule.decay_factor
-        return f"{first:.3g} × {factor:.3g} / {schedule.epochs_per_drop}"
+        return step_decay_in_words(settings)
 
-    def shown(self) -> Run | None:
+    def shown(self) -> Frame[Run | None] | None:
         """Return the run of the chosen cell, if it is made."""
-        return self._made.get(self.schedule())
+        chosen = self.schedule()
+        return Frame(self._made[chosen], settings=chosen) if chosen in self._made else None
 
     @property
     def values(self) -> np.ndarray:
@@ -143,10 +123,6 @@ class DecayMapExplorer(Explorer):
         runs = [self._made.get(cell) for cell in self._cells(every)]
         losses = np.array([np.nan if run is None else _final_loss(run) for run in runs])
         return losses.reshape(len(self._rates), len(self._factors))
-
-    def job(self) -> Job:
-        """Return the training of all cells that are missing."""
-        return partial(self._fill, self.epochs_per_drop.value)
 
     def wait(self, timeout: float | None = None) -> Run | None:
         """Wait until the map is full and drawn, and return the run of the chosen cell, if any.
@@ -157,7 +133,7 @@ class DecayMapExplorer(Explorer):
         super().wait(timeout)
         if not self._view.wait(timeout):
             raise TimeoutError(f"The map was not drawn after {timeout} seconds.")
-        return self.shown()
+        return self._made.get(self.schedule())
 
     def result(self) -> str:
         """Return how much is filled, and the best cell, in one short line."""
@@ -165,18 +141,8 @@ class DecayMapExplorer(Explorer):
         words = f"{int((~np.isnan(values)).sum())} of {values.size} runs"
         if (best := self._best()) is None:
             return words
-        number = (
-            f"val_loss={_final_loss(best):.4f}" if best.verdict in _REPEATABLE else best.verdict
-        )
-        return f"{words} -> best {self.label(best.schedule)}, {number}"
-
-    def theme_changed(self) -> None:
-        """Draw again: the page has become dark or light."""
-        with self._drawing:
-            self._figure = None
-            shown, self._heat_map = self._heat_map, None
-        if shown:
-            self._view.submit(self._redraw)
+        number = f"val_loss={_final_loss(best):.4f}" if best.verdict in REPEATABLE else best.verdict
+        return f"{words} -> best {self.label(_step_decay_of(best))}, {number}"
 
     # --- the cells ---
 
@@ -209,123 +175,104 @@ class DecayMapExplorer(Explorer):
         """Take a click or a key from the page."""
         controls = self.initial_learning_rate, self.decay_factor
         if "key" in content:
-            moves = zip(controls, _MOVES[content["key"]], strict=True)
-            cell = tuple(min(max(c.index + m, 0), len(c.options) - 1) for c, m in moves)
+            steps = zip(controls, _STEPS[content["key"]], strict=True)
+            cell = tuple(min(max(c.index + step, 0), len(c.options) - 1) for c, step in steps)
+        elif "map" in self._figures:
+            cell = self._figures["map"].cell_at(content["x"], content["y"]) or ()
         else:
-            with self._drawing:
-                place = content["x"], content["y"]
-                cell = (self._heat_map and self._heat_map.cell_at(*place)) or ()
-        if not cell:
-            return
-        self._choosing = True
-        try:
-            for control, index in zip(controls, cell, strict=True):
-                control.index = index
-        finally:
-            self._choosing = False
-        self._control_moved(None)
+            cell = ()
+        if cell:
+            row, column = cell
+            self.move(initial_learning_rate=self._rates[row], decay_factor=self._factors[column])
 
-    def _control_moved(self, change: Any) -> None:
-        if self._choosing:  # of two settings only one has changed yet
-            return
-        if (change and change["owner"] is self.epochs_per_drop) or self.shown() is None:
-            self.run()
+    def controls_moved(self, *names: str) -> None:
+        """Show the chosen cell; train it, or the map of another interval, where that is missing."""
+        if "epochs_per_drop" in names or self.shown() is None:
+            super().controls_moved(*names)
         else:
             self._show_code()
-        if self._heat_map:
-            self._view.submit(self._redraw)
+        self._view.submit(lambda superseded: self.redraw())
 
-    def say_stopped(self) -> None:
-        """Write that it has stopped, after the picture that is due, which has words as well."""
-        self._view.wait()
-        super().say_stopped()
+    # --- the work ---
 
-    # --- what happens then ---
+    def work(self, settings: StepDecay) -> Work[Run | None]:
+        """Train all cells that are missing."""
+        every = settings.epochs_per_drop
+        yield self.compiling(settings) or None
+        trained, total, began = 0, len(self._cells(every)), time.monotonic()
+        while missing := self._missing(every):
+            cell, chosen = missing[0], self.schedule()
+            words = f"Run {total - len(missing) + 1} of {total}"
+            if trained > 1:
+                left = (time.monotonic() - began) / (trained - 1) * len(missing)
+                words += f", about {left:.0f} s left"
+            if self._epoch_seconds > SLOW_EPOCH:
+                yield self._so_far(f"{words} (epoch 1 of {self.experiment.epochs})", last=True)
+            with closing(self.follow(cell)) as runs:
+                for run in self.timed(runs):
+                    self._start_loss = self._start_loss or run.start_loss
+                    self._unfinished = run if cell == chosen else None
+                    epoch = f"epoch {len(run.history['loss'])} of {self.experiment.epochs}"
+                    yield self._so_far(f"{words} ({epoch})")
+            self._unfinished = None
+            self._made[cell] = run
+            self.runs.append(run)
+            trained += 1
+            if trained == 1:  # which may have had to be compiled
+                began = time.monotonic()
+        yield self._so_far(last=True)
 
-    def _fill(self, every: int, superseded: Superseded) -> None:
-        try:
-            if words := self.compiling(self.schedule()):
-                self.say(words)
-            began, drawn, total = time.monotonic(), -math.inf, len(self._cells(every))
-            epoch_began = began
-
-            def tell(epoch: int) -> None:
-                nonlocal drawn
-                drawn = time.monotonic()
-                words = f"Run {total - len(missing) + 1} of {total}"
-                if trained > 1:
-                    left = (drawn - began) / (trained - 1) * len(missing)
-                    words += f", about {left:.0f} s left"
-                self._progress_words = f"{words} (epoch {epoch} of {self.experiment.epochs})"
-                self._view.submit(self._redraw)
-
-            for trained in range(total):
-                missing = self._missing(every)
-                if not missing:
-                    break
-                if trained == 1:  # the first may have had to be compiled
-                    began = time.monotonic()
-                chosen = self.schedule()
-                if self._epoch_seconds > _SLOW_EPOCH:
-                    tell(1)
-                with closing(self.follow(missing[0])) as runs:
-                    for run in runs:
-                        if superseded():
-                            return
-                        if missing[0] == chosen:
-                            self._unfinished = run
-                        now = time.monotonic()
-                        self._epoch_seconds, epoch_began = now - epoch_began, now
-                        if now - drawn > _SECONDS_A_FRAME:
-                            tell(len(run.history["loss"]))
-                self._unfinished, self.error = None, None
-                self._made[missing[0]] = run
-                self.runs.append(run)
-            self._progress_words = ""
-            self._redraw(superseded)
-        except Exception as error:  # noqa: BLE001 - whatever somebody's model raises, they read it
-            if not superseded():
-                self._view.wait()  # or a picture that is due would write over the words
-                self.report(error)
-        finally:
-            self._progress_words, self._unfinished = "", None
-
-    def _redraw(self, superseded: Superseded) -> None:
-        """Draw the map as far as it is filled, and the curves of the chosen cell."""
-        run, chosen = self.shown(), self._unfinished
-        start = run or chosen or (self.runs[-1] if self.runs else None)
-        with self._drawing:
-            if self._heat_map is None:
-                self._heat_map = HeatMap(
-                    *(self._rates, self._factors),
-                    row_label="first rate",
-                    column_label="decay factor",
-                    value_label=f"validation loss after {self.experiment.epochs} epochs",
-                    size=(SIZE[0], _HEIGHT),
-                    theme=self.theme,
-                )
-            cell = self.initial_learning_rate.index, self.decay_factor.index
-            self._heat_map.draw(self.values, cell)
-            self.show(self._heat_map.png(), self._heat_map.describe(), self._words())
-        if run:
-            self._draw(run, outcome(run))
-        elif chosen:
-            self._draw(chosen, "Training the chosen cell …")
-        elif start:
-            nothing = Curves({"loss": ()}, np.empty(0))
-            words = "This cell is not trained yet."
-            self._draw_curves(None, nothing, start.start_loss, words=words)
-
-    def _words(self) -> str:
+    def _so_far(self, progress: str = "", *, last: bool = False) -> Frame[Run | None]:
+        """The map as far as it is filled."""
         best, words = self._best(), []
         if best is not None:
-            decay: Any = best.schedule
+            decay = _step_decay_of(best)
             words.append(
                 f"Lowest: <b>{_final_loss(best):.3g}</b> from a first rate of "
                 f"<b>{decay.initial_learning_rate:.3g}</b>, times <b>{decay.decay_factor:.3g}</b> "
                 f"every {decay.epochs_per_drop} epochs."
             )
-        return "<br>".join([*words, self._progress_words])
+        return Frame(None, "<br>".join([*words, progress]), last=last)
+
+    # --- what is shown ---
+
+    def draw(self, settings: StepDecay, shown: Run | None) -> tuple[bytes, str]:
+        """Draw the map as far as it is filled, and below it the curves of the chosen cell."""
+        self._draw_curves()
+        heat_map = self.figure("map", self._new_map)
+        heat_map.draw(self.values, (self.initial_learning_rate.index, self.decay_factor.index))
+        return heat_map.png(), heat_map.describe()
+
+    def _draw_curves(self) -> None:
+        chosen, words = self.schedule(), "This cell is not trained yet."
+        run = self._made.get(chosen)
+        if run is not None:
+            words = outcome(run)
+        elif self._unfinished is not None:
+            run, words = self._unfinished, "Training the chosen cell …"
+        elif not self.runs:
+            return
+        self.show(*super().draw(chosen, run), words, on=self._curves_picture)
+
+    def look(self) -> dict[str, Any]:
+        """Return how the curves look: lower than usual, to stand below the map."""
+        return super().look() | {"size": _HALF}
+
+    def _new_map(self) -> HeatMap:
+        return HeatMap(
+            self._rates,
+            self._factors,
+            row_label="first rate",
+            column_label="decay factor",
+            value_label=f"validation loss after {self.experiment.epochs} epochs",
+            size=_HALF,
+            theme=self.theme,
+        )
+
+
+def _step_decay_of(run: Run) -> StepDecay:
+    assert isinstance(run.schedule, StepDecay)
+    return run.schedule
 
 
 def _final_loss(run: Run) -> float:

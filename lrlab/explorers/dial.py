@@ -6,26 +6,21 @@ import math
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from lrlab.checks import as_learning_rate, as_number, as_whole_number
-from lrlab.explorers.controls import rate_slider, speed_slider
-from lrlab.explorers.explorer import button
-from lrlab.explorers.run_explorer import _SLOW_EPOCH, Explorer, outcome
-from lrlab.explorers.worker import Job, Superseded
-from lrlab.figures.curves import Curves
+from lrlab.explorers.controls import button, rate_slider, speed_slider
+from lrlab.explorers.explorer import Frame, Work
+from lrlab.explorers.run_explorer import RunExplorer
 from lrlab.schedules import RatesByEpoch
 
 if TYPE_CHECKING:
-    from lrlab.experiment.by_hand import Steered
-    from lrlab.experiment.experiment import Experiment, Run
+    from lrlab.experiment import Experiment, Run, Steered
 
 _SECONDS_A_LOOK = 0.02  # how soon a pause, or another speed, counts
 
 
-class LearningRateDialExplorer(Explorer):
+class LearningRateDialExplorer(RunExplorer):
     """A dial for the learning rate, turned by hand while a model trains before your eyes.
 
     "Go on" trains at the pace of the speed slider, each epoch at the rate that the dial shows as it
@@ -68,15 +63,15 @@ class LearningRateDialExplorer(Explorer):
                 f"Received: epochs_per_second={epochs_per_second!r}. 1 is an epoch a second."
             )
         self._orders: deque[float] = deque()  # the rates of epochs that were asked for one by one
-        self._playing = self._anew = False
+        self._playing = self._from_the_start = False
         self._steering = threading.Lock()  # of the three above
         self._training: Steered | None = None
         self._now: Run | None = None  # the training so far
-        self._began = -math.inf  # its last epoch, in seconds
-        controls = {
-            "learning_rate": rate_slider("learning rate", rate),
-            "epochs_per_second": speed_slider("epochs a second", float(epochs_per_second)),
-        }
+        self._epoch_began = -math.inf  # that of the last epoch, in seconds
+        controls = [
+            rate_slider("learning_rate", rate),
+            speed_slider("epochs_per_second", epochs_per_second, "epochs a second"),
+        ]
         buttons = [
             button("Go on", "Train on, at the pace of the slider", self.go_on),
             button("One epoch", "Train for one epoch at the rate of the dial", self.step),
@@ -96,7 +91,8 @@ class LearningRateDialExplorer(Explorer):
         """Pause after the epoch that is being trained."""
         with self._steering:
             self._rest()
-        self.run()
+        if self._begun:
+            self.run()
 
     def step(self, epochs: int = 1) -> None:
         """Train for so many epochs at the rate that the dial shows now, without a pause.
@@ -111,27 +107,11 @@ class LearningRateDialExplorer(Explorer):
         self.run()
 
     def start_again(self) -> None:
-        """Begin anew with the untrained model; if it was going on, it goes on."""
+        """Begin with the untrained model; if it was going on, it goes on."""
         with self._steering:
             self._orders.clear()
-            self._anew = True
+            self._from_the_start = True
         self.run()
-
-    # --- what comes of it ---
-
-    def schedule(self) -> RatesByEpoch:
-        """Return the moves so far: the rate of each epoch, the last one for all that follow."""
-        rates = self._now.history["learning_rate"] if self._now else [self.learning_rate.value]
-        return RatesByEpoch(tuple(rates))
-
-    def label(self, schedule: Any) -> str:
-        """Return the first and the last rate, to stand beside a pinned curve."""
-        return f"{schedule.rates[0]:.2g} … {schedule.rates[-1]:.2g}"
-
-    @property
-    def code(self) -> str:
-        """The plain Keras program with the moves so far, that trains as far as they go."""
-        return self._now.code if self._now else self.experiment.code(self.learning_rate.value)
 
     def wait(self, timeout: float | None = None) -> Run | None:
         """Wait until no epoch is trained or asked for, and return the training so far, if any.
@@ -142,60 +122,83 @@ class LearningRateDialExplorer(Explorer):
         super().wait(timeout)
         return self._now
 
-    def shown(self) -> Run | None:
-        """Return the training so far."""
-        return self._now
+    def controls_moved(self, *names: str) -> None:
+        """The dial is read as an epoch begins, and the speed while it is waited for."""
+        self._show_code()
 
-    def job(self) -> Job:
-        """Return the training on from where it is."""
-        return self._train_on
+    # --- what comes of it ---
+
+    def schedule(self) -> RatesByEpoch:
+        """Return the moves so far: the rate of each epoch, the last one for all that follow."""
+        rates = self._now.history["learning_rate"] if self._now else [self.learning_rate.value]
+        return RatesByEpoch(tuple(rates))
+
+    def label(self, settings: RatesByEpoch) -> str:
+        """Return the first and the last rate, to stand beside a pinned curve."""
+        return f"{settings.rates[0]:.2g} … {settings.rates[-1]:.2g}"
+
+    @property
+    def code(self) -> str:
+        """The plain Keras program with the moves so far, that trains as far as they go."""
+        return self._now.code if self._now else self.experiment.code(self.learning_rate.value)
 
     def result(self) -> str:
         """Return the moves and their outcome in one short line."""
         finished = self.runs and self.runs[-1] is self._now
         return super().result() if finished else f"{self._epochs_done} epochs trained by hand"
 
-    # --- what happens then ---
+    # --- the work ---
 
-    def _control_moved(self, change: Any) -> None:
-        """The dial is read as an epoch begins, and the speed while it is waited for."""
-        self._show_code()
-
-    def _train_on(self, superseded: Superseded) -> None:
+    def work(self, settings: RatesByEpoch) -> Work[Run | None]:
         """Train epochs as they are due, until there is nothing to do but to wait for a person."""
-        from lrlab.experiment.by_hand import Steered
+        while True:
+            if self._training is None:
+                yield "Getting ready …"
+            if self._training is None or self._from_the_start:
+                yield self._untrained()
+            if self._at_rest():
+                break
+            rate = self._next_rate()
+            if rate is None:
+                time.sleep(_SECONDS_A_LOOK)
+                yield None
+                continue
+            if self._epoch_began == -math.inf:
+                yield "Compiling the model, once …"
+            else:
+                yield self.slow_epoch(self._epochs_done + 1)
+            yield self._train(rate)
+        if 0 < self._epochs_done < self.experiment.epochs:
+            yield f"Paused after epoch {self._where}. Go on, or train one more."
 
-        try:
-            while not superseded():
-                if self._training is None or self._anew:
-                    if self._training is None:
-                        self.say("Getting ready …")
-                    self._anew = False
-                    self._training, self._now = Steered(self.experiment), None
-                    self._show_now()
-                if self._at_rest():
-                    if 0 < self._epochs_done < self.experiment.epochs:
-                        self.say(f"Paused after epoch {self._where}. Go on, or train one more.")
-                    return
-                rate = self._next_rate()
-                if rate is None:
-                    time.sleep(_SECONDS_A_LOOK)
-                    continue
-                if self._began == -math.inf:
-                    self.say("Compiling the model, once …")
-                elif self._epoch_seconds > _SLOW_EPOCH:
-                    self.say(f"Training, epoch {self._epochs_done + 1} of {self.experiment.epochs}")
-                self._began = time.monotonic()
-                self._now = self._training.epoch(rate)
-                self._epoch_seconds = time.monotonic() - self._began
-                self.error = None
-                if self._epochs_done == self.experiment.epochs:
-                    self.runs.append(self._now)
-                self._show_now()
-        except Exception as error:  # noqa: BLE001 - whatever somebody's model raises, they read it
-            with self._steering:
-                self._rest()
-            self.report(error)
+    def _untrained(self) -> Frame[Run | None]:
+        from lrlab.experiment import Steered
+
+        self._from_the_start = False
+        self._training, self._now = Steered(self.experiment), None
+        self._start_loss = self._training.start_loss
+        self._show_code()
+        words = "Press Go on, then turn the dial while the model trains."
+        return Frame(None, words, last=True)
+
+    def _train(self, rate: float) -> Frame[Run | None]:
+        """Train for an epoch, and return what to show of the training so far."""
+        assert self._training is not None
+        self._epoch_began = time.monotonic()
+        self._now = self._training.epoch(rate)
+        self._epoch_seconds = time.monotonic() - self._epoch_began
+        if self._epochs_done == self.experiment.epochs:
+            frame = self.finish(self._now, self.schedule())
+        else:
+            frame = Frame(self._now, f"Epoch {self._where}", self.schedule(), last=True)
+        self._show_code()
+        return frame
+
+    def report(self, error: Exception) -> None:
+        """Show an error as words, and rest; the training so far stays."""
+        with self._steering:
+            self._rest()
+        super().report(error)
 
     def _rest(self) -> None:
         self._playing = False
@@ -206,14 +209,14 @@ class LearningRateDialExplorer(Explorer):
         with self._steering:
             if self._epochs_done == self.experiment.epochs:
                 self._rest()
-            return not (self._playing or self._orders or self._anew)
+            return not (self._playing or self._orders or self._from_the_start)
 
     def _next_rate(self) -> float | None:
         """The rate of the epoch that is due now, if one is."""
         with self._steering:
             if self._orders:
                 return self._orders.popleft()
-            due = self._began + 1 / self.epochs_per_second.value <= time.monotonic()
+            due = self._epoch_began + 1 / self.epochs_per_second.value <= time.monotonic()
             return float(self.learning_rate.value) if self._playing and due else None
 
     @property
@@ -223,15 +226,3 @@ class LearningRateDialExplorer(Explorer):
     @property
     def _where(self) -> str:
         return f"{self._epochs_done} of {self.experiment.epochs}"
-
-    def _show_now(self) -> None:
-        """Draw the training so far and say where it is."""
-        assert self._training is not None
-        if self._now is None:
-            self._draw_curves(None, Curves({"loss": ()}, np.empty(0)), self._training.start_loss)
-            self.say("Press Go on, then turn the dial while the model trains.")
-        elif self._epochs_done == self.experiment.epochs:
-            self._draw(self._now, outcome(self._now))
-        else:
-            self._draw(self._now, f"Epoch {self._where}")
-        self._show_code()

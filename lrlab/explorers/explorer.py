@@ -1,54 +1,127 @@
-"""What all explorers share: controls, a picture, words below it, one worker, the Keras code."""
+"""The base of all explorers: controls, a picture, pins, the Keras code, and work for one thread.
+
+An explorer says what is its own: it reads its controls (`settings`), does its `work`, and knows how
+to `draw` and `label` what comes of it. The base runs the work and shows it as it comes.
+"""
 
 from __future__ import annotations
 
 import base64
+import csv
 import html
+import io
 import os
 import re
-import sys
+import threading
+import time
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections import deque
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import ipywidgets
 
-from lrlab.explorers.widgets import Code, Picture
-from lrlab.explorers.worker import Job, Worker
-from lrlab.figures.ink import Theme
+from lrlab.explorers.controls import Checked, button, toggle
+from lrlab.explorers.widgets import CodeView, PictureView, TableView
+from lrlab.explorers.worker import (
+    Superseded,
+    Worker,
+    stop_workers_of_an_earlier_run_of_this_cell,
+)
+from lrlab.figures.ink import Theme, result_text
 
-SIZE = 760, 460  # pixels
+Shown = TypeVar("Shown")
+
+SIZE = 760, 460  # pixels, of a picture
+_KEPT = 1000  # of the results of earlier work
+_NOT_IN_THE_TABLE = ("epochs", "reason")
 
 
-class Panel(ipywidgets.VBox):
-    """Controls, and a picture that answers every movement of theirs.
+@dataclass(frozen=True, eq=False)
+class Frame(Generic[Shown]):
+    """Something for an explorer to show.
 
-    A subclass says in `job` what a movement sets off, and shows what comes of it with `show` and
-    `say`.
-
-    Args:
-        controls: The controls, by the names of the attributes under which they can be reached.
-        buttons: More buttons, to stand before Reset and Stop.
-        below: What else to put below the buttons.
+    Attributes:
+        shown: What is drawn, and kept by a pin; None where there is nothing to pin yet.
+        words: What stands below the picture (HTML); None leaves the words that are there.
+        settings: What it was made with, if not with the settings that the work was asked for.
+        last: Whether the work was for this. Other frames are left out where they come too fast or
+            newer work waits; the last one is always drawn.
     """
 
+    shown: Shown
+    words: str | None = None
+    settings: Any = None
+    last: bool = False
+
+
+# What it says (plain text), what it shows, or None for a place to stop.
+Work: TypeAlias = Generator[str | Frame[Shown] | None, None, None]
+
+
+@dataclass(frozen=True, eq=False)
+class Pin(Generic[Shown]):
+    """What a person keeps to compare with: a few words for the settings, these, and the result."""
+
+    label: str
+    settings: Any
+    shown: Shown
+
+
+class Explorer(ipywidgets.VBox, Generic[Shown]):
+    """Controls, and a picture that answers every movement of theirs.
+
+    Making one trains nothing and loads no TensorFlow: it begins when it is displayed, by `run()` or
+    by `wait()`. After that each movement of a control starts the work again, in a thread, and what
+    is under way gives way.
+
+    Args:
+        controls: The controls; each can be reached as an attribute of its name.
+        buttons: More buttons, to stand before Pin.
+        toggles: More buttons, to stand after Clear pins.
+        above: What else to put between the controls and the picture.
+        below: What else to put right below the picture.
+        under_the_table: What else to put below the table of pins.
+
+    Attributes:
+        runs: What finished work came to, the last 1000 of them.
+        error: The error that the last work ended in, if it did.
+    """
+
+    frames_per_second = 15.0  # at most, while work goes on
     stop_button = "Stop", "Stop the training that is running"  # words and tooltip
     stopped = "Stopped. Move a control to train again."
+    unfinished = "The training was not done"  # how a TimeoutError begins
 
     def __init__(
         self,
-        controls: Mapping[str, ipywidgets.ValueWidget],
+        controls: Sequence[Checked],
         *,
         buttons: Sequence[ipywidgets.DOMWidget] = (),
-        below: Sequence[ipywidgets.Widget] = (),
+        toggles: Sequence[ipywidgets.DOMWidget] = (),
+        above: Sequence[ipywidgets.DOMWidget] = (),
+        below: Sequence[ipywidgets.DOMWidget] = (),
+        under_the_table: Sequence[ipywidgets.DOMWidget] = (),
     ) -> None:
+        self.runs: deque[Any] = deque(maxlen=_KEPT)
         self.error: Exception | None = None
-        self._controls = dict(controls)
-        self._first_values = {name: control.value for name, control in controls.items()}
+        self._controls = {control.name: control for control in controls}
+        self._first_values = {control.name: control.value for control in controls}
+        self._moving = False  # several controls, of which some have not moved yet
+        self._begun = False
         self._worker = Worker()
+        self._pins: list[Pin[Shown]] = []
+        self._frame: Frame[Shown] | None = None  # what the picture shows
+        self._figures: dict[str, Any] = {}
+        self._drawing = threading.RLock()  # of the two above
         self._picture = self.new_picture()
-        self._picture.observe(lambda change: self.theme_changed(), "dark")
-        self._code_view = Code()
+        self._picture.observe(lambda change: self.begin(), "displayed")
+        self._picture.observe(lambda change: self.draw_afresh(), "dark")
+        self._pin_table = TableView(caption="Pinned, at the end", file_name="pinned.csv")
+        self._code_view = CodeView()
         self._code_view.layout.display = "none"
         self._code_toggle = toggle(
             "Show the Keras code",
@@ -57,24 +130,29 @@ class Panel(ipywidgets.VBox):
         )
         row = [
             *buttons,
+            button("Pin", "Keep what is shown for comparison", self.pin),
+            button("Clear pins", "Take away what was kept", self.clear_pins),
+            *toggles,
             button("Reset", "Put the controls back to where they were first", self.reset),
             button(*self.stop_button, self.stop),
             self._code_toggle,
         ]
         super().__init__(
             [
-                *controls.values(),
+                *controls,
+                *above,
                 self._picture,
-                ipywidgets.HBox(row, layout={"flex_flow": "row wrap"}),
                 *below,
+                ipywidgets.HBox(row, layout={"flex_flow": "row wrap"}),
+                self._pin_table,
+                *under_the_table,
                 self._code_view,
             ]
         )
         self.add_class("lrlab-explorer")
-        for control in controls.values():
+        for control in controls:
             control.observe(self._control_moved, "value")
-        _stop_those_of_an_earlier_run_of_this_cell(self)
-        self.run()
+        stop_workers_of_an_earlier_run_of_this_cell(self._worker)
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -85,12 +163,32 @@ class Panel(ipywidgets.VBox):
     # --- what a subclass says ---
 
     @abstractmethod
-    def job(self) -> Job:
-        """Read the controls now, and return the work that they ask for.
+    def settings(self) -> Any:
+        """Read the controls.
 
         Raises:
             ValueError: If they ask for what cannot be done; the words are shown.
         """
+
+    @abstractmethod
+    def work(self, settings: Any) -> Work[Shown]:
+        """Do what such settings ask for, and yield what to say and to show as it comes.
+
+        It runs in a thread, so it may load Keras and take its time. After whatever it yields, None
+        for one, it may be closed, because newer settings have come.
+        """
+
+    @abstractmethod
+    def draw(self, settings: Any, shown: Shown) -> tuple[bytes, str]:
+        """Return a picture (PNG), and what it shows in words for those who cannot see it."""
+
+    @abstractmethod
+    def label(self, settings: Any) -> str:
+        """Return a few words for such settings, for a pin."""
+
+    @abstractmethod
+    def row(self, settings: Any, shown: Shown) -> Mapping[str, Any]:
+        """Return the settings, final numbers, "verdict" and "reason" of a pin, for its table."""
 
     @property
     @abstractmethod
@@ -101,37 +199,155 @@ class Panel(ipywidgets.VBox):
     def result(self) -> str:
         """Return settings and outcome in one short line, for a notebook to be compared by."""
 
-    def new_picture(self) -> Picture:
+    def new_picture(self) -> PictureView:
         """Return the widget in which the picture is shown."""
-        return Picture(width=SIZE[0], height=SIZE[1], alt="The first run is on its way.")
-
-    def theme_changed(self) -> None:
-        """Draw again: the page has become dark or light."""
+        return PictureView(width=SIZE[0], height=SIZE[1], alt="The first run is on its way.")
 
     # --- what a person does ---
 
+    def begin(self) -> None:
+        """Run, unless something has made it run before."""
+        if not self._begun:
+            self.run()
+
     def run(self) -> None:
-        """Train with the present settings. An unfinished run gives way."""
+        """Work with the present settings. What is under way gives way."""
         try:
-            job = self.job()
+            settings = self.settings()
         except ValueError as error:
             problem = error
+            self._begun = True
             self._worker.submit(lambda _: self.report(problem), at_once=True)
         else:
-            self._worker.submit(job)
+            self.start(settings, self.work(settings))
         self._show_code()
+
+    def start(self, settings: Any, work: Work[Shown]) -> None:
+        """Have this work done in the thread. What is under way gives way."""
+        self._begun = True
+        self._worker.submit(partial(self._do, settings, work))
 
     def stop(self) -> None:
         """Stop the run that is going on, within an epoch; what it has drawn stays."""
         if self._worker.busy:
             self.say("Stopping …")
             # As a job: whatever the run that gives way still says comes before it.
-            self._worker.submit(lambda _: self.say_stopped(), at_once=True)
+            self._worker.submit(lambda _: self.say(self.stopped), at_once=True)
+
+    def wait(self, timeout: float | None = None) -> Any:
+        """Wait until the work is done, and return what was last finished, if anything.
+
+        Raises:
+            TimeoutError: If it takes longer than `timeout` seconds.
+        """
+        self.begin()
+        if not self._worker.wait(timeout):
+            raise TimeoutError(f"{self.unfinished} after {timeout} seconds.")
+        return self.runs[-1] if self.runs else None
 
     def reset(self) -> None:
         """Put the controls back to their first values."""
-        for name, value in self._first_values.items():
-            self._controls[name].value = value
+        self.move(**self._first_values)
+
+    def move(self, **values: Any) -> None:
+        """Give several controls a value each, and run once."""
+        self._moving = True
+        try:
+            for name, value in values.items():
+                self._controls[name].value = value
+        finally:
+            self._moving = False
+        self.controls_moved(*values)
+
+    def controls_moved(self, *names: str) -> None:
+        """Answer the movement of some controls."""
+        if self._begun:
+            self.run()
+        else:
+            self._show_code()
+
+    def _control_moved(self, change: Any) -> None:
+        if not self._moving:
+            self.controls_moved(change["owner"].name)
+
+    # --- pins ---
+
+    @property
+    def pins(self) -> list[tuple[str, Shown]]:
+        """What was kept, each with a few words for its settings."""
+        return [(pin.label, pin.shown) for pin in self._pins]
+
+    def pin(self) -> None:
+        """Keep what is shown in the picture, to compare others with it."""
+        frame = self.shown()
+        if frame is not None and frame.shown is not None:
+            self._pins.append(Pin(self.pin_label(frame.settings), frame.settings, frame.shown))
+            self.pins_changed()
+
+    def clear_pins(self) -> None:
+        """Take all pins out of the picture."""
+        self._pins.clear()
+        self.pins_changed()
+
+    def shown(self) -> Frame[Shown] | None:
+        """Return what the picture shows, if anything: the run may have been stopped."""
+        return self._frame
+
+    def pin_label(self, settings: Any) -> str:
+        """Return a few words for what is being pinned."""
+        return self.label(settings)
+
+    def pins_changed(self) -> None:
+        """Put the pins into the table and into the picture."""
+        self.list_pins()
+        self.redraw()
+
+    def list_pins(self) -> None:
+        """Put the pins into the table."""
+        rows = self._pin_rows()
+        names = [name for name in _columns(rows) if name not in _NOT_IN_THE_TABLE]
+        with self._pin_table.hold_sync():
+            self._pin_table.columns = [name.replace("_", " ") for name in names]
+            self._pin_table.csv = self.pins_csv
+            self._pin_table.rows = [[_cell(row.get(name)) for name in names] for row in rows]
+
+    @property
+    def pins_csv(self) -> str:
+        """The pins as comma-separated values: settings, final numbers in full, verdict, reason."""
+        rows, file = self._pin_rows(), io.StringIO()
+        writer = csv.DictWriter(file, _columns(rows), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        return file.getvalue()
+
+    def _pin_rows(self) -> list[Mapping[str, Any]]:
+        return [{"settings": pin.label, **self.row(pin.settings, pin.shown)} for pin in self._pins]
+
+    # --- the work, in its thread ---
+
+    def _do(self, settings: Any, work: Work[Shown], superseded: Superseded) -> None:
+        """Say and show what the work yields, until it ends or has to give way."""
+        due = time.monotonic() + 1 / self.frames_per_second
+        try:
+            with closing(work):
+                for step in work:
+                    last = isinstance(step, Frame) and step.last
+                    if superseded() and not last:
+                        return
+                    if isinstance(step, str):
+                        self.say(step)
+                    elif step is not None and (last or time.monotonic() >= due):
+                        self._show_frame(step, settings)
+                        due = time.monotonic() + 1 / self.frames_per_second
+        except Exception as error:  # noqa: BLE001 - whatever somebody's model raises, they read it
+            if not superseded():
+                self.report(error)
+
+    def _show_frame(self, frame: Frame[Shown], settings: Any) -> None:
+        with self._drawing:
+            self.error = None
+            self._frame = replace(frame, settings=settings) if frame.settings is None else frame
+            self.show(*self.draw(self._frame.settings, frame.shown), frame.words)
 
     # --- what is shown ---
 
@@ -140,8 +356,27 @@ class Panel(ipywidgets.VBox):
         """That of the page."""
         return "dark" if self._picture.dark else "light"
 
+    def figure(self, name: str, make: Callable[[], Any]) -> Any:
+        """Return the figure of this name, which is made once for a look."""
+        with self._drawing:
+            if name not in self._figures:
+                self._figures[name] = make()
+            return self._figures[name]
+
+    def redraw(self) -> None:
+        """Draw what is shown once more, with other pins."""
+        with self._drawing:
+            if self._frame is not None:
+                self.show(*self.draw(self._frame.settings, self._frame.shown))
+
+    def draw_afresh(self) -> None:
+        """Draw what is shown in new figures: the page has become dark or light, for one."""
+        with self._drawing:
+            self._figures.clear()
+            self.redraw()
+
     def show(
-        self, png: bytes, alt: str, words: str | None = None, *, on: Picture | None = None
+        self, png: bytes, alt: str, words: str | None = None, *, on: PictureView | None = None
     ) -> None:
         """Show a picture, what it shows in words, and new words below it (HTML), if there are."""
         picture = on or self._picture
@@ -155,17 +390,10 @@ class Panel(ipywidgets.VBox):
         """Write below the picture."""
         self._picture.words = html.escape(words)
 
-    def say_stopped(self) -> None:
-        """Write that it has stopped."""
-        self.say(self.stopped)
-
     def report(self, error: Exception) -> None:
         """Show an error as words; earlier pictures and runs stay."""
         self.error = error
         self.say(_in_words(error))
-
-    def _control_moved(self, change: Any) -> None:
-        self.run()
 
     def _show_code(self, change: Any = None) -> None:
         shown = self._code_toggle.value
@@ -187,11 +415,14 @@ class Panel(ipywidgets.VBox):
         words = self.result()
         if self._worker.busy:
             words = "training"
+        elif not self._begun:
+            words = "not run yet"
         elif self.error is not None:
             words = type(self.error).__name__
         return f"{type(self).__name__}: {words}"
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        self.begin()
         if os.environ.get("LRLAB_WAIT") == "1":
             self._worker.wait()
         bundle: dict[str, Any] = super()._repr_mimebundle_(**kwargs)
@@ -202,42 +433,19 @@ class Panel(ipywidgets.VBox):
         return bundle, {"image/png": {"alt": self._picture.alt}}
 
 
+def _columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The keys of all rows; verdict and reason come last."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    last = [name for name in ("verdict", "reason") if names.pop(name, "") is None]
+    return [*names, *last]
+
+
+def _cell(value: Any) -> str:
+    if value is None or isinstance(value, str | int):
+        return "" if value is None else str(value)
+    return result_text(value)
+
+
 def _in_words(error: Exception) -> str:
     """Name and message of an error, without the colours for a terminal that Keras puts in."""
     return re.sub(r"\x1b\[[0-9;]*m", "", f"{type(error).__name__}: {error}")
-
-
-def button(words: str, tooltip: str, action: Callable[[], None]) -> ipywidgets.Button:
-    """Make a button that does something."""
-    made = ipywidgets.Button(description=words, tooltip=tooltip, layout={"width": "auto"})
-    made.on_click(lambda _: action())
-    return made
-
-
-def toggle(words: str, tooltip: str, action: Callable[[Any], None]) -> ipywidgets.ToggleButton:
-    """Make a button that stays pressed until it is pressed again."""
-    made = ipywidgets.ToggleButton(description=words, tooltip=tooltip, layout={"width": "auto"})
-    made.observe(action, "value")
-    return made
-
-
-_OF_CELL: dict[str, tuple[str, list[Panel]]] = {}
-
-
-def _stop_those_of_an_earlier_run_of_this_cell(panel: Panel) -> None:
-    """Note the cell that made this explorer; those that it made when it last ran stop training."""
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython else None
-    if shell is None or not hasattr(shell, "get_parent"):
-        return
-    parent = shell.get_parent()
-    cell = parent.get("metadata", {}).get("cellId")
-    if not cell:
-        return
-    execution = parent["header"]["msg_id"]
-    last, panels = _OF_CELL.get(cell, (execution, []))
-    if last != execution:
-        for old in panels:
-            old._worker.stop()
-        panels = []
-    _OF_CELL[cell] = execution, [*panels, panel]

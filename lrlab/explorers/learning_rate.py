@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from lrlab.checks import as_learning_rate
 from lrlab.explorers.controls import rate_slider
-from lrlab.explorers.run_explorer import Explorer
+from lrlab.explorers.run_explorer import RunExplorer
 
 if TYPE_CHECKING:
-    from lrlab.experiment.experiment import Experiment
+    from lrlab.experiment import Experiment
     from lrlab.schedules import Schedule
 
 
-class LearningRateExplorer(Explorer):
+class LearningRateExplorer(RunExplorer):
     """A slider for a constant learning rate; each movement retrains and redraws.
 
     Args:
@@ -36,12 +36,12 @@ class LearningRateExplorer(Explorer):
     def __init__(
         self, experiment: Experiment | None = None, *, learning_rate: float = 0.01
     ) -> None:
-        super().__init__(experiment, {"learning_rate": rate_slider("learning rate", learning_rate)})
+        super().__init__(experiment, [rate_slider("learning_rate", learning_rate)])
 
     def schedule(self) -> Schedule:
         """Return the learning rate."""
         return as_learning_rate(self.learning_rate.value)
 
-    def label(self, schedule: float) -> str:
+    def label(self, settings: float) -> str:
         """Return the learning rate in words."""
-        return f"{schedule:.3g}"
+        return f"{settings:.3g}"

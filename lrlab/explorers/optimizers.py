@@ -4,36 +4,119 @@ from __future__ import annotations
 
 import html
 import math
-import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import replace
-from functools import lru_cache, partial
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
-import numpy as np
 
 from lrlab.checks import as_learning_rate, as_number, as_whole_number
-from lrlab.explorers.controls import Several, choice, notches, rate_slider
-from lrlab.explorers.explorer import button
-from lrlab.explorers.optimizer_settings import OPTIMIZERS, Settings
-from lrlab.explorers.run_explorer import _REPEATABLE, Explorer
-from lrlab.explorers.worker import Superseded
+from lrlab.explorers.controls import button, choice, notches, rate_slider, several
+from lrlab.explorers.explorer import Frame, Pin, Work
+from lrlab.explorers.run_explorer import REPEATABLE, RunExplorer
 
 if TYPE_CHECKING:
-    from lrlab.experiment.experiment import Experiment, Run
+    import keras
+
+    from lrlab.experiment import Experiment, Run
 
 _MOMENTUMS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.99)
 _DECAYS = (0.0, 1e-4, 1e-3, 0.004, 0.01, 0.1, 1.0)
 _BATCHES = (8, 16, 32, 64, 128, 256, 512)
-_VARIANTS_KEPT = 12
-_SECONDS_A_FRAME = 1 / 10
-_GRID = (0, 1, 2, 3)  # half decades from the first rate of a race
+_FIRST_TRIED = (0, 1, 2, 3)  # half decades from the usual rate of an optimizer
 _FURTHEST = 8  # half decades, in either direction
 
 
-class OptimizerExplorer(Explorer):
+@dataclass(frozen=True)
+class Kind:
+    """An optimizer of Keras's, and its defaults."""
+
+    name: str
+    learning_rate: float = 0.001
+    momentum: float | None = None  # None: it has none
+    weight_decay: float = 0.0
+    nesterov: bool = False
+
+
+# The defaults are Keras's, but for Nesterov's momentum, which does nothing at 0.
+OPTIMIZERS = {
+    "SGD": Kind("SGD", 0.01, momentum=0.0),
+    "SGD Nesterov": Kind("SGD", 0.01, momentum=0.9, nesterov=True),
+    "RMSprop": Kind("RMSprop", momentum=0.0),
+    "Adagrad": Kind("Adagrad"),
+    "Adam": Kind("Adam"),
+    "AdamW": Kind("AdamW", weight_decay=0.004),
+    "Nadam": Kind("Nadam"),
+    "Lion": Kind("Lion"),
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """An optimizer, its rate and what else is set.
+
+    Attributes:
+        optimizer: One of `OPTIMIZERS`.
+        learning_rate: A number above 0.
+        momentum: As for `keras.optimizers.SGD` and `RMSprop`; of no other.
+        weight_decay: As for any Keras optimizer: each step multiplies the weights by 1 - rate
+            times this. 0 for none.
+        batch_size: Samples a step.
+
+    Example:
+        >>> Settings("SGD", 0.1, momentum=0.9, batch_size=64).make(learning_rate=False)
+        ('SGD', {'momentum': 0.9})
+        >>> print(Settings("SGD", 0.1, momentum=0.9, batch_size=64))
+        SGD 0.1 m0.9 b64
+    """
+
+    optimizer: str
+    learning_rate: float
+    momentum: float = 0.0
+    weight_decay: float = 0.0
+    batch_size: int = 32
+
+    @classmethod
+    def usual(cls, optimizer: str, batch_size: int = 32) -> Settings:
+        """Return those that Keras has for an optimizer."""
+        kind = OPTIMIZERS[optimizer]
+        return cls(
+            optimizer, kind.learning_rate, kind.momentum or 0.0, kind.weight_decay, batch_size
+        )
+
+    def make(self, *, learning_rate: bool = True) -> tuple[str, dict[str, Any]]:
+        """Return the name of the Keras class and its arguments."""
+        kind = OPTIMIZERS[self.optimizer]
+        arguments: dict[str, Any] = {"learning_rate": self.learning_rate} if learning_rate else {}
+        if kind.momentum is not None and self.momentum:
+            arguments["momentum"] = self.momentum
+        if kind.nesterov:
+            arguments["nesterov"] = True
+        if self.weight_decay or kind.weight_decay:
+            arguments["weight_decay"] = self.weight_decay
+        return kind.name, arguments
+
+    def as_optimizer(self) -> keras.optimizers.Optimizer:
+        """Return it as an object of Keras's."""
+        from lrlab.backend import keras
+
+        name, arguments = self.make()
+        made: keras.optimizers.Optimizer = getattr(keras.optimizers, name)(**arguments)
+        return made
+
+    def __str__(self) -> str:
+        """Return a few words, those for the usual left out."""
+        usual = Settings.usual(self.optimizer)
+        others = [
+            f"{name[0]}{getattr(self, name):g}"
+            for name in ("momentum", "weight_decay", "batch_size")
+            if getattr(self, name) != getattr(usual, name)
+        ]
+        return " ".join([self.optimizer, f"{self.learning_rate:.3g}", *others])
+
+
+class OptimizerExplorer(RunExplorer):
     """An optimizer with its learning rate, momentum, weight decay and batch size, and races.
 
     Each movement retrains from the same weights. A new value of anything but the rate has Keras
@@ -65,8 +148,8 @@ class OptimizerExplorer(Explorer):
         >>> explorer = lrlab.OptimizerExplorer(optimizer="Adam")
         >>> explorer.learning_rate.value
         0.001
-        >>> str(explorer.wait().schedule)
-        'Adam 0.001'
+        >>> explorer.wait().schedule
+        0.001
     """
 
     def __init__(
@@ -82,44 +165,34 @@ class OptimizerExplorer(Explorer):
     ) -> None:
         chosen = choice("optimizer", optimizer, OPTIMIZERS, "Which of Keras's optimizers trains")
         usual = Settings.usual(optimizer, getattr(experiment, "batch_size", 32))
-        given = (learning_rate, momentum, weight_decay, batch_size)
-        settings = _checked(usual, *given)
-        self._first = self._moving = settings
+        first = _first_settings(usual, learning_rate, momentum, weight_decay, batch_size)
+        self._present = first  # settings, those of the controls
         self._left: dict[str, Settings] = {}  # the settings that an optimizer was left with
-        self._made = lru_cache(_VARIANTS_KEPT)(self._make)
         self._tried: dict[Settings, Run] = {}
-        self._race_pins: list[tuple[str, Run]] = []
-        self._raced = self._adopting = False
+        self._race_pins: list[Pin[Run | None]] = []
+        self._raced = False
         self.best: dict[str, Run] = {}
-        self.racers = _racers(racers)
-        super().__init__(
-            experiment,
-            {
-                "optimizer": chosen,
-                "learning_rate": rate_slider("learning rate", settings.learning_rate),
-                "momentum": notches(
-                    *("momentum", settings.momentum, _with(_MOMENTUMS, settings.momentum)),
-                    "How much of the last step goes into the next; SGD and RMSprop have it",
-                ),
-                "weight_decay": notches(
-                    *("weight decay", settings.weight_decay, _with(_DECAYS, settings.weight_decay)),
-                    "How strongly each step pulls the weights towards 0, apart from the loss",
-                ),
-                "batch_size": notches(
-                    *("batch size", settings.batch_size, _with(_BATCHES, settings.batch_size)),
-                    "Samples a step: a smaller batch makes more and noisier steps an epoch",
-                ),
-            },
-        )
+        self._best_settings: dict[str, Settings] = {}
+        keys = "The optimizers to race: hold Ctrl and click, or use Shift and the arrow keys"
+        self.racers = several("racers", racers, OPTIMIZERS, keys, "race among")
+        pull = "How strongly each step pulls the weights towards 0, apart from the loss"
+        again = "How much of the last step goes into the next; SGD and RMSprop have it"
+        noise = "Samples a step: a smaller batch makes more and noisier steps an epoch"
+        controls = [
+            chosen,
+            rate_slider("learning_rate", first.learning_rate),
+            notches("momentum", first.momentum, _MOMENTUMS, again),
+            notches("weight_decay", first.weight_decay, _DECAYS, pull),
+            notches("batch_size", first.batch_size, _BATCHES, noise),
+        ]
         words = "Race: find the best rate of each chosen optimizer, and compare these runs"
-        race = button("Race", words, self.race)
-        row = ipywidgets.HBox([self.racers, race], layout={"flex_flow": "row wrap"})
-        children: list[ipywidgets.Widget] = list(self.children)  # type: ignore[has-type]
-        self.children = [*children[:-1], row, children[-1]]
+        race = [self.racers, button("Race", words, self.race)]
+        row = ipywidgets.HBox(race, layout={"flex_flow": "row wrap"})
+        super().__init__(experiment, controls, under_the_table=[row])
         self._disable()
 
-    def schedule(self) -> Any:
-        """Return the settings."""
+    def settings(self) -> Settings:
+        """Read the controls."""
         kind = OPTIMIZERS[self.optimizer.value]
         return Settings(
             self.optimizer.value,
@@ -129,28 +202,35 @@ class OptimizerExplorer(Explorer):
             self.batch_size.value,
         )
 
-    def label(self, schedule: Any) -> str:
+    def schedule(self) -> float:
+        """Return the learning rate."""
+        return self.settings().learning_rate
+
+    def label(self, settings: Settings) -> str:
         """Return the optimizer, the rate and what else is not as usual."""
-        return str(schedule)
+        return str(settings)
 
-    def follow(self, schedule: Any) -> Generator[Run, None, None]:
+    def follow(self, settings: Settings) -> Generator[Run, None, None]:
         """Train by such settings."""
-        variant = self._variant(schedule)
-        with closing(variant.follow(schedule.learning_rate)) as runs:
-            for run in runs:
-                yield replace(run, schedule=schedule)
+        return self._variant(settings).follow(settings.learning_rate)
 
-    def compiling(self, schedule: Any) -> str:
+    def compiling(self, settings: Settings) -> str:
         """Return what to say where these settings are new."""
-        if self._variant(schedule).has_run:
+        if self._variant(settings).has_run:
             return ""
-        return f"Compiling for {schedule.optimizer}, batch size {schedule.batch_size}, once …"
+        return f"Compiling for {settings.optimizer}, batch size {settings.batch_size}, once …"
 
     @property
     def code(self) -> str:
         """The plain Keras program for the present settings."""
-        settings = self.schedule()
+        settings = self.settings()
         return self._variant(settings).code(settings.learning_rate)
+
+    def _variant(self, settings: Settings) -> Experiment:
+        """The experiment for such settings; for those that it knows, what is compiled is kept."""
+        return self.experiment.variant(
+            optimizer=settings.as_optimizer(), batch_size=settings.batch_size
+        )
 
     # --- what a person does ---
 
@@ -169,114 +249,87 @@ class OptimizerExplorer(Explorer):
         if len(names) < 2:
             self.say("Choose two or more optimizers for the race: hold Ctrl and click.")
             return
-        self._left[self.optimizer.value] = self.schedule()
-        batch_size = self.batch_size.value
-        settings = [
-            replace(self._left.get(name, Settings.usual(name)), batch_size=batch_size)
+        present = self.settings()
+        self._left[present.optimizer] = present
+        racers = [
+            replace(self._left.get(name, Settings.usual(name)), batch_size=present.batch_size)
             for name in names
         ]
-        self._worker.submit(partial(self._race, settings))
+        self.start(present, self._race(racers))
 
     def reset(self) -> None:
         """Put the controls back to their first values."""
         self._left.clear()
-        self._adopt(self._first)
-        self.run()
+        self._present = Settings(**self._first_values)
+        super().reset()
 
-    def result(self) -> str:
-        """Return settings and outcome in one short line."""
-        if not (self._raced and self.best):
-            return super().result()
-        winner = min(self.best.values(), key=_final_loss)
-        if _final_loss(winner) == math.inf:
-            return f"{len(self.best)} raced, all diverged"
-        number = f", val_loss={_final_loss(winner):.4f}" if winner.verdict in _REPEATABLE else ""
-        return f"{len(self.best)} raced, first is {self.label(winner.schedule)}{number}"
-
-    def _control_moved(self, change: Any) -> None:
-        if self._adopting:  # of several settings only some have changed yet
-            return
-        if change["owner"] is self.optimizer:
-            name = change["new"]
-            self._left[change["old"]] = self._moving
+    def controls_moved(self, *names: str) -> None:
+        """Answer a movement; another optimizer comes with the settings that it was left with."""
+        name, left = self.optimizer.value, self._present
+        if name != left.optimizer:
+            self._left[left.optimizer] = left
             settings = self._left.get(name) or Settings.usual(name)
-            self._adopt(replace(settings, batch_size=self.batch_size.value))
-        self._moving = self.schedule()
-        super()._control_moved(change)
-
-    def _adopt(self, settings: Settings) -> None:
-        """Set the controls, all before anything is trained."""
-        self._adopting = True
-        try:
-            for name, control in self._controls.items():
-                control.value = getattr(settings, name)
-        finally:
-            self._adopting = False
-        self._moving = settings
+            self._present = replace(settings, batch_size=self.batch_size.value)
+            self.move(**vars(self._present))
+            return
+        self._present = self.settings()
         self._disable()
+        super().controls_moved(*names)
 
     def _disable(self) -> None:
         """Leave alone what this optimizer does not have."""
         self.momentum.disabled = OPTIMIZERS[self.optimizer.value].momentum is None
 
-    # --- what happens then ---
+    def result(self) -> str:
+        """Return settings and outcome in one short line."""
+        if not (self._raced and self.best):
+            return super().result()
+        winner = min(self.best, key=lambda name: _final_loss(self.best[name]))
+        loss = _final_loss(self.best[winner])
+        if loss == math.inf:
+            return f"{len(self.best)} raced, all diverged"
+        repeatable = self.best[winner].verdict in REPEATABLE
+        number = f", val_loss={loss:.4f}" if repeatable else ""
+        return f"{len(self.best)} raced, first is {self._best_settings[winner]}{number}"
 
-    def _variant(self, settings: Settings) -> Experiment:
-        """The experiment for such settings, whatever their rate: what is compiled is the same."""
-        return self._made(replace(settings, learning_rate=1.0))
+    # --- the race ---
 
-    def _make(self, settings: Settings) -> Experiment:
-        return self.experiment.variant(
-            optimizer=settings.as_optimizer(), batch_size=settings.batch_size
-        )
+    def _race(self, racers: Sequence[Settings]) -> Work[Run | None]:
+        self.best, self._best_settings = {}, {}
+        self._pins = [pin for pin in self._pins if pin not in self._race_pins]
+        self._race_pins = []
+        self.pins_changed()
+        for number, racer in enumerate(racers, 1):
+            tried: dict[int, Run] = {}
+            race = f"Race, optimizer {number} of {len(racers)}"
+            for half_decades in _search(tried):
+                known = len(tried) < len(_FIRST_TRIED)  # beyond, the search decides as it goes on
+                rate = f"rate {len(tried) + 1}"
+                rate += f" of {len(_FIRST_TRIED)} or more" if known else ""
+                settings = _at(racer, half_decades)
+                if settings not in self._tried:
+                    yield from self._try(settings, f"{race}, {rate}")
+                tried[half_decades] = self._tried[settings]
+            place = min(tried, key=lambda place: _final_loss(tried[place]))
+            best, settings = tried[place], _at(racer, place)
+            self.best[racer.optimizer], self._best_settings[racer.optimizer] = best, settings
+            self._race_pins.append(Pin(self.label(settings), settings, best))
+            self._pins.append(self._race_pins[-1])
+            self.pins_changed()
+        self._raced = True
+        words = _race_in_words(self.best, self._best_settings)
+        settings, run = self._finished or (settings, best)
+        yield Frame(run, words, settings, last=True)
 
-    def _race(self, racers: Sequence[Settings], superseded: Superseded) -> None:
-        try:
-            self.best = {}
-            self._forget_race()
-            for number, settings in enumerate(racers, 1):
-                tried: dict[int, Run] = {}
-                race = f"Race, optimizer {number} of {len(racers)}"
-                for half_decades in _search(tried):
-                    known = len(tried) < len(_GRID)  # beyond, the search decides as it goes on
-                    rate = f"rate {len(tried) + 1}" + (f" of {len(_GRID)} or more" if known else "")
-                    at = _at(settings, half_decades)
-                    run = self._try(at, f"{race}, {rate}", superseded)
-                    if run is None:
-                        return
-                    tried[half_decades] = run
-                best = min(tried.values(), key=_final_loss)
-                self.best[settings.optimizer] = best
-                self._race_pins.append((self.label(best.schedule), best))
-                self.pins.append(self._race_pins[-1])
-                self.show_pins()
-            self._raced, self.error = True, None
-            self._draw(self.runs[-1] if self.runs else best, _said(self.best))
-        except Exception as error:  # noqa: BLE001 - whatever somebody's model raises, they read it
-            if not superseded():
-                self.report(error)
-
-    def _try(self, settings: Settings, where: str, superseded: Superseded) -> Run | None:
-        """A run of a race, None if it has to give way."""
-        if settings in self._tried:
-            return self._tried[settings]
-        epochs, drawn = self.experiment.epochs, -math.inf
+    def _try(self, settings: Settings, where: str) -> Work[Run | None]:
+        """Train a run of a race."""
+        epochs = self.experiment.epochs
         words = f"{where}: {settings.optimizer} at {settings.learning_rate:g}"
-        self.say(self.compiling(settings) or f"{words}, epoch 1 of {epochs}")
+        yield self.compiling(settings) or f"{words}, epoch 1 of {epochs}"
         with closing(self.follow(settings)) as runs:
             for run in runs:
-                if superseded():
-                    return None
-                if time.monotonic() - drawn > _SECONDS_A_FRAME:
-                    drawn = time.monotonic()
-                    self._draw(run, f"{words}, epoch {len(run.history['loss'])} of {epochs}")
+                yield Frame(run, f"{words}, epoch {len(run.history['loss'])} of {epochs}", settings)
         self._tried[settings] = run
-        return run
-
-    def _forget_race(self) -> None:
-        self.pins = [pin for pin in self.pins if pin not in self._race_pins]
-        self._race_pins = []
-        self.show_pins()
 
 
 def _at(settings: Settings, half_decades: int) -> Settings:
@@ -287,7 +340,7 @@ def _at(settings: Settings, half_decades: int) -> Settings:
 
 def _search(tried: dict[int, Run]) -> Iterator[int]:
     """Which rates to try: a few, then further as long as the best is at the edge."""
-    yield from _GRID
+    yield from _FIRST_TRIED
     while True:
         best = min(tried, key=lambda place: _final_loss(tried[place]))
         if best == min(tried) > -_FURTHEST:
@@ -304,12 +357,15 @@ def _final_loss(run: Run) -> float:
     return loss if run.verdict != "diverged" and math.isfinite(loss) else math.inf
 
 
-def _said(best: dict[str, Run]) -> str:
+def _race_in_words(best: Mapping[str, Run], settings: Mapping[str, Settings]) -> str:
     """The rates that were found, the winner first."""
-    order = sorted(best.values(), key=_final_loss)
-    if _final_loss(order[0]) == math.inf:
+    order = sorted(best, key=lambda name: _final_loss(best[name]))
+    if _final_loss(best[order[0]]) == math.inf:
         return f"All diverged, at every rate that was tried: {html.escape(', '.join(best))}."
-    found = [f"<b>{html.escape(str(run.schedule))}</b> ({_loss_in_words(run)})" for run in order]
+    found = [
+        f"<b>{html.escape(str(settings[name]))}</b> ({_loss_in_words(best[name])})"
+        for name in order
+    ]
     return f"Each at its best rate, the lowest first: {', '.join(found)}."
 
 
@@ -318,7 +374,9 @@ def _loss_in_words(run: Run) -> str:
     return f"validation loss {loss:.3g}" if loss < math.inf else "diverged at every rate"
 
 
-def _checked(usual: Settings, rate: Any, momentum: Any, decay: Any, batch_size: Any) -> Settings:
+def _first_settings(
+    usual: Settings, rate: Any, momentum: Any, decay: Any, batch_size: Any
+) -> Settings:
     """The usual settings with those that are given."""
     changes: dict[str, Any] = {}
     if rate is not None:
@@ -336,28 +394,3 @@ def _checked(usual: Settings, rate: Any, momentum: Any, decay: Any, batch_size: 
     if batch_size is not None:
         changes["batch_size"] = as_whole_number(batch_size, "batch_size", 1)
     return replace(usual, **changes)
-
-
-def _racers(names: Sequence[str]) -> ipywidgets.SelectMultiple:
-    def check(names: Any) -> tuple[str, ...]:
-        several = np.iterable(names) and not isinstance(names, str)
-        if not several or any(name not in list(OPTIMIZERS) for name in names):
-            raise ValueError(
-                f"`racers` must be a list of some of {list(OPTIMIZERS)}. "
-                f"Received: racers={names!r}. Try racers=('SGD', 'Adam')."
-            )
-        return tuple(names)
-
-    return Several(
-        value=check(names),
-        options=list(OPTIMIZERS),
-        rows=len(OPTIMIZERS),  # so that none that is chosen is out of sight
-        description="race among",
-        tooltip="The optimizers to race: hold Ctrl and click, or use Shift and the arrow keys",
-        style={"description_width": "140px"},
-        layout={"width": "340px"},
-    ).checked(check)
-
-
-def _with(numbers: Sequence[float], *more: float) -> list[float]:
-    return sorted({*numbers, *more})

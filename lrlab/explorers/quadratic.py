@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import html
-import threading
-from collections import deque
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 from lrlab.checks import as_learning_rate
 from lrlab.explorers.controls import choice, epochs_slider, number_slider, rate_slider
-from lrlab.explorers.explorer import Panel
-from lrlab.explorers.pins import Pinning, Row
-from lrlab.explorers.worker import Job, Superseded
+from lrlab.explorers.explorer import Explorer, Frame, Work
 from lrlab.figures.bowl import BowlFigure, describe
 from lrlab.quadratic import Descent
 
@@ -43,7 +40,7 @@ print("loss:", float({loss}))
 """
 
 
-class QuadraticExplorer(Pinning[Descent], Panel):
+class QuadraticExplorer(Explorer[Descent]):
     """Gradient descent on a parabola or in a valley, redrawn as a slider moves.
 
     The loss is curvature * weight² / 2, so a step multiplies the weight by
@@ -70,6 +67,8 @@ class QuadraticExplorer(Pinning[Descent], Panel):
         [0.0]
     """
 
+    unfinished = "The picture was not drawn"
+
     def __init__(
         self,
         *,
@@ -80,37 +79,22 @@ class QuadraticExplorer(Pinning[Descent], Panel):
         condition_number: float = 10.0,
         steps: int = 20,
     ) -> None:
-        self.runs: deque[Descent] = deque(maxlen=1000)
-        self._drawing = threading.Lock()
-        self._figures: dict[int, BowlFigure] = {}
-        controls = {
-            "landscape": choice("landscape", landscape, _STARTS, "One weight, or two"),
-            "learning_rate": rate_slider("learning rate", as_learning_rate(learning_rate)),
-            "momentum": number_slider(
-                *("momentum", momentum, 0, 0.95),
-                "The share of the last step that is made again",
-                name="momentum",
-            ),
-            "curvature": number_slider(
-                *("curvature λ", curvature, 0.5, 4),
-                "How steep the bowl is: the second derivative of the loss",
-                name="curvature",
-            ),
-            "condition_number": number_slider(
-                *("condition number", condition_number, 1, 100),
-                "How many times flatter the valley is along than across",
-                name="condition_number",
-            ),
-            "steps": epochs_slider(
-                *("steps", steps, 100), "How many steps of gradient descent", name="steps"
-            ),
-        }
-        Pinning.__init__(self)
-        Panel.__init__(self, controls, buttons=self._pin_buttons(), below=[self._pin_table])
+        steep = "How steep the bowl is: the second derivative of the loss"
+        flat = "How many times flatter the valley is along than across"
+        again = "The share of the last step that is made again"
+        controls = [
+            choice("landscape", landscape, _STARTS, "One weight, or two"),
+            rate_slider("learning_rate", learning_rate),
+            number_slider("momentum", momentum, 0, 0.95, again),
+            number_slider("curvature", curvature, 0.5, 4, steep, "curvature λ"),
+            number_slider("condition_number", condition_number, 1, 100, flat),
+            epochs_slider("steps", steps, 100, "How many steps of gradient descent"),
+        ]
+        super().__init__(controls)
         self.landscape.observe(self._show_controls, "value")
         self._show_controls()
 
-    def descent(self) -> Descent:
+    def settings(self) -> Descent:
         """Return the descent that the controls stand for.
 
         Raises:
@@ -126,24 +110,26 @@ class QuadraticExplorer(Pinning[Descent], Panel):
             self.steps.value,
         )
 
-    def job(self) -> Job:
-        """Return the drawing of the present descent."""
-        return partial(self._descend, self.descent())
+    def work(self, settings: Descent) -> Work[Descent]:
+        """Show the descent."""
+        self.runs.append(settings)
+        verdict = f'<b class="lrlab-{_KINDS[settings.outcome]}">{settings.outcome}</b>'
+        final = f"loss after {settings.steps} steps <b>{settings.losses[-1]:.4g}</b>"
+        words = f"{final}<br>{verdict}: {html.escape(settings.reason)}"
+        yield Frame(settings, words, last=True)
 
-    def wait(self, timeout: float | None = None) -> Descent | None:
-        """Wait until the picture is drawn, and return the descent that it shows, if any.
-
-        Raises:
-            TimeoutError: If it takes longer than `timeout` seconds.
-        """
-        if not self._worker.wait(timeout):
-            raise TimeoutError(f"The picture was not drawn after {timeout} seconds.")
-        return self.shown()
+    def draw(self, settings: Descent, shown: Descent) -> tuple[bytes, str]:
+        """Draw the bowl, and the steps on it."""
+        weights = len(shown.start)
+        new_figure = partial(BowlFigure, weights, theme=self.theme)
+        figure = self.figure(f"{weights} weights", new_figure)
+        figure.draw(shown, [pin for pin in self.pins if len(pin[1].start) == weights])
+        return figure.png(), describe(shown)
 
     @property
     def code(self) -> str:
         """The plain Keras program that takes the same steps."""
-        descent = self.descent()
+        descent = self.settings()
         one = len(descent.start) == 1
         return _CODE.format(
             curvature=descent.curvatures[0] if one else list(descent.curvatures),
@@ -165,58 +151,23 @@ class QuadraticExplorer(Pinning[Descent], Panel):
             f"momentum {last.momentum:g} -> loss={last.losses[-1]:.3g}, {last.outcome}"
         )
 
-    def theme_changed(self) -> None:
-        """Draw again: the page has become dark or light."""
-        with self._drawing:
-            self._figures.clear()
-        if self.runs:
-            self._draw(self.runs[-1])
-
-    def shown(self) -> Descent | None:
-        """Return the descent that is drawn."""
-        return self.runs[-1] if self.runs else None
-
-    def pin_label(self, shown: Descent) -> str:
+    def label(self, settings: Descent) -> str:
         """Return the learning rate, and the momentum if there is any."""
-        momentum = f", {shown.momentum:.2g}" if shown.momentum else ""
-        return f"{shown.learning_rate:.3g}{momentum}"
+        momentum = f", {settings.momentum:.2g}" if settings.momentum else ""
+        return f"{settings.learning_rate:.3g}{momentum}"
 
-    def pin_row(self, kept: Descent) -> Row:
+    def row(self, settings: Descent, shown: Descent) -> Mapping[str, Any]:
         """Return the bowl, and where the descent ended on it."""
         return {
-            "curvature": kept.curvatures[-1],
-            "flattest": kept.curvatures[0],
-            "momentum": kept.momentum,
-            "steps": kept.steps,
-            "limit": kept.limit,
-            "loss": float(kept.losses[-1]),
-            "verdict": kept.outcome,
-            "reason": kept.reason,
+            "curvature": shown.curvatures[-1],
+            "flattest": shown.curvatures[0],
+            "momentum": shown.momentum,
+            "steps": shown.steps,
+            "limit": shown.limit,
+            "loss": float(shown.losses[-1]),
+            "verdict": shown.outcome,
+            "reason": shown.reason,
         }
-
-    def draw_pins(self) -> None:
-        """Draw again, with the pinned paths as they are now."""
-        if self.runs:
-            self._draw(self.runs[-1])
-
-    def _descend(self, descent: Descent, superseded: Superseded) -> None:
-        try:
-            verdict = f'<b class="lrlab-{_KINDS[descent.outcome]}">{descent.outcome}</b>'
-            final = f"loss after {descent.steps} steps <b>{descent.losses[-1]:.4g}</b>"
-            self._draw(descent, f"{final}<br>{verdict}: {html.escape(descent.reason)}")
-            self.error = None
-            self.runs.append(descent)
-        except Exception as error:  # noqa: BLE001 - a picture that fails is read as words
-            self.report(error)
-
-    def _draw(self, descent: Descent, words: str | None = None) -> None:
-        weights = len(descent.start)
-        with self._drawing:
-            if weights not in self._figures:
-                self._figures[weights] = BowlFigure(weights, theme=self.theme)
-            pinned = [(label, kept) for label, kept in self.pins if len(kept.start) == weights]
-            self._figures[weights].draw(descent, pinned)
-            self.show(self._figures[weights].png(), describe(descent), words)
 
     def _show_controls(self, change: Any = None) -> None:
         hidden = self.landscape.value == "parabola"

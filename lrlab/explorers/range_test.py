@@ -3,42 +3,37 @@
 from __future__ import annotations
 
 import html
-import threading
 import time
-from contextlib import closing
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from lrlab.checks import as_learning_rate, as_whole_number
-from lrlab.explorers import run_explorer as base
-from lrlab.explorers.controls import rate_slider, smoothing_slider
-from lrlab.explorers.explorer import SIZE, Panel
-from lrlab.explorers.pins import Pinning, Row
-from lrlab.explorers.worker import Job, Superseded
+from lrlab.explorers.controls import number_slider, rate_slider
+from lrlab.explorers.explorer import SIZE, Frame, Work
+from lrlab.explorers.run_explorer import ExperimentExplorer
 from lrlab.figures.rates import Measured, RangeFigure, describe_range_test
 
 if TYPE_CHECKING:
     import keras
 
-    from lrlab.callbacks.range_test import LearningRateRangeTest
-    from lrlab.experiment.experiment import Experiment
+    from lrlab.callbacks import LearningRateRangeTest
+    from lrlab.experiment import Experiment
 
 _PER_DECADE = 4  # rates at which full trainings are measured
-_SECONDS_A_FRAME = 1 / 10
 _SECONDS_A_STEP = 1 / 4  # or more, from one word on the steps of a test to the next
 
 
-class RangeTest(NamedTuple):
-    """A range test with its settings, as a pin keeps it."""
+class Settings(NamedTuple):
+    """What the sliders stand for."""
 
     lowest: float
     highest: float
     smoothing: float
-    measured: Measured
 
 
-class RangeTestExplorer(Pinning[RangeTest], Panel):
+class RangeTestExplorer(ExperimentExplorer[Measured]):
     """A range test between two rates, its suggestion, and the truth behind it.
 
     First the rate rises a batch at a time, see `LearningRateRangeTest`. Then whole trainings at
@@ -68,6 +63,9 @@ class RangeTestExplorer(Pinning[RangeTest], Panel):
         True
     """
 
+    frames_per_second = 10.0
+    unfinished = "The trainings were not done"
+
     def __init__(
         self,
         experiment: Experiment | None = None,
@@ -78,49 +76,30 @@ class RangeTestExplorer(Pinning[RangeTest], Panel):
         steps: int = 100,
         seeds: int = 3,
     ) -> None:
-        if experiment is not None:
-            base._check_experiment(experiment)
-        self._experiment = experiment
         self._steps = as_whole_number(steps, "steps", 2)
         self._seeds = as_whole_number(seeds, "seeds", 1)
         _check_range(as_learning_rate(lowest, "lowest"), as_learning_rate(highest, "highest"))
         self.measured: Measured | None = None
         self.reason = ""
-        self._shown: RangeTest | None = None
         self._start_loss = 0.0
-        self._drawing = threading.Lock()
-        self._figure: RangeFigure | None = None
         self._tests: dict[tuple[float, float], LearningRateRangeTest] = {}
         self._final: dict[float, dict[int, float]] = {}  # by rate, then by seed
-        controls = {
-            "lowest": rate_slider("lowest rate", lowest),
-            "highest": rate_slider("highest rate", highest),
-            "smoothing": smoothing_slider("smoothing", smoothing),
-        }
-        Pinning.__init__(self)
-        Panel.__init__(self, controls, buttons=self._pin_buttons(), below=[self._pin_table])
+        tooltip = "How much of the earlier losses each smoothed loss keeps"
+        controls = [
+            rate_slider("lowest", lowest, "lowest rate"),
+            rate_slider("highest", highest, "highest rate"),
+            number_slider("smoothing", smoothing, 0, 0.98, tooltip, step=0.02),
+        ]
+        super().__init__(experiment, controls)
 
-    @property
-    def experiment(self) -> Experiment:
-        """What is trained. The default one is made when it is first needed, by the worker."""
-        if self._experiment is None:
-            self._experiment = base._default_experiment()
-        return self._experiment
+    def settings(self) -> Settings:
+        """Read the controls.
 
-    def job(self) -> Job:
-        """Return the range test with the present settings, then the trainings not done yet."""
-        lowest, highest = self.lowest.value, self.highest.value
-        smoothing = self.smoothing.value
-        _check_range(lowest, highest)
-
-        def job(superseded: Superseded) -> None:
-            try:
-                self._test(lowest, highest, smoothing, superseded)
-            except Exception as error:  # noqa: BLE001 - whatever a model raises, they read it
-                if not superseded():
-                    self.report(error)
-
-        return job
+        Raises:
+            ValueError: Unless the lowest rate is below the highest.
+        """
+        _check_range(self.lowest.value, self.highest.value)
+        return Settings(self.lowest.value, self.highest.value, self.smoothing.value)
 
     def wait(self, timeout: float | None = None) -> Measured | None:
         """Wait until the test and all trainings are done, and return what was measured.
@@ -128,8 +107,7 @@ class RangeTestExplorer(Pinning[RangeTest], Panel):
         Raises:
             TimeoutError: If it takes longer than `timeout` seconds.
         """
-        if not self._worker.wait(timeout):
-            raise TimeoutError(f"The trainings were not done after {timeout} seconds.")
+        super().wait(timeout)
         return self.measured
 
     @property
@@ -137,6 +115,18 @@ class RangeTestExplorer(Pinning[RangeTest], Panel):
         """The plain Keras program that makes the same range test."""
         test = self._new_test(self.lowest.value, self.highest.value, self.smoothing.value)
         return self.experiment.code(test.lowest, callbacks=[test])
+
+    def label(self, settings: Settings) -> str:
+        """Return the range and the smoothing."""
+        return f"{settings.lowest:.2g} … {settings.highest:.2g}, {settings.smoothing:.2f}"
+
+    def row(self, settings: Settings, shown: Measured) -> Mapping[str, Any]:
+        """Return the settings of the test, its suggestion and the rate that was found best."""
+        return {**settings._asdict(), "suggestion": shown.suggestion, "best": shown.best}
+
+    def pins_changed(self) -> None:
+        """Put the pins into the table alone: two tests overlap in a picture."""
+        self.list_pins()
 
     def result(self) -> str:
         """Return settings and outcome in one short line."""
@@ -147,54 +137,37 @@ class RangeTestExplorer(Pinning[RangeTest], Panel):
         truth = "" if best is None else f", lowest validation loss at {best:.1g}"
         return f"{self.lowest.value:.3g} to {self.highest.value:.3g} -> {found}{truth}"
 
-    def theme_changed(self) -> None:
-        """Draw again: the page has become dark or light."""
-        with self._drawing:
-            self._figure = None
-        if self.measured:
-            self._draw(self.measured)
+    # --- the work ---
 
-    def shown(self) -> RangeTest | None:
-        """Return the test that the picture shows."""
-        return self._shown
-
-    def pin_label(self, shown: RangeTest) -> str:
-        """Return the range and the smoothing."""
-        return f"{shown.lowest:.2g} … {shown.highest:.2g}, {shown.smoothing:.2f}"
-
-    def pin_row(self, kept: RangeTest) -> Row:
-        """Return the settings of the test, its suggestion and the rate that was found best."""
-        lowest, highest, smoothing, measured = kept
-        settings = {"lowest": lowest, "highest": highest, "smoothing": smoothing}
-        return {**settings, "suggestion": measured.suggestion, "best": measured.best}
-
-    def draw_pins(self) -> None:
-        """Draw nothing: the pins are in the table alone."""
-
-    # --- what happens then ---
+    def work(self, settings: Settings) -> Work[Measured]:
+        """Make the range test, then the trainings that are not done yet."""
+        test = self._tests.get(settings[:2])
+        if test is None:
+            yield "Compiling the model, once …" if not self._tests else "Testing …"
+            test = self._new_test(*settings)
+            run = yield from self.train(test.lowest, callbacks=[test, self._telling(test)])
+            self._start_loss = run.start_loss
+            self._tests[settings[:2]] = test
+        rates = _grid(settings.lowest, settings.highest)
+        every = range(self.experiment.seed, self.experiment.seed + self._seeds)
+        wanted = [(r, s) for s in every for r in rates if s not in self._final.get(r, {})]
+        began = time.monotonic()
+        for done, (rate, seed) in enumerate(wanted):
+            words = f"Training {done + 1} of {len(wanted)}"
+            if done:
+                left = (time.monotonic() - began) / done * (len(wanted) - done)
+                words += f", about {left:.0f} s left"
+            yield self._measured(test, settings, words)
+            run = yield from self.train(rate, seed=seed)
+            lost = run.verdict == "diverged"
+            self._final.setdefault(rate, {})[seed] = np.nan if lost else run.final["val_loss"]
+        yield self._measured(test, settings, last=True)
 
     def _new_test(self, lowest: float, highest: float, smoothing: float) -> LearningRateRangeTest:
-        from lrlab.callbacks.range_test import LearningRateRangeTest
+        from lrlab.callbacks import LearningRateRangeTest
 
         steps = min(self._steps, self.experiment.epochs * self.experiment.steps_per_epoch)
         return LearningRateRangeTest(lowest, highest, steps=steps, smoothing=smoothing)
-
-    def _test(
-        self, lowest: float, highest: float, smoothing: float, superseded: Superseded
-    ) -> None:
-        test = self._tests.get((lowest, highest))
-        if test is None:
-            self.say("Compiling the model, once …" if not self._tests else "Testing …")
-            test = self._new_test(lowest, highest, smoothing)
-            callbacks = [test, self._telling(test)]
-            with closing(self.experiment.follow(lowest, callbacks=callbacks)) as runs:
-                for run in runs:
-                    if superseded():
-                        return
-                    self._start_loss = run.start_loss
-            self._tests[lowest, highest] = test
-        self.error = None
-        self._measure(test, smoothing, superseded)
 
     def _telling(self, test: LearningRateRangeTest) -> keras.callbacks.Callback:
         """A callback that says how far a slow test is."""
@@ -210,67 +183,52 @@ class RangeTestExplorer(Pinning[RangeTest], Panel):
 
         return keras.callbacks.LambdaCallback(on_train_batch_end=tell)
 
-    def _measure(
-        self, test: LearningRateRangeTest, smoothing: float, superseded: Superseded
-    ) -> None:
-        """Train at every rate of the range from every seed, and show each when it is done."""
-        rates = _grid(test.lowest, test.highest)
-        every = range(self.experiment.seed, self.experiment.seed + self._seeds)
-        wanted = [(r, s) for s in every for r in rates if s not in self._final.get(r, {})]
-        began, drawn = time.monotonic(), -np.inf
-        for done, (rate, seed) in enumerate(wanted):
-            now = time.monotonic()
-            if now - drawn > _SECONDS_A_FRAME:
-                drawn = now
-                words = f"Training {done + 1} of {len(wanted)}"
-                if done:
-                    words += f", about {(now - began) / done * (len(wanted) - done):.0f} s left"
-                self._show_test(test, smoothing, words)
-            with closing(self.experiment.follow(rate, seed=seed)) as runs:
-                for run in runs:
-                    if superseded():
-                        return
-                    last = run
-            lost = last.verdict == "diverged"
-            self._final.setdefault(rate, {})[seed] = np.nan if lost else last.final["val_loss"]
-        self._show_test(test, smoothing)
+    # --- what is shown ---
 
-    def _show_test(self, test: LearningRateRangeTest, smoothing: float, progress: str = "") -> None:
+    def _measured(
+        self,
+        test: LearningRateRangeTest,
+        settings: Settings,
+        progress: str = "",
+        *,
+        last: bool = False,
+    ) -> Frame[Measured]:
+        """What is measured so far."""
         from lrlab.callbacks.range_test import suggest
 
-        suggestion, self.reason = suggest(test.learning_rates, test.losses, smoothing)
+        suggestion, self.reason = suggest(test.learning_rates, test.losses, settings.smoothing)
         rates = [rate for rate in _grid(test.lowest, test.highest) if rate in self._final]
         self.measured = Measured(
             test.learning_rates,
             test.losses,
-            test.smoothed(smoothing),
+            test.smoothed(settings.smoothing),
             suggestion,
             {rate: list(self._final[rate].values()) for rate in rates},
         )
-        self._shown = RangeTest(test.lowest, test.highest, smoothing, self.measured)
-        self._draw(self.measured, self._words(progress))
+        return Frame(self.measured, self._words(self.measured, progress), last=last)
 
-    def _draw(self, measured: Measured, words: str | None = None) -> None:
-        with self._drawing:
-            if self._figure is None:
-                self._figure = RangeFigure(
-                    self._start_loss,
-                    f"validation loss after {self.experiment.epochs} epochs",
-                    rates=(10.0**self.lowest.min, 10.0**self.highest.max),
-                    size=SIZE,
-                    theme=self.theme,
-                )
-            self._figure.draw(measured)
-            self.show(self._figure.png(), describe_range_test(measured), words)
+    def draw(self, settings: Settings, shown: Measured) -> tuple[bytes, str]:
+        """Draw the test, and the losses of the trainings."""
+        figure = self.figure("rates", self._new_figure)
+        figure.draw(shown)
+        return figure.png(), describe_range_test(shown)
 
-    def _words(self, progress: str) -> str:
-        assert self.measured is not None
-        suggestion, best = self.measured.suggestion, self.measured.best
+    def _new_figure(self) -> RangeFigure:
+        return RangeFigure(
+            self._start_loss,
+            f"validation loss after {self.experiment.epochs} epochs",
+            rates=(10.0**self.lowest.min, 10.0**self.highest.max),
+            size=SIZE,
+            theme=self.theme,
+        )
+
+    def _words(self, measured: Measured, progress: str) -> str:
+        suggestion, best = measured.suggestion, measured.best
         words = html.escape(self.reason)
         if suggestion is not None:
             words = f"Suggested rate <b>{suggestion:.2g}</b>: {words}"
         if best is not None:
-            lowest = self.measured.middles[best]
+            lowest = measured.middles[best]
             words += f"<br>Trained in full, <b>{best:.2g}</b> is best: validation loss {lowest:.3g}"
             words += f" (median of {self._seeds} starts)." if self._seeds > 1 else "."
         return f"{words}<br>{progress}" if progress else words

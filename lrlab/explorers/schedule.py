@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import closing
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets
+import numpy as np
 
 from lrlab.checks import as_learning_rate
 from lrlab.explorers.controls import (
@@ -21,21 +23,175 @@ from lrlab.explorers.controls import (
     number_slider,
     rate_slider,
 )
-from lrlab.explorers.pins import Row
-from lrlab.explorers.plans import KINDS, Plan, intended_rates
-from lrlab.explorers.run_explorer import Explorer
-from lrlab.schedules import StepDecay
+from lrlab.explorers.run_explorer import RunExplorer
+from lrlab.schedules import OneCycle, RatesByEpoch, Schedule, StepDecay, preview
 
 if TYPE_CHECKING:
-    import numpy as np
+    import keras
 
-    from lrlab.experiment.experiment import Experiment, Run
+    from lrlab.experiment import Experiment, Run
 
-_Controls: TypeAlias = dict[str, ipywidgets.ValueWidget]
 _EPOCHS = 15  # of the default experiment, which is not made yet when its sliders are
 
 
-class ScheduleExplorer(Explorer):
+@dataclass(frozen=True)
+class Kind:
+    """A kind of schedule, as a row of `KINDS`.
+
+    Attributes:
+        arguments: The names of its sliders. Times are in epochs: `decay_epochs` becomes Keras's
+            `decay_steps`, and so on.
+        keras_class: Its name in `keras.optimizers.schedules`, if Keras has it.
+        short: What a pin calls it, if not by its name.
+    """
+
+    arguments: tuple[str, ...]
+    keras_class: str = ""
+    short: str = ""
+
+
+KINDS = {
+    "constant": Kind(("initial_learning_rate",)),
+    "step": Kind(("initial_learning_rate", "decay_factor", "epochs_per_drop")),
+    "exponential": Kind(
+        ("initial_learning_rate", "decay_epochs", "decay_rate", "staircase"),
+        "ExponentialDecay",
+    ),
+    "polynomial": Kind(
+        ("initial_learning_rate", "decay_epochs", "end_learning_rate", "power"),
+        "PolynomialDecay",
+    ),
+    "inverse time": Kind(
+        ("initial_learning_rate", "decay_epochs", "decay_rate", "staircase"),
+        "InverseTimeDecay",
+        short="inverse",
+    ),
+    "piecewise": Kind(
+        ("initial_learning_rate", "middle_learning_rate", "end_learning_rate", "boundaries"),
+        "PiecewiseConstantDecay",
+    ),
+    "cosine": Kind(("initial_learning_rate", "decay_epochs", "alpha"), "CosineDecay"),
+    "cosine with restarts": Kind(
+        ("initial_learning_rate", "first_decay_epochs", "t_mul", "m_mul", "alpha"),
+        "CosineDecayRestarts",
+        short="restarts",
+    ),
+    "warm-up": Kind(
+        ("initial_learning_rate", "warmup_epochs", "warmup_target", "decay_epochs", "alpha"),
+        "CosineDecay",
+    ),
+    "one-cycle": Kind(("max_learning_rate", "warmup_fraction", "div")),
+    "ReduceLROnPlateau": Kind(
+        ("initial_learning_rate", "factor", "patience", "cooldown", "min_delta", "min_lr"),
+        short="plateau",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A kind of schedule with its arguments; times are in epochs.
+
+    Attributes:
+        kind: One of `KINDS`.
+        arguments: Names and values, those of `KINDS[kind].arguments` in that order.
+
+    Example:
+        >>> plan = Plan("cosine", (("initial_learning_rate", 0.1), ("decay_epochs", 5)))
+        >>> plan.in_steps(epochs=15, steps_per_epoch=45)
+        'decay_steps = 5 epochs × 45 batches = 225'
+    """
+
+    kind: str
+    arguments: tuple[tuple[str, Any], ...]
+
+    def schedule(self, epochs: int, steps_per_epoch: int) -> Schedule:
+        """Return what an experiment takes: a real Keras schedule object where Keras has one."""
+        values = dict(self.arguments)
+        if self.kind in ("constant", "ReduceLROnPlateau"):
+            return as_learning_rate(values["initial_learning_rate"], "initial_learning_rate")
+        if self.kind == "step":
+            return StepDecay(**values)
+        if self.kind == "one-cycle":
+            return OneCycle(epochs=epochs, **values).to_keras(steps_per_epoch)
+        from lrlab.backend import keras
+
+        cls = getattr(keras.optimizers.schedules, KINDS[self.kind].keras_class)
+        if self.kind == "piecewise":
+            *rates, (_, boundaries) = self.arguments
+            # Keras changes the value after a boundary: the boundary is an epoch's last step.
+            return cls(
+                [epoch * steps_per_epoch - 1 for epoch in boundaries], [rate for _, rate in rates]
+            )
+        steps = {
+            name.replace("epochs", "steps"): value * steps_per_epoch
+            for name, value in self.arguments
+            if name.endswith("epochs")
+        }
+        others = {name: value for name, value in self.arguments if not name.endswith("epochs")}
+        return cls(**steps, **others)
+
+    def callbacks(self) -> list[keras.callbacks.Callback]:
+        """Return the callbacks that a run by this plan needs."""
+        if self.kind != "ReduceLROnPlateau":
+            return []
+        from lrlab.backend import keras
+
+        return [keras.callbacks.ReduceLROnPlateau(**dict(self.arguments[1:]))]
+
+    def in_steps(self, epochs: int, steps_per_epoch: int) -> str:
+        """Say how epochs become the steps that Keras counts."""
+        values = dict(self.arguments)
+        batches = f"{steps_per_epoch} batches"
+        if self.kind == "constant":
+            return f"{_epochs(epochs)} × {batches} = {epochs * steps_per_epoch} steps, all alike"
+        if self.kind == "step":
+            every = values["epochs_per_drop"]
+            return f"a drop every {_epochs(every)} × {batches} = {every * steps_per_epoch} steps"
+        if self.kind == "piecewise":
+            ends = [
+                f"{e} × {batches} − 1 = {e * steps_per_epoch - 1}" for e in values["boundaries"]
+            ]
+            return f"boundaries = {' and '.join(ends)}, the last steps at the old rate"
+        if self.kind == "one-cycle":
+            share = values["warmup_fraction"]
+            up = f"{share * epochs * steps_per_epoch:.4g}"
+            return f"up for {share:.2g} × {_epochs(epochs)} × {batches} = {up} steps, then down"
+        if self.kind == "ReduceLROnPlateau":
+            return f"the callback looks at val_loss once an epoch, that is every {batches}"
+        return ", ".join(
+            f"{name.replace('epochs', 'steps')} = {_epochs(value)} × {batches} = "
+            f"{value * steps_per_epoch}"
+            for name, value in self.arguments
+            if name.endswith("epochs")
+        )
+
+    def __str__(self) -> str:
+        """Return the kind and its first numbers."""
+        numbers = [f"{value:.3g}" for _, value in self.arguments[:3]]
+        return f"{KINDS[self.kind].short or self.kind} {' '.join(numbers)}"
+
+    def beside(self, other: Plan) -> str:
+        """Return the same and the arguments that are not those of another plan of this kind."""
+        different = [
+            f"{name} {value}"
+            for (name, value), theirs in zip(self.arguments, other.arguments, strict=True)
+            if (name, value) != theirs
+        ]
+        return ", ".join([str(self), *different])
+
+
+def _epochs(count: int) -> str:
+    return f"{count} epoch{'' if count == 1 else 's'}"
+
+
+@lru_cache(maxsize=64)
+def intended_rates(plan: Plan, epochs: int, steps_per_epoch: int) -> np.ndarray:
+    """Return the rate of each step as planned; what a callback will make of it nobody knows."""
+    return preview(plan.schedule(epochs, steps_per_epoch), epochs, steps_per_epoch)
+
+
+class ScheduleExplorer(RunExplorer):
     """A choice of schedules with the sliders of each; each movement retrains and redraws.
 
     Where Keras has a schedule, it is the one that trains. Its times are given in epochs here, and a
@@ -117,116 +273,107 @@ class ScheduleExplorer(Explorer):
     ) -> None:
         decay = StepDecay(1, decay_factor, epochs_per_drop)
         longest = getattr(experiment, "epochs", _EPOCHS)
-
-        def rate(name: str, value: float, words: str, *tooltip: str) -> _Controls:
-            return {name: rate_slider(words, as_learning_rate(value, name), *tooltip)}
-
-        def epochs(name: str, value: int, words: str, tooltip: str, least: int = 1) -> _Controls:
-            return {name: epochs_slider(words, value, longest, tooltip, least=least, name=name)}
-
-        def number(
-            name: str, value: float, words: str, least: float, most: float, tooltip: str
-        ) -> _Controls:
-            return {name: number_slider(words, value, least, most, tooltip, name=name)}
-
         self._steps = ipywidgets.HTML()  # how many steps the epochs are
-        decay_rate_does = (
+        rising = "The share of the training in which the rate rises"
+        decaying = (
             "Exponential: what the rate is multiplied by in that time. "
             "Inverse time: how much is added in that time to what it is divided by"
         )
-        controls = (
-            {"kind": choice("schedule", schedule, KINDS, "How the rate changes in training")}
-            | rate("initial_learning_rate", initial_learning_rate, "first rate")
-            | rate("max_learning_rate", max_learning_rate, "highest rate")
-            | rate("middle_learning_rate", middle_learning_rate, "middle rate")
-            | rate("end_learning_rate", end_learning_rate, "last rate")
-            | epochs("warmup_epochs", warmup_epochs, "warm-up epochs", "Keras: warmup_steps")
-            | rate("warmup_target", warmup_target, "warm-up target")
-            | number(
-                *("warmup_fraction", warmup_fraction, "warm-up fraction", 0.05, 0.95),
-                "The share of the training in which the rate rises",
-            )
-            | number("div", div, "div", 1, 100, "The highest rate divided by the first one")
-            | {"decay_factor": factor_slider("decay factor", decay.decay_factor)}
-            | {"epochs_per_drop": interval_slider("epochs per drop", decay.epochs_per_drop)}
-            | epochs("decay_epochs", decay_epochs, "decay epochs", "Keras: decay_steps")
-            | number("decay_rate", decay_rate, "decay rate", 0.05, 1, decay_rate_does)
-            | {"staircase": checkbox("staircase", staircase, "Change the rate in steps")}
-            | {"boundaries": boundaries_slider("boundaries (epochs)", boundaries, longest)}
-            | number("power", power, "power", 0.25, 4, "1 is straight; more falls earlier")
-            | epochs(
-                *("first_decay_epochs", first_decay_epochs, "first cycle (epochs)"),
-                "Keras: first_decay_steps",
-            )
-            | number("t_mul", t_mul, "t_mul", 1, 3, "How many times as long each cycle is")
-            | number("m_mul", m_mul, "m_mul", 0.05, 1, "How many times as high each cycle begins")
-            | number("alpha", alpha, "alpha", 0, 1, "The last rate as a share of the highest one")
-            | number("factor", factor, "factor", 0.05, 0.95, "What a cut multiplies the rate by")
-            | epochs(
-                *("patience", patience, "patience (epochs)"),
-                "Epochs without a better validation loss until the rate is cut",
-            )
-            | epochs(
-                *("cooldown", cooldown, "cooldown (epochs)"),
-                "Epochs after a cut in which waiting does not count",
-                least=0,
-            )
-            | rate(
-                *("min_delta", min_delta, "min_delta"),
-                "How much lower a validation loss must be to count as better",
-            )
-            | rate("min_lr", min_lr, "lowest rate")
-        )
-        super().__init__(experiment, controls)
-        count = len(self._controls)
-        children = list(self.children)  # type: ignore[has-type]
-        self.children = [*children[:count], self._steps, *children[count:]]
+        steps, first_steps = "Keras: warmup_steps", "Keras: first_decay_steps"
+        cycle, high = "first cycle (epochs)", "How many times as high each cycle begins"
+        waiting = "Epochs without a better validation loss until the rate is cut"
+        resting = "Epochs after a cut in which waiting does not count"
+        better = "How much lower a validation loss must be to count as better"
+        epochs = partial(epochs_slider, longest=longest)
+        controls = [
+            choice("kind", schedule, KINDS, "How the rate changes in training", "schedule"),
+            rate_slider("initial_learning_rate", initial_learning_rate, "first rate"),
+            rate_slider("max_learning_rate", max_learning_rate, "highest rate"),
+            rate_slider("middle_learning_rate", middle_learning_rate, "middle rate"),
+            rate_slider("end_learning_rate", end_learning_rate, "last rate"),
+            epochs("warmup_epochs", warmup_epochs, tooltip=steps, description="warm-up epochs"),
+            rate_slider("warmup_target", warmup_target, "warm-up target"),
+            number_slider(
+                "warmup_fraction", warmup_fraction, 0.05, 0.95, rising, "warm-up fraction"
+            ),
+            number_slider("div", div, 1, 100, "The highest rate divided by the first one"),
+            factor_slider(decay.decay_factor),
+            interval_slider(decay.epochs_per_drop),
+            epochs("decay_epochs", decay_epochs, tooltip="Keras: decay_steps"),
+            number_slider("decay_rate", decay_rate, 0.05, 1, decaying),
+            checkbox("staircase", staircase, "Change the rate in steps"),
+            boundaries_slider("boundaries", boundaries, longest),
+            number_slider("power", power, 0.25, 4, "1 is straight; more falls earlier"),
+            epochs(
+                "first_decay_epochs", first_decay_epochs, tooltip=first_steps, description=cycle
+            ),
+            number_slider("t_mul", t_mul, 1, 3, "How many times as long each cycle is", "t_mul"),
+            number_slider("m_mul", m_mul, 0.05, 1, high, "m_mul"),
+            number_slider("alpha", alpha, 0, 1, "The last rate as a share of the highest one"),
+            number_slider("factor", factor, 0.05, 0.95, "What a cut multiplies the rate by"),
+            epochs("patience", patience, tooltip=waiting, description="patience (epochs)"),
+            epochs("cooldown", cooldown, tooltip=resting, description="cooldown (epochs)", least=0),
+            rate_slider("min_delta", min_delta, "min_delta", better),
+            rate_slider("min_lr", min_lr, "lowest rate"),
+        ]
+        super().__init__(experiment, controls, above=[self._steps])
         self.kind.observe(self._show_controls, "value")
         self._show_controls()
 
-    def schedule(self) -> Any:
+    def settings(self) -> Plan:
         """Return the kind of schedule and its arguments, times in epochs."""
         kind = self.kind.value
-        return Plan(kind, tuple((name, self._controls[name].value) for name in KINDS[kind]))
+        names = KINDS[kind].arguments
+        return Plan(kind, tuple((name, self._controls[name].value) for name in names))
 
-    def label(self, schedule: Plan) -> str:
-        """Return the kind and its first numbers."""
-        return str(schedule)
+    def schedule(self) -> Schedule:
+        """Return the schedule that the controls stand for, a Keras object where Keras has one."""
+        return self.settings().schedule(*self._lengths())
 
     @property
     def code(self) -> str:
         """The plain Keras program for the present settings."""
-        plan = self.schedule()
-        return self.experiment.code(plan.schedule(*self._lengths()), plan.callbacks())
+        return self.experiment.code(self.schedule(), self.settings().callbacks())
 
-    def pin_label(self, shown: Run) -> str:
+    def label(self, settings: Plan) -> str:
+        """Return the kind and its first numbers."""
+        return str(settings)
+
+    def pin_label(self, settings: Plan) -> str:
         """Return a few words for the plan; beside a pin of the same, also what is different."""
-        plan: Any = shown.schedule
-        pinned: list[Any] = [kept.schedule for label, kept in self.pins if label == str(plan)]
-        return plan.beside(pinned[0]) if pinned else str(plan)
+        for pin in self._pins:
+            if pin.label == str(settings):
+                return settings.beside(pin.settings)
+        return str(settings)
 
-    def pin_row(self, kept: Run) -> Row:
+    def row(self, settings: Plan, shown: Run | None) -> Mapping[str, Any]:
         """Return the kind, its arguments and what came of the run."""
-        plan: Any = kept.schedule
-        return {"kind": plan.kind, **dict(plan.arguments), **super().pin_row(kept)}
+        return {"kind": settings.kind, **dict(settings.arguments), **super().row(settings, shown)}
 
-    def follow(self, schedule: Plan) -> Generator[Run, None, None]:
+    def follow(self, settings: Plan) -> Generator[Run, None, None]:
         """Train by a plan; Keras is loaded only here, where the controls do not wait for it."""
         lengths = self._lengths()
-        self._steps.value = html.escape(schedule.in_steps(*lengths))
-        planned = schedule.schedule(*lengths)
-        with closing(self.experiment.follow(planned, callbacks=schedule.callbacks())) as runs:
+        self._steps.value = html.escape(settings.in_steps(*lengths))
+        planned, callbacks = settings.schedule(*lengths), settings.callbacks()
+        with closing(self.experiment.follow(planned, callbacks=callbacks)) as runs:
             for run in runs:
-                yield replace(run, schedule=schedule)
+                # What a callback made of the rates is a schedule of its own.
+                yield replace(run, schedule=_as_trained(run)) if callbacks else run
 
-    def intended(self, run: Run) -> np.ndarray:
+    def intended(self, settings: Plan) -> np.ndarray:
         """Return the rates of the plan."""
-        return intended_rates(run.schedule, *self._lengths())
+        return intended_rates(settings, *self._lengths())
 
     def _lengths(self) -> tuple[int, int]:
         return self.experiment.epochs, self.experiment.steps_per_epoch
 
     def _show_controls(self, change: Any = None) -> None:
-        shown = ("kind", *KINDS[self.kind.value])
+        shown = ("kind", *KINDS[self.kind.value].arguments)
         for name, control in self._controls.items():
             control.layout.display = None if name in shown else "none"
+
+
+def _as_trained(run: Run) -> RatesByEpoch:
+    """The rate of each epoch, as it was."""
+    steps = len(run.learning_rates) // len(run.history["loss"])
+    return RatesByEpoch(tuple(float(rate) for rate in run.learning_rates[::steps]))

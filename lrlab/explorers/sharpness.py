@@ -9,12 +9,12 @@ import numpy as np
 
 from lrlab.checks import as_whole_number
 from lrlab.explorers.learning_rate import LearningRateExplorer
-from lrlab.explorers.run_explorer import _check_experiment
+from lrlab.explorers.run_explorer import check_experiment
 from lrlab.figures.curves import Curves
 from lrlab.figures.sharpness import SharpnessFigure, describe_sharpness
 
 if TYPE_CHECKING:
-    from lrlab.experiment.experiment import Experiment, Run
+    from lrlab.experiment import Experiment, Run
 
 _HIGHEST = 2.5  # the end of the sharpness axis, over the limit of the first rate
 _NEAR = 0.25  # how far from the limit, as a share of it, still counts as near
@@ -47,7 +47,7 @@ class SharpnessExplorer(LearningRateExplorer):
     def __init__(
         self, experiment: Experiment, *, learning_rate: float = 0.1, every: int = 10
     ) -> None:
-        _check_experiment(experiment)
+        check_experiment(experiment)
         if experiment.steps_per_epoch != 1:
             raise ValueError(
                 "The sharpness limits full-batch training. Received: an experiment with "
@@ -57,26 +57,26 @@ class SharpnessExplorer(LearningRateExplorer):
         self._first_rate = learning_rate
         super().__init__(experiment, learning_rate=learning_rate)
 
-    def follow(self, schedule: float) -> Generator[Run, None, None]:
+    def follow(self, settings: float) -> Generator[Run, None, None]:
         """Train, with a measurement every few epochs."""
-        from lrlab.callbacks.sharpness import SharpnessTrace
+        from lrlab.callbacks import SharpnessTrace
 
         data = self.experiment.dataset
         trace = SharpnessTrace(data.x_train, data.y_train, every=self._every)
-        return self.experiment.follow(schedule, callbacks=[trace])
+        return self.experiment.follow(settings, callbacks=[trace])
 
-    def intended(self, run: Run) -> np.ndarray:
+    def intended(self, settings: float) -> np.ndarray:
         """Return 2/learning rate, for each epoch."""
-        return np.full(self.experiment.epochs, 2 / cast("float", run.schedule))
+        return np.full(self.experiment.epochs, 2 / settings)
 
     def curves(self, run: Run, **words: str) -> Curves:
         """Return the losses and the sharpness of a run."""
         return Curves(run.history, np.array(run.history["sharpness"]), **words)
 
-    def new_figure(self, start_loss: float) -> SharpnessFigure:
+    def new_figure(self) -> SharpnessFigure:
         """Return the figure to draw on."""
         highest = _HIGHEST * 2 / self._first_rate
-        return SharpnessFigure(self.experiment.epochs, highest, **self.look(start_loss))
+        return SharpnessFigure(self.experiment.epochs, highest, **self.look())
 
     def describe(self, curves: Curves, intended: np.ndarray | None) -> str:
         """Return what such a picture shows, for those who cannot see it."""
@@ -85,12 +85,10 @@ class SharpnessExplorer(LearningRateExplorer):
 
     def result(self) -> str:
         """Return the rate, and where the sharpness ended: its digits there depend on rounding."""
-        if not self.runs:
+        if self._finished is None:
             return "stopped"
-        run = self.runs[-1]
-        return (
-            f"{self.label(cast('float', run.schedule))} -> sharpness {where(run)} 2/learning rate"
-        )
+        rate, run = self._finished
+        return f"{self.label(rate)} -> sharpness {where(run)} 2/learning rate"
 
 
 def where(run: Run) -> str:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lrlab.explorers.controls import factor_slider, interval_slider, rate_slider
-from lrlab.explorers.run_explorer import Explorer
+from lrlab.explorers.run_explorer import RunExplorer
 from lrlab.schedules import StepDecay
 
 if TYPE_CHECKING:
-    from lrlab.experiment.experiment import Experiment
+    from lrlab.experiment import Experiment
 
 
-class StepDecayExplorer(Explorer):
+class StepDecayExplorer(RunExplorer):
     """Sliders for the three arguments of `StepDecay`; each movement retrains and redraws.
 
     Args:
@@ -43,14 +43,12 @@ class StepDecayExplorer(Explorer):
         epochs_per_drop: int = 5,
     ) -> None:
         decay = StepDecay(initial_learning_rate, decay_factor, epochs_per_drop)
-        super().__init__(
-            experiment,
-            {
-                "initial_learning_rate": rate_slider("first rate", decay.initial_learning_rate),
-                "decay_factor": factor_slider("decay factor", decay.decay_factor),
-                "epochs_per_drop": interval_slider("epochs per drop", decay.epochs_per_drop),
-            },
-        )
+        controls = [
+            rate_slider("initial_learning_rate", decay.initial_learning_rate, "first rate"),
+            factor_slider(decay.decay_factor),
+            interval_slider(decay.epochs_per_drop),
+        ]
+        super().__init__(experiment, controls)
 
     def schedule(self) -> StepDecay:
         """Return the step decay."""
@@ -58,7 +56,17 @@ class StepDecayExplorer(Explorer):
             self.initial_learning_rate.value, self.decay_factor.value, self.epochs_per_drop.value
         )
 
-    def label(self, schedule: StepDecay) -> str:
+    def label(self, settings: StepDecay) -> str:
         """Return the first rate, the factor and the interval in words."""
-        first, factor = schedule.initial_learning_rate, schedule.decay_factor
-        return f"{first:.3g} × {factor:.3g} / {schedule.epochs_per_drop}"
+        return step_decay_in_words(settings)
+
+
+def step_decay_in_words(decay: StepDecay) -> str:
+    """Return its first rate, factor and interval.
+
+    Example:
+        >>> step_decay_in_words(StepDecay(0.5, 0.1, 5))
+        '0.5 × 0.1 / 5'
+    """
+    first, factor = decay.initial_learning_rate, decay.decay_factor
+    return f"{first:.3g} × {factor:.3g} / {decay.epochs_per_drop}"

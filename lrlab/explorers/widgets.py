@@ -16,12 +16,12 @@ _COLOURS = f"""
 """
 
 
-class Picture(anywidget.AnyWidget):
+class PictureView(anywidget.AnyWidget):
     """A PNG picture, the `alt` that says what it shows, and `words` below it, as HTML.
 
     They are one widget so that they come in one message: an `ipywidgets.Image` takes no `alt`, and
-    a second widget for the words would have the page lay out and paint once more. `dark` comes
-    from the page: whether its theme is a dark one.
+    a second widget for the words would have the page lay out and paint once more. `displayed` and
+    `dark` come from the page: whether it shows the picture, and whether its theme is a dark one.
 
     With a `hint` that says what arrow keys do, the picture can be focused and clicked, and sends
     messages: `{"key": "ArrowUp"}`, and the place of a click as `{"x": 0.5, "y": 0.5}`, from the
@@ -35,18 +35,19 @@ class Picture(anywidget.AnyWidget):
     words = traitlets.Unicode().tag(sync=True)
     width = traitlets.Int().tag(sync=True)
     height = traitlets.Int().tag(sync=True)
+    displayed = traitlets.Bool().tag(sync=True)
     dark = traitlets.Bool().tag(sync=True)
     hint = traitlets.Unicode().tag(sync=True)
 
 
-class Code(anywidget.AnyWidget):
+class CodeView(anywidget.AnyWidget):
     """Source code with a button that copies it."""
 
     _esm = _STATIC / "code.js"
     value = traitlets.Unicode().tag(sync=True)
 
 
-class Table(anywidget.AnyWidget):
+class TableView(anywidget.AnyWidget):
     """Rows of text under a caption, and a button that saves `csv` as a file; hidden while empty."""
 
     _esm = _STATIC / "table.js"

@@ -95,6 +95,28 @@ class Worker:
                     self._changed.notify_all()
 
 
+_WORKERS_OF_CELL: dict[str, tuple[str, list[Worker]]] = {}  # with the execution that made them
+
+
+def stop_workers_of_an_earlier_run_of_this_cell(worker: Worker) -> None:
+    """Note the cell that made this worker; stop those that it made when it last ran."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    if shell is None or not hasattr(shell, "get_parent"):
+        return
+    parent = shell.get_parent()
+    cell = parent.get("metadata", {}).get("cellId")
+    if not cell:
+        return
+    execution = parent["header"]["msg_id"]
+    last, workers = _WORKERS_OF_CELL.get(cell, (execution, []))
+    if last != execution:
+        for old in workers:
+            old.stop()
+        workers = []
+    _WORKERS_OF_CELL[cell] = execution, [*workers, worker]
+
+
 _WORKERS: WeakSet[Worker] = WeakSet()
 _SECONDS_TO_END = 5.0
 

@@ -246,7 +246,7 @@ class TestExplorer:
     def test_a_low_rate_stays_below_the_limit(self, explorer):
         run = explorer.runs[-1]
         assert repr(explorer) == "SharpnessExplorer: 0.1 -> sharpness below 2/learning rate"
-        assert explorer.intended(run).tolist() == [20.0] * 6
+        assert explorer.intended(0.1).tolist() == [20.0] * 6
         assert explorer.curves(run).learning_rates.tolist() == run.history["sharpness"]
         assert explorer._picture.value.startswith(b"\x89PNG")
         assert explorer._picture.alt.endswith("2/learning rate is 20.")
@@ -258,7 +258,7 @@ class TestExplorer:
         first = explorer._picture.value
         explorer.learning_rate.value = 0.5
         run = explorer.wait(60)
-        assert explorer.intended(run)[0] == 4
+        assert explorer.intended(run.schedule)[0] == 4
         assert explorer.pins[0][1] is not run
         assert explorer._picture.value != first
         assert "SGD(" in explorer.code

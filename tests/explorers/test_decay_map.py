@@ -38,6 +38,7 @@ def experiment():
 def made(experiment, **settings):
     given = {"initial_learning_rates": RATES, "decay_factors": FACTORS, "epochs_per_drop": 2}
     explorer = DecayMapExplorer(experiment, **(given | settings))
+    explorer.begin()
     try:
         yield explorer
     finally:
@@ -213,32 +214,28 @@ class TestStopping:
             assert not np.isnan(explorer.values).any()
 
     def test_that_it_has_stopped_stays_to_be_read(self, explorer, experiment, monkeypatch):
-        """A picture that is on its way as Stop is pressed has words as well."""
+        """A picture that is on its way as Stop is pressed leaves the words alone."""
         drawing, go = threading.Event(), threading.Event()
-        draw, wait = explorer._heat_map.draw, explorer._view.wait
+        heat_map = explorer._figures["map"]
+        draw = heat_map.draw
 
         def held(*args):
             drawing.set()
             assert go.wait(SOON)
             draw(*args)
 
-        def waits(timeout=None):
-            go.set()  # somebody waits for the picture
-            return wait(timeout)
-
         def endless(schedule):
             for run in experiment.follow(schedule):
                 while not go.is_set():
                     yield run
 
-        monkeypatch.setattr(explorer._heat_map, "draw", held)
-        monkeypatch.setattr(explorer._view, "wait", waits)
         monkeypatch.setattr(explorer, "follow", endless)
-        explorer._picture.observe(lambda c: "Stopped" in c.new and go.set(), "words")
         explorer.epochs_per_drop.value = 3
+        monkeypatch.setattr(heat_map, "draw", held)
+        press(explorer, "Up")
         assert drawing.wait(SOON)
         explorer.stop()
-        assert go.wait(SOON)
+        go.set()
         explorer.wait(SOON)
         assert explorer._picture.words == explorer.stopped
 
@@ -253,7 +250,7 @@ class TestStopping:
             assert go.wait(SOON)
             yield from follow(schedule)
 
-        monkeypatch.setattr(decay_map, "_SLOW_EPOCH", 0)
+        monkeypatch.setattr(decay_map, "SLOW_EPOCH", 0)
         monkeypatch.setattr(experiment, "follow", held)
         explorer.epochs_per_drop.value = 3
         assert reached.wait(SOON)

@@ -200,7 +200,7 @@ class TestMoves:
 
     def test_a_slow_epoch_is_said_to_train(self, dial, monkeypatch):
         said = []
-        monkeypatch.setattr(explorers.dial, "_SLOW_EPOCH", 0)
+        monkeypatch.setattr(explorers.run_explorer, "SLOW_EPOCH", 0)
         dial._picture.observe(lambda change: said.append(change.new), "words")
         moved(dial, MOVES[:3])
         assert [words for words in said if words.startswith("Training")] == [
@@ -284,7 +284,7 @@ def test_the_controls_do_not_wait_for_tensorflow(experiment, monkeypatch):
         threads.append(threading.current_thread())
         return experiment
 
-    monkeypatch.setattr("lrlab.explorers.run_explorer._default_experiment", default)
+    monkeypatch.setattr("lrlab.explorers.run_explorer.default_experiment", default)
     with made(None) as dial:
         dial.step()
         assert dial.wait(SOON)

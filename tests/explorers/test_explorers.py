@@ -14,11 +14,12 @@ from lrlab.backend import keras
 import numpy as np
 import psutil
 import pytest
+import traitlets
 
 import lrlab
 from lrlab import Experiment, LearningRateExplorer, StepDecay, StepDecayExplorer, explorers
-from lrlab.explorers import explorer as panel
 from lrlab.explorers import run_explorer as base
+from lrlab.explorers import worker as workers
 
 SOON = 60  # seconds after which something that should happen at once has not happened
 PNG = b"\x89PNG"
@@ -47,6 +48,7 @@ def full_batch():
 @contextmanager
 def made(kind, *args, **kwargs):
     explorer = kind(*args, **kwargs)
+    explorer.begin()
     try:
         yield explorer
     finally:
@@ -138,14 +140,14 @@ class TestDefaultExperiment:
             made_by.append(threading.current_thread())
             return experiment
 
-        monkeypatch.setattr(base, "_default_experiment", default)
+        monkeypatch.setattr(base, "default_experiment", default)
         with made(LearningRateExplorer) as explorer:
             assert explorer.wait(SOON).verdict
             assert explorer.experiment is experiment
             assert threading.current_thread() not in made_by
 
     def test_it_is_one_for_all(self):
-        threads = [threading.Thread(target=base._default_experiment) for _ in range(2)]
+        threads = [threading.Thread(target=base.default_experiment) for _ in range(2)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -273,15 +275,25 @@ class TestAssignedValues:
         assert type(decay.epochs_per_drop.value) is int
 
     def test_a_page_can_move_a_slider_whatever_it_held(self, constant):
-        constant.learning_rate.set_trait("value", math.nan)
-        assert "must be a finite number above 0" in readout_after(constant)
         constant.learning_rate.set_state({"value": 0.5})
         assert constant.wait(SOON).schedule == 0.5
 
-
-def readout_after(explorer):
-    explorer.wait(SOON)
-    return readout(explorer)
+    @pytest.mark.parametrize("wrong", [math.nan, -1, "x", 1e6])
+    def test_it_is_refused_however_it_comes(self, constant, wrong):
+        before = constant.learning_rate.value
+        with pytest.raises(ValueError, match="'learning rate' must be a number from"):
+            constant.learning_rate.set_trait("value", wrong)
+        other = traitlets.HasTraits()
+        other.add_traits(value=traitlets.Any(before))
+        traitlets.dlink((other, "value"), (constant.learning_rate, "value"))
+        with pytest.raises(ValueError, match="'learning rate' must be a number from"):
+            other.value = wrong
+        with (
+            pytest.raises(ValueError, match="'learning rate' must be a number from"),
+            constant.learning_rate.hold_trait_notifications(),
+        ):
+            constant.learning_rate.value = wrong
+        assert constant.learning_rate.value == before
 
 
 class TestRetraining:
@@ -452,7 +464,7 @@ class TestStopping:
 class TestProgress:
     def test_a_slow_model_is_said_to_train_before_its_first_epoch_is_done(self, slow, monkeypatch):
         experiment, gate = slow
-        monkeypatch.setattr(base, "_SLOW_EPOCH", 0)
+        monkeypatch.setattr(base, "SLOW_EPOCH", 0)
         gate.closed = False
         with made(LearningRateExplorer, experiment, learning_rate=0.1) as explorer:
             explorer.wait(SOON)
@@ -589,14 +601,14 @@ class TestPins:
     def test_a_pin_after_stop_keeps_the_run_in_the_picture_and_the_plane_beside_it(
         self, monkeypatch
     ):
-        monkeypatch.setattr(base, "_SECONDS_A_FRAME", 0)
+        monkeypatch.setattr(LearningRateExplorer, "frames_per_second", math.inf)
         points = lrlab.data.moons()
         trainings = Experiment(lambda: lrlab.models.mlp(points, (4,)), points, epochs=3)
         with made(LearningRateExplorer, trainings, learning_rate=0.01) as explorer:
             explorer.wait(SOON)
             finished = explorer._picture.alt
-            stopped = iter([False, True])  # after an epoch
-            explorer._train(1.0, lambda: next(stopped))
+            stopped = iter([False, False, True])  # after the words and an epoch
+            explorer._do(1.0, explorer.work(1.0), lambda: next(stopped))
             shown, words = explorer._picture.alt, readout(explorer)
             assert shown != finished
             explorer.pin()
@@ -627,14 +639,14 @@ class TestPins:
         constant.log_scale.value = True
         logarithmic = constant._picture.value
         assert logarithmic != linear
-        assert constant._figure._loss_axes.get_yscale() == "log"
+        assert constant._figures["curves"]._loss_axes.get_yscale() == "log"
         constant.log_scale.value = False
         assert constant._picture.value == linear
         assert len(constant.runs) == runs, "nothing is trained for it"
         constant.log_scale.value = True
         constant.learning_rate.value = 0.2
         constant.wait(SOON)
-        assert constant._figure._loss_axes.get_yscale() == "log"
+        assert constant._figures["curves"]._loss_axes.get_yscale() == "log"
         constant.reset()
         constant.wait(SOON)
         assert constant._picture.value == logarithmic
@@ -643,7 +655,7 @@ class TestPins:
         with made(LearningRateExplorer, experiment) as explorer:
             explorer.log_scale.value = True
             explorer.wait(SOON)
-            assert explorer._figure._loss_axes.get_yscale() == "log"
+            assert explorer._figures["curves"]._loss_axes.get_yscale() == "log"
 
     def test_a_table_has_settings_final_numbers_and_verdict_of_each(self, constant):
         table = constant._pin_table
@@ -797,7 +809,7 @@ class TestCells:
         parent = {}
         shell = types.SimpleNamespace(get_parent=lambda: parent)
         monkeypatch.setattr(IPython, "get_ipython", lambda: shell)
-        monkeypatch.setattr(panel, "_OF_CELL", {})
+        monkeypatch.setattr(workers, "_WORKERS_OF_CELL", {})
 
         def execute(cell, execution):
             parent.update(metadata={"cellId": cell}, header={"msg_id": execution})
@@ -836,7 +848,7 @@ class TestCells:
     def test_where_a_cell_has_no_id_nothing_is_kept(self, experiment, cell):
         cell(None, "1")
         LearningRateExplorer(experiment).wait(SOON)
-        assert panel._OF_CELL == {}
+        assert workers._WORKERS_OF_CELL == {}
 
 
 def test_the_public_names_are_these_classes():

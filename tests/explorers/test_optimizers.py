@@ -16,8 +16,8 @@ import pytest
 
 import lrlab
 from lrlab import Experiment, OptimizerExplorer
-from lrlab.explorers import optimizer_settings, optimizers
-from lrlab.explorers.optimizer_settings import OPTIMIZERS, Settings
+from lrlab.explorers import optimizers
+from lrlab.explorers.optimizers import OPTIMIZERS, Settings
 from lrlab.training import program as _compiled
 
 SOON = 120  # seconds after which something that should happen at once has not happened
@@ -97,20 +97,17 @@ def counted(explorer, monkeypatch):
     return trained
 
 
-@pytest.mark.parametrize("module", [optimizers, optimizer_settings])
-def test_the_examples_in_the_docstrings_run(module):
-    assert doctest.testmod(module).failed == 0
+def test_the_examples_in_the_docstrings_run():
+    assert doctest.testmod(optimizers).failed == 0
 
 
 def test_the_controls_are_there_before_tensorflow_is_loaded():
     code = (
         "import sys, lrlab\n"
-        "from lrlab.explorers.explorer import Panel\n"
-        "Panel.run = lambda self: None\n"
         "explorer = lrlab.OptimizerExplorer()\n"
         "for name in explorer.optimizer.options:\n"
         "    explorer.optimizer.value = name\n"
-        "    explorer.schedule()\n"
+        "    explorer.settings()\n"
         "assert not {'keras', 'tensorflow'} & sys.modules.keys()"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -153,24 +150,24 @@ class TestControls:
         assert set(still._controls) == arguments - {"racers"}
 
     def test_they_begin_as_keras_does_with_the_batches_of_the_experiment(self, still):
-        assert still.schedule() == Settings("SGD", 0.01, 0.0, 0.0, 8)
+        assert still.settings() == Settings("SGD", 0.01, 0.0, 0.0, 8)
 
     def test_first_values_between_the_notches_get_one(self, experiment):
         settings = {"momentum": 0.7, "weight_decay": 0.2, "batch_size": 10, "learning_rate": 0.5}
         with made(experiment, **settings) as explorer:
-            assert explorer.schedule() == Settings("SGD", 0.5, 0.7, 0.2, 10)
+            assert explorer.settings() == Settings("SGD", 0.5, 0.7, 0.2, 10)
 
     def test_another_optimizer_begins_with_its_own_defaults(self, still):
         for name in OPTIMIZERS:
             still.optimizer.value = name
-            assert still.schedule() == Settings.usual(name, batch_size=8)
+            assert still.settings() == Settings.usual(name, batch_size=8)
 
     def test_an_optimizer_comes_back_as_it_was_left(self, still):
         still.learning_rate.value, still.momentum.value = 0.5, 0.9
         still.optimizer.value = "Adam"
-        assert still.schedule() == Settings("Adam", 0.001, batch_size=8)
+        assert still.settings() == Settings("Adam", 0.001, batch_size=8)
         still.optimizer.value = "SGD"
-        assert still.schedule() == Settings("SGD", 0.5, 0.9, batch_size=8)
+        assert still.settings() == Settings("SGD", 0.5, 0.9, batch_size=8)
 
     @pytest.mark.parametrize("name", OPTIMIZERS)
     def test_momentum_is_disabled_where_there_is_none(self, still, name):
@@ -179,17 +176,18 @@ class TestControls:
 
     def test_changing_the_optimizer_is_one_training(self, explorer, counted):
         explorer.optimizer.value = "Adam"
-        assert explorer.wait(SOON).schedule == Settings("Adam", 0.001, batch_size=8)
+        assert explorer.wait(SOON).schedule == 0.001
+        assert explorer.shown().settings == Settings("Adam", 0.001, batch_size=8)
         assert len(counted) == 1
 
     def test_reset_puts_all_back(self, still):
         still.optimizer.value = "Adam"
         still.batch_size.value = 16
         still.reset()
-        assert still.schedule() == Settings("SGD", 0.01, batch_size=8)
+        assert still.settings() == Settings("SGD", 0.01, batch_size=8)
         assert not still.momentum.disabled
         still.optimizer.value = "Adam"
-        assert still.schedule() == Settings("Adam", 0.001, batch_size=8)
+        assert still.settings() == Settings("Adam", 0.001, batch_size=8)
 
     @pytest.mark.parametrize(
         ("name", "value"),
@@ -269,7 +267,8 @@ class TestTraining:
         explorer.batch_size.value = 8
         explorer.wait(SOON)
         explorer.batch_size.value = 16
-        assert explorer.wait(SOON).schedule.batch_size == 16
+        assert explorer.wait(SOON)
+        assert explorer.shown().settings.batch_size == 16
         assert explorer.experiment.variant(optimizer="sgd", batch_size=16) is variant
         assert vars(variant.model)["_lrlab_program"] is program
         assert program.traces == traces
@@ -281,7 +280,7 @@ class TestTraining:
     def test_it_does_not_say_so_again(self, explorer):
         explorer.learning_rate.value = 0.02
         explorer.wait(SOON)
-        assert explorer.compiling(explorer.schedule()) == ""
+        assert explorer.compiling(explorer.settings()) == ""
 
     def test_a_storm_ends_with_the_last_settings_and_one_run_at_a_time(self, explorer, counted):
         """`counted` fails as soon as two run at once."""
@@ -291,7 +290,8 @@ class TestTraining:
                 explorer.optimizer.value = ("Adam", "SGD")[k // 100 % 2]
         explorer.optimizer.value = "SGD"
         explorer.learning_rate.value = 0.25
-        assert explorer.wait(SOON).schedule == Settings("SGD", 0.25, batch_size=8)
+        assert explorer.wait(SOON).schedule == 0.25
+        assert explorer.shown().settings == Settings("SGD", 0.25, batch_size=8)
         assert explorer.error is None
         assert repr(explorer).startswith("OptimizerExplorer: SGD 0.25 b8 -> ")
 
@@ -324,11 +324,11 @@ class TestRace:
             tried = {s.learning_rate: r for s, r in explorer._tried.items() if s.optimizer == name}
             losses = {rate: run.final["val_loss"] for rate, run in tried.items()}
             rate = min(losses, key=losses.get)
-            assert best.schedule.learning_rate == rate
+            assert best.schedule == rate
             assert best is tried[rate]
             at_the_edge = rate in (min(losses), max(losses))
             assert not at_the_edge or rate in (1e2, 1e-6, 1e1, 1e-7)  # eight half decades away
-            assert f"<b>{best.schedule}</b>" in explorer._picture.words
+            assert f"<b>{explorer._best_settings[name]}</b>" in explorer._picture.words
         assert [run for _, run in explorer.pins] == list(explorer.best.values())
         assert repr(explorer).startswith("OptimizerExplorer: 2 raced, first is ")
 
@@ -346,15 +346,16 @@ class TestRace:
     def test_where_all_diverged_none_is_called_the_best(self, explorer):
         final = {"val_loss": 1e9, "loss": 1e9}
         best = {
-            name: SimpleNamespace(final=final, verdict=verdict, schedule=Settings(name, 0.1))
+            name: SimpleNamespace(final=final, verdict=verdict)
             for name, verdict in (("SGD", "diverged"), ("Adam", "diverged"))
         }
-        words = optimizers._said(best)
+        settings = {name: Settings(name, 0.1) for name in best}
+        words = optimizers._race_in_words(best, settings)
         assert words == "All diverged, at every rate that was tried: SGD, Adam."
         explorer.best, explorer._raced = best, True
         assert repr(explorer) == "OptimizerExplorer: 2 raced, all diverged"
         best["Adam"].verdict = "good"
-        words = optimizers._said(best)
+        words = optimizers._race_in_words(best, settings)
         assert "<b>SGD 0.1</b> (diverged at every rate)" in words
         assert words.index("Adam") < words.index("SGD")
 
@@ -372,8 +373,8 @@ class TestRace:
         explorer.momentum.value = 0.5
         explorer.race()
         explorer.wait(SOON)
-        assert explorer.best["SGD"].schedule.momentum == 0.5
-        assert explorer.best["SGD"].schedule.batch_size == 8
+        assert explorer._best_settings["SGD"].momentum == 0.5
+        assert explorer._best_settings["SGD"].batch_size == 8
 
     def test_the_rates_go_on_where_the_best_is_at_the_edge(self, explorer):
         def search(loss):
@@ -401,7 +402,8 @@ class TestRace:
         explorer._tried.clear()
         explorer.race()
         explorer.learning_rate.value = 0.3
-        assert explorer.wait(SOON).schedule == Settings("SGD", 0.3, batch_size=8)
+        assert explorer.wait(SOON).schedule == 0.3
+        assert explorer.shown().settings == Settings("SGD", 0.3, batch_size=8)
         assert repr(explorer).startswith("OptimizerExplorer: SGD 0.3 b8 -> ")
 
     def test_an_error_is_read(self, explorer, monkeypatch):

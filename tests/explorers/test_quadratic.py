@@ -242,7 +242,7 @@ class TestExplorer:
         )
 
     def test_reset_puts_the_controls_back(self, explorer):
-        first = explorer.descent()
+        first = explorer.settings()
         explorer.landscape.value, explorer.momentum.value = "valley", 0.5
         explorer.reset()
         assert explorer.wait(SOON) == first

@@ -201,6 +201,7 @@ class TestTheTrainings:
 
         monkeypatch.setattr(experiment, "follow", gated)
         explorer = RangeTestExplorer(experiment, lowest=0.01, seeds=2)
+        explorer.begin()
         assert reached.wait(SOON)
         assert re.search(r"Training \d of 26", explorer._picture.words)
         explorer.stop()
@@ -246,7 +247,7 @@ class TestView:
             threads.append(threading.current_thread())
             return experiment
 
-        monkeypatch.setattr("lrlab.explorers.run_explorer._default_experiment", default)
+        monkeypatch.setattr("lrlab.explorers.run_explorer.default_experiment", default)
         with made(None, seeds=1) as explorer:
             assert explorer.measured.suggestion
         assert threading.current_thread() not in threads

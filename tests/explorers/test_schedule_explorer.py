@@ -15,8 +15,8 @@ import pytest
 
 import lrlab
 from lrlab import Experiment, OneCycle, ScheduleExplorer, StepDecay
-from lrlab.explorers import plans, schedule
-from lrlab.explorers.plans import KINDS, Plan
+from lrlab.explorers import schedule
+from lrlab.explorers.schedule import KINDS, Plan
 
 SOON = 60  # seconds
 EPOCHS, BATCHES = 6, 5
@@ -97,20 +97,17 @@ def shown(explorer):
     return [name for name, c in explorer._controls.items() if c.layout.display != "none"]
 
 
-@pytest.mark.parametrize("module", [plans, schedule])
-def test_the_examples_in_the_docstrings_run(module):
-    assert doctest.testmod(module).failed == 0
+def test_the_examples_in_the_docstrings_run():
+    assert doctest.testmod(schedule).failed == 0
 
 
 def test_the_controls_are_there_before_tensorflow_is_loaded():
     code = (
         "import sys, lrlab\n"
-        "from lrlab.explorers.explorer import Panel\n"
-        "Panel.run = lambda self: None\n"
         "explorer = lrlab.ScheduleExplorer()\n"
         "for kind in explorer.kind.options:\n"
         "    explorer.kind.value = kind\n"
-        "    explorer.schedule()\n"
+        "    explorer.settings()\n"
         "assert not {'keras', 'tensorflow'} & sys.modules.keys()"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -124,10 +121,10 @@ class TestControls:
     @pytest.mark.parametrize("kind", KINDS)
     def test_those_of_the_schedule_are_shown_and_no_others(self, explorer, kind):
         explorer.kind.value = kind
-        assert sorted(shown(explorer)) == sorted(["kind", *KINDS[kind]])
+        assert sorted(shown(explorer)) == sorted(["kind", *KINDS[kind].arguments])
 
     def test_every_control_belongs_to_a_schedule(self, explorer):
-        used = {name for names in KINDS.values() for name in names}
+        used = {name for kind in KINDS.values() for name in kind.arguments}
         assert used == set(explorer._controls) - {"kind"}
 
     def test_each_says_what_it_does(self, explorer):
@@ -138,7 +135,7 @@ class TestControls:
     def test_the_first_schedule_can_be_chosen(self, experiment):
         explorer = ScheduleExplorer(experiment, schedule="cosine", decay_epochs=40)
         assert explorer.kind.value == "cosine"
-        assert explorer.schedule() == Plan(
+        assert explorer.settings() == Plan(
             "cosine", (("initial_learning_rate", 0.1), ("decay_epochs", 40), ("alpha", 0.0))
         )
         explorer.stop()
@@ -172,7 +169,8 @@ class TestTraining:
     @pytest.mark.parametrize("kind", KINDS)
     def test_the_planned_rates_are_those_worked_out_by_hand(self, explorer, kind):
         explorer.kind.value = kind
-        planned = explorer.intended(explorer.wait(SOON))
+        explorer.wait(SOON)
+        planned = explorer.intended(explorer.settings())
         assert planned.shape == (EPOCHS * BATCHES,)
         assert planned[::BATCHES] == pytest.approx(BY_HAND[kind], rel=1e-5, abs=1e-7)
 
@@ -180,12 +178,12 @@ class TestTraining:
     def test_the_recorded_rates_are_the_planned_ones(self, explorer, kind):
         explorer.kind.value = kind
         run = explorer.wait(SOON)
-        assert run.learning_rates == pytest.approx(explorer.intended(run), rel=1e-6)
+        assert run.learning_rates == pytest.approx(explorer.intended(explorer.settings()), rel=1e-6)
 
     @pytest.mark.parametrize("kind", KERAS)
     def test_where_keras_has_the_schedule_it_is_keras_s(self, explorer, kind):
         explorer.kind.value = kind
-        made = explorer.schedule().schedule(EPOCHS, BATCHES)
+        made = explorer.wait(SOON).schedule
         assert type(made) is type(KERAS[kind])
         assert made.get_config() == KERAS[kind].get_config()
 
@@ -209,14 +207,23 @@ class TestTraining:
         )
         expected = experiment.run(0.5, callbacks=[callback])
         assert run.history == expected.history
-        assert run.final["learning_rate"] < explorer.intended(run)[-1] == 0.5
+        assert run.final["learning_rate"] < explorer.intended(explorer.settings())[-1] == 0.5
         assert explorer._picture.alt.endswith(" The intended rate is 0.5 throughout.")
 
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_its_schedule_gives_the_run_again(self, explorer, experiment, kind):
+        explorer.kind.value = kind
+        run = explorer.wait(SOON)
+        again = experiment.run(run.schedule).history
+        for name, values in run.history.items():
+            assert again[name] == pytest.approx(values, rel=1e-6), name
+
     def test_every_movement_retrains(self, explorer):
-        for kind, names in KINDS.items():
+        for kind, row in KINDS.items():
             explorer.kind.value = kind
-            for name in names:
+            for name in row.arguments:
                 before, control = explorer.wait(SOON), explorer._controls[name]
+                settings = explorer.settings()
                 if name == "staircase":
                     control.value = not control.value
                 elif name == "boundaries":
@@ -228,7 +235,7 @@ class TestTraining:
                     control.value = twice if twice <= top(control) else control.value / 2
                 run = explorer.wait(SOON)
                 assert run is not before
-                assert run.schedule == explorer.schedule() != before.schedule
+                assert explorer.shown().settings == explorer.settings() != settings
 
     def test_a_control_of_another_schedule_that_moves_does_no_harm(self, explorer):
         explorer.kind.value = "constant"
@@ -277,7 +284,9 @@ class TestWords:
         assert other == again == "plateau 0.5 0.5 1, min_lr 0.12345"
         first, second, _ = csv.DictReader(io.StringIO(explorer.pins_csv))
         assert second["kind"] == "ReduceLROnPlateau"
-        different = {name for name in KINDS["ReduceLROnPlateau"] if first[name] != second[name]}
+        different = {
+            name for name in KINDS["ReduceLROnPlateau"].arguments if first[name] != second[name]
+        }
         assert different == {"min_lr"}
         assert second["min_lr"] == "0.12345"
         assert "min lr" in explorer._pin_table.columns
@@ -294,13 +303,13 @@ class TestWords:
 
     @pytest.mark.parametrize("kind", KINDS)
     def test_repr_stays_within_110_characters(self, kind):
-        values = [(name, 0.0012345678) for name in KINDS[kind]]
+        values = [(name, 0.0012345678) for name in KINDS[kind].arguments]
         line = f"ScheduleExplorer: {Plan(kind, tuple(values))} -> "
         assert len(line) + len("val_accuracy=1.234e+17, val_loss=1.234e+17, too low") <= 110
 
     def test_the_picture_has_the_plan_in_its_legend(self, explorer):
         explorer.wait(SOON)
-        assert explorer._figure._has_intended
+        assert explorer._figures["curves"]._has_intended
 
 
 def executed(code, **given):

@@ -70,6 +70,7 @@ export default {
       update();
     }
 
+    model.set("displayed", true);
     const tellTheme = () => {
       model.set("dark", document.body.dataset.jpThemeLight === "false");
       model.save_changes();
