@@ -10,7 +10,7 @@ import pytest
 
 import lrlab
 from lrlab.experiment.verdicts import Verdict
-from lrlab.explorers.widgets import Picture as PictureWidget
+from lrlab.explorers.widgets import PictureView as PictureWidget
 from lrlab.figures import ink
 from lrlab.figures.ink import PAGE, THEMES, css_variables, result_text
 
