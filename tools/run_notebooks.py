@@ -14,9 +14,11 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
+import lrlab
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
-# What a reader of the file needs, and nothing of the machine that ran it.
+# What a reader of the file needs, the version of lrlab it belongs to, and nothing of the machine.
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {
@@ -27,6 +29,7 @@ METADATA = {
         "nbconvert_exporter": "python",
         "pygments_lexer": "ipython3",
     },
+    "lrlab": {"version": lrlab.__version__},
 }
 
 

@@ -2,6 +2,11 @@
 
 The judges stand in `lrlab.course`, in the module of their notebook, which is loaded when one of its
 exercises is checked.
+
+A name means one question for good. Anybody may open a notebook of one version beside lrlab of
+another, and a kernel cannot read the notebook that it runs. So where other answers are right than
+before, the exercise gets a name that was never used, and a notebook of another version reads what
+is the matter instead of being judged by the wrong judge.
 """
 
 from __future__ import annotations
@@ -33,7 +38,7 @@ def check(exercise: str, answer: Any, *, solution: bool = False) -> Feedback:
         solution: Whether this is the notebook's own answer, which `save_answers` leaves out.
 
     Raises:
-        ValueError: If there is no such exercise.
+        ValueError: If there is no such exercise in this version of lrlab.
 
     Example:
         >>> check("03-schedule", lambda epoch: 0.8 * 0.5 ** (epoch / 4))
@@ -42,8 +47,13 @@ def check(exercise: str, answer: Any, *, solution: bool = False) -> Feedback:
     """
     _load_judges(notebook=str(exercise)[:2])
     if exercise not in list(JUDGES):  # anything may be given by mistake, such as the answer
-        names = ", ".join(map(repr, known()))
-        raise ValueError(f"`exercise` must be one of {names}. Received: exercise={exercise!r}.")
+        raise ValueError(
+            f"`exercise` must be one of {', '.join(map(repr, known()))}. "
+            f"Received: exercise={exercise!r}. If a notebook of the course asks for it, then that "
+            f"notebook was written for another version of lrlab than {lrlab.__version__}, which is "
+            "installed here. Use a notebook and lrlab of one version: the notebook's stands in its "
+            "metadata, under `lrlab`."
+        )
     feedback = _feedback(exercise, answer)
     if not solution:
         note_exercise(exercise, feedback.passed, feedback.message)

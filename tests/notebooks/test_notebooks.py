@@ -6,6 +6,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
+import lrlab
+
 REPOSITORY = Path(__file__).parents[2]
 NOTEBOOKS = sorted(REPOSITORY.glob("notebooks/*.ipynb"))
 # Folders of one machine, on Linux, macOS and Windows.
@@ -72,6 +74,11 @@ def test_tells_nothing_about_the_machine_that_ran_it(path):
     text = without_pictures(notebook)
     assert not MACHINE_PATH.search(text)
     assert str(REPOSITORY) not in text
+
+
+@every_notebook
+def test_says_which_lrlab_it_belongs_to(path):
+    assert read(path).metadata.lrlab.version == lrlab.__version__
 
 
 @every_notebook
