@@ -247,7 +247,7 @@ MAY_IMPORT = {
     "training": ("backend checks", "keras tensorflow"),
     "keras_code": ("backend data schedules", "keras"),
     "experiment": (
-        "backend checks data keras_code schedules sweeps training",
+        "backend checks data keras_code schedules training",
         "keras tensorflow",
     ),
     "callbacks": (

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 
 from lrlab.checks import as_learning_rate
-from lrlab.experiment.experiment import Experiment, Run
+from lrlab.experiment.experiment import Experiment
+from lrlab.experiment.run import Run
 from lrlab.schedules import RatesByEpoch
-
-__all__ = ["Steered"]
 
 
 class Steered:
@@ -45,9 +44,8 @@ class Steered:
         self._state: Any = None
         self._logs: list[dict[str, Any]] = []
         self.rates: list[float] = []
-        with experiment._turns.taken():
-            _, start = experiment._session([], experiment.seed)
-        self.start_loss = start.loss
+        with experiment.session() as (_, start):
+            self.start_loss = start.loss
 
     def epoch(self, rate: float) -> Run:
         """Train for an epoch at this rate, and return the run so far.
@@ -57,8 +55,7 @@ class Steered:
         """
         rate, experiment = as_learning_rate(rate), self._experiment
         steps = experiment.steps_per_epoch
-        with experiment._turns.taken():
-            session, start = experiment._session([], experiment.seed)
+        with experiment.session() as (session, start):
             if self._state is not None:
                 session.program.state.put_back(self._state)
                 session.before = self._state

@@ -1,80 +1,55 @@
-"""What an experiment asks of a model and an optimizer before it trains them."""
+"""What a model is compiled with, and whether an experiment can train it."""
 
 from __future__ import annotations
 
-import inspect
-import random
-from collections.abc import Callable
 from typing import Any
 
 from lrlab.backend import keras
 
 import numpy as np
-from keras.src import backend
-from keras.src.random.seed_generator import global_seed_generator
 
 from lrlab.data import Dataset
-from lrlab.training.program import GENERATOR, drawing_from
 from lrlab.training.session import loops_itself
 
 
-def built(build_model: Callable[[], keras.Model], seed: int, x: Any) -> keras.Model:
-    """Build from the seed, and leave the random generators of all but TensorFlow as they were.
+def compile_model(
+    model: keras.Model, dataset: Dataset, x: Any, optimizer: Any, loss: Any, metrics: Any
+) -> dict[str, Any]:
+    """Compile a model, or give a compiled one an optimizer of its own; return the arguments.
 
-    A model without an `Input` gets its weights by the shape of x. In the model stays the generator
-    from which it draws, in training too, where nothing says another.
+    Args:
+        model: The model; a compiled one keeps its optimizer, loss and metrics.
+        dataset: Says what there is to learn.
+        x: Some inputs, for a look at what the model gives.
+        optimizer: As for `model.compile`.
+        loss: As for `model.compile`; None for the default.
+        metrics: As for `model.compile`; None for the default.
     """
-    try:
-        if isinstance(build_model, keras.Model):
-            raise TypeError("a model itself")
-        inspect.signature(build_model).bind()
-    except TypeError as error:
-        raise ValueError(
-            "`build_model` must be a function that needs no argument and returns a model. "
-            f"Received: {build_model!r} ({error}). Wrap it: lambda: lrlab.models.mlp(dataset)."
-        ) from None
-    states = random.getstate(), np.random.get_state()  # noqa: NPY002 - what Keras seeds
-    try:
-        with drawing_from(None):
-            keras.utils.set_random_seed(seed)
-            model = build_model()
-            if not isinstance(model, keras.Model):
-                raise ValueError(
-                    "`build_model` must return a keras.Model. "
-                    f"Received: {build_model!r}, which returned {type(model).__name__}."
-                )
-            if not all(layer.built for layer in model._flatten_layers()):
-                _build_weights(model, x)
-            vars(model)[GENERATOR] = global_seed_generator()
-    finally:
-        random.setstate(states[0])
-        np.random.set_state(states[1])  # noqa: NPY002
-    return model
-
-
-def _build_weights(model: keras.Model, x: Any) -> None:
-    """Do what `fit` would with its first batch."""
-    if isinstance(model, keras.Sequential):
-        model.build((None, *x.shape[1:]))
+    if model.compiled:
+        if loss is not None or metrics is not None or optimizer != "sgd":
+            raise ValueError(
+                "A compiled model keeps its own optimizer, loss and metrics. Received: a "
+                "compiled model and one of these as well. Leave out `compile` or these."
+            )
+        arguments = dict(model._compile_config.config)
+        model.optimizer = copy_optimizer(model.optimizer)
     else:
-        dtype = keras.backend.standardize_dtype(x.dtype)
-        backend.compute_output_spec(model, keras.KerasTensor(x.shape, dtype), training=False)
+        arguments = {"optimizer": copy_optimizer(optimizer), "loss": loss, "metrics": metrics}
+        if loss is None or metrics is None:
+            default = default_loss_and_metrics(dataset, model, x)
+            arguments |= {name: default[name] for name in default if arguments[name] is None}
+        model.compile(**arguments)
+    kept = ("loss", "loss_weights", "metrics", "weighted_metrics")
+    given = {name: arguments[name] for name in kept if arguments.get(name) is not None}
+    return {"optimizer": model.optimizer} | given
 
 
-def alike(one: keras.Model, other: keras.Model) -> bool:
-    """Whether two models have the same variables: weights, what is frozen, and random seeds."""
-    return len(one.variables) == len(other.variables) and all(
-        a.trainable == b.trainable and np.array_equal(a, b)
-        for a, b in zip(one.variables, other.variables, strict=True)
-    )
+def makes_own_loss(model: keras.Model) -> bool:
+    """Tell whether a compiled model computes its loss in a `train_step` of its own."""
+    return model.loss is None and type(model).train_step is not keras.Model.train_step
 
 
-def has_own(model: keras.Model, method: str) -> bool:
-    """Whether the class of a model overrides a method of Keras's."""
-    return getattr(type(model), method) is not getattr(keras.Model, method)
-
-
-def check_steps(model: keras.Model) -> None:
+def check_can_train(model: keras.Model) -> None:
     """Raise a ValueError for a compiled model whose epochs cannot be compiled as one call."""
     if reason := loops_itself(model):
         raise ValueError(
@@ -82,7 +57,7 @@ def check_steps(model: keras.Model) -> None:
             f"for which that is not possible, because of {reason}. Leave that out, or train with "
             "model.fit or lrlab.fit."
         )
-    if model.loss is None and has_own(model, "train_step") and not has_own(model, "test_step"):
+    if makes_own_loss(model) and type(model).test_step is keras.Model.test_step:
         raise ValueError(
             "A model that computes its loss in its `train_step` needs a `test_step` as well, which "
             f"returns it under the name loss for the validation. Received: {type(model).__name__} "
@@ -90,7 +65,7 @@ def check_steps(model: keras.Model) -> None:
         )
 
 
-def copied(optimizer: Any) -> keras.optimizers.Optimizer:
+def copy_optimizer(optimizer: Any) -> keras.optimizers.Optimizer:
     """A fresh copy whose learning rate is a number, for a schedule could not be replaced."""
     optimizer = keras.optimizers.get(optimizer)
     if optimizer is None:
@@ -100,15 +75,31 @@ def copied(optimizer: Any) -> keras.optimizers.Optimizer:
         )
     config = optimizer.get_config()
     if "inner_optimizer" in config:  # of a LossScaleOptimizer, which has no rate of its own
-        return type(optimizer)(**config | {"inner_optimizer": copied(optimizer.inner_optimizer)})
+        return type(optimizer)(
+            **config | {"inner_optimizer": copy_optimizer(optimizer.inner_optimizer)}
+        )
     if not isinstance(config.get("learning_rate", 0.0), float):
         config["learning_rate"] = 0.01
     return type(optimizer).from_config(config)
 
 
-def settings_of(optimizer: keras.optimizers.Optimizer) -> tuple[type, dict[str, Any]]:
-    """Its class and its config, without its rate, and its name, which Keras counts up."""
-    return type(optimizer), optimizer.get_config() | {"learning_rate": None, "name": None}
+def optimizer_settings(optimizer: keras.optimizers.Optimizer) -> tuple[type, dict[str, Any]]:
+    """Return its class and its config, without its rate, and its name, which Keras counts up."""
+    config = optimizer.get_config() | {"learning_rate": None, "name": None}
+    if "inner_optimizer" in config:  # of a LossScaleOptimizer
+        config["inner_optimizer"] = optimizer_settings(optimizer.inner_optimizer)
+    return type(optimizer), config
+
+
+def same_settings(one: keras.optimizers.Optimizer, other: keras.optimizers.Optimizer) -> bool:
+    """Tell whether two optimizers differ by their rates and names alone."""
+    ours, theirs = (
+        dict(keras.tree.flatten_with_path(optimizer_settings(optimizer)))
+        for optimizer in (one, other)
+    )
+    return ours.keys() == theirs.keys() and all(
+        np.array_equal(ours[path], theirs[path]) for path in ours
+    )
 
 
 def last_activation(model: Any) -> Any:
@@ -122,7 +113,7 @@ def last_activation(model: Any) -> Any:
     return getattr(layer, "activation", None)
 
 
-def usual(dataset: Dataset, model: keras.Model, x: Any) -> dict[str, Any]:
+def default_loss_and_metrics(dataset: Dataset, model: keras.Model, x: Any) -> dict[str, Any]:
     """The loss and metrics for such data, by what the model gives for some samples."""
     if dataset.task == "regression":
         return {"loss": "mse", "metrics": None}

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import closing, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from functools import cached_property, partial
 from typing import Any
 
@@ -18,91 +16,28 @@ from lrlab import keras_code
 from lrlab.checks import as_whole_number
 from lrlab.data import Dataset, as_dataset
 from lrlab.experiment.compiling import (
-    alike,
-    built,
-    check_steps,
-    copied,
-    has_own,
+    check_can_train,
+    compile_model,
+    copy_optimizer,
     last_activation,
-    settings_of,
-    usual,
+    same_settings,
 )
-from lrlab.experiment.pickling import packed, unpacked
+from lrlab.experiment.pickling import pack, unpack
+from lrlab.experiment.rates import RateRecorder, callbacks_with_schedule
+from lrlab.experiment.run import Run
+from lrlab.experiment.start import Start, build_from_seed, same_variables
 from lrlab.experiment.turns import Turns
-from lrlab.experiment.verdicts import Verdict, judge
 from lrlab.keras_code.source import source_of_model
 from lrlab.schedules import Schedule, is_keras_schedule, preview
-from lrlab.sweeps.digest import digest
-from lrlab.training.program import GENERATOR, Batches, Program, as_graph, as_tensors, drawing_from
-from lrlab.training.session import Needs, Session, check_labels
+from lrlab.training.program import GENERATOR, Batches, Program, as_graph, as_tensors
+from lrlab.training.session import Session, check_labels
+
+__all__ = ["Experiment", "Run"]
 
 # The loss of the untrained model is measured on at most this many training samples.
 _SAMPLES_AT_START = 1024
 # What is compiled for a variant stays in memory with it.
 _VARIANTS_KEPT = 12
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Run:
-    """One training: what was asked, what came of it, and what to make of it.
-
-    Attributes:
-        schedule: The learning rate or schedule, as given.
-        history: A value an epoch under each of Keras's keys, `loss`, `accuracy`, `val_loss`, ...,
-            and under `learning_rate` the rate of the epoch's last update.
-        learning_rates: The rate of every step, shape (epochs * steps_per_epoch,).
-        start_loss: The training loss of the untrained model.
-        moved: How far the trainable weights went, as a share of the length of the first ones (or
-            as it is, where these are all 0).
-        write_code: Writes `code` when it is asked for.
-    """
-
-    schedule: Schedule
-    history: Mapping[str, Sequence[float]]
-    learning_rates: np.ndarray
-    start_loss: float
-    moved: float
-    write_code: Callable[[], str]
-    seed: int = 0
-
-    @property
-    def verdict(self) -> Verdict:
-        """What to make of the run: "too low", "good", "noisy", "stuck" or "diverged"."""
-        return self._judgement[0]
-
-    @property
-    def reason(self) -> str:
-        """Why that is the verdict, in words."""
-        return self._judgement[1]
-
-    @cached_property
-    def _judgement(self) -> tuple[Verdict, str]:
-        return judge(self.history["loss"], self.start_loss, self.learning_rates, self.moved)
-
-    @cached_property
-    def code(self) -> str:
-        """The plain Keras program that gives the same numbers."""
-        return self.write_code()
-
-    @property
-    def final(self) -> dict[str, float]:
-        """The last value under each key of the history."""
-        return {name: values[-1] for name, values in self.history.items()}
-
-    def __repr__(self) -> str:
-        shown = {name: value for name, value in self.final.items() if name != "learning_rate"}
-        numbers = ", ".join(f"{name}={_four_digits(value)}" for name, value in shown.items())
-        return f"Run({numbers}, verdict={self.verdict!r})"
-
-
-def _four_digits(value: Any) -> str:
-    """Of each of the numbers that a metric may have; `F1Score` has one a class."""
-    return np.array2string(
-        np.asarray(value, dtype=float),
-        separator=", ",
-        formatter={"float_kind": "{:.4g}".format},
-        max_line_width=1000,
-    )
 
 
 class Experiment:
@@ -162,48 +97,33 @@ class Experiment:
         training = as_tensors(self.dataset.x_train, self.dataset.y_train)
         validation = as_tensors(self.dataset.x_val, self.dataset.y_val)
         self._first_samples = tuple(array[:_SAMPLES_AT_START] for array in training[:2])
-        self._build_model = build_model
-        self.model = self._built(self.seed)
-        self._compile(optimizer, loss, metrics)
-        check_steps(self.model)
+        self.build_model = build_model
+        self.model = self._build(self.seed)
+        self._compiled_by_user = self.model.compiled
+        self.compile_arguments = compile_model(
+            self.model, self.dataset, self._first_samples[0], optimizer, loss, metrics
+        )
+        check_can_train(self.model)
         for labels in (self.dataset.y_train, self.dataset.y_val):
             check_labels(self.model, labels)
         self._training = Batches.cut(training, self.batch_size)
         self._validation = Batches.cut(validation, self.batch_size)
+        self._settings = {
+            "optimizer": optimizer,
+            "loss": loss,
+            "metrics": metrics,
+            "epochs": self.epochs,
+            "batch_size": self.batch_size,
+            "seed": self.seed,
+        }
         self._turns = Turns()
-        self._given = {"optimizer": optimizer, "loss": loss, "metrics": metrics}
-        self._starts: dict[int, _Start] = {}
-        self._expressions: dict[int, str | None] = {}
-        self._variants: OrderedDict[str, Experiment] = OrderedDict()
+        self._starts: dict[int, Start] = {}
+        self._model_sources: dict[int, str | None] = {}
+        self._variants: list[Experiment] = []
         self._making = threading.Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        given = {name: packed(value) for name, value in self._given.items()}
-        sizes = {"epochs": self.epochs, "batch_size": self.batch_size, "seed": self.seed}
-        return _revived, (self._build_model, self.dataset, given | sizes)
-
-    def _compile(self, optimizer: Any, loss: Any, metrics: Sequence[Any] | None) -> None:
-        model = self.model
-        self._compiled_by_user = model.compiled
-        if model.compiled:
-            if loss is not None or metrics is not None or optimizer != "sgd":
-                raise ValueError(
-                    "A compiled model keeps its own optimizer, loss and metrics. Received: a "
-                    "compiled model and one of these as well. Leave out `compile` or these."
-                )
-            arguments = dict(model._compile_config.config)
-            model.optimizer = copied(model.optimizer)
-        else:
-            arguments = {"optimizer": copied(optimizer), "loss": loss, "metrics": metrics}
-            if loss is None or metrics is None:
-                for name, value in usual(self.dataset, model, self._first_samples[0]).items():
-                    if arguments[name] is None:
-                        arguments[name] = value
-            model.compile(**arguments)
-        kept = ("loss", "loss_weights", "metrics", "weighted_metrics")
-        self._compiled = {"optimizer": model.optimizer} | {
-            name: arguments[name] for name in kept if arguments.get(name) is not None
-        }
+        return _unpickle, (self.build_model, self.dataset, pack(self._settings))
 
     @property
     def has_run(self) -> bool:
@@ -212,10 +132,10 @@ class Experiment:
 
     def untrained(self) -> keras.Model:
         """Return a new model with the weights that every run starts from."""
-        return self._built(self.seed)
+        return self._build(self.seed)
 
-    def _built(self, seed: int, build_model: Callable[[], keras.Model] | None = None) -> Any:
-        return built(build_model or self._build_model, seed, self._first_samples[0])
+    def _build(self, seed: int, build_model: Callable[[], keras.Model] | None = None) -> Any:
+        return build_from_seed(build_model or self.build_model, seed, self._first_samples[0])
 
     def run(
         self,
@@ -254,20 +174,23 @@ class Experiment:
         rates = preview(schedule, self.epochs, self.steps_per_epoch)
         seed = self.seed if seed is None else as_whole_number(seed, "seed", 0)
         callbacks = keras.tree.flatten(callbacks or [])  # one alone will do, as in Keras
-        members = _with_schedule(schedule, callbacks)
-        # A callback may change the rate. Then the optimizer keeps it, and it is written down.
-        recorder = _RateRecorder.beside(members, self.steps_per_epoch) if members else None
-        table = None
-        if not members or is_keras_schedule(schedule):
+        members = callbacks_with_schedule(schedule, callbacks)
+        table = recorder = None
+        if members and not is_keras_schedule(schedule):
+            # A callback may change the rate. Then the optimizer keeps it, and it is written down.
+            recorder = RateRecorder.beside(members, self.steps_per_epoch)
+            members = [recorder, *members]
+        else:
             table = rates.reshape(self.epochs, -1).astype(np.float32)
 
         def run(moved: float = 0.0) -> Run:
             history = self.model.history.history
             done = len(history["loss"])
-            used = rates[: done * self.steps_per_epoch]
-            last = used[self.steps_per_epoch - 1 :: self.steps_per_epoch].tolist()
-            if recorder is not None and table is None:
+            if recorder:
                 used, last = np.array(recorder.rates), recorder.rates_at_end[:done]
+            else:
+                used = rates[: done * self.steps_per_epoch]
+                last = used[self.steps_per_epoch - 1 :: self.steps_per_epoch].tolist()
             return Run(
                 schedule=schedule,
                 history={name: list(values) for name, values in history.items()}
@@ -279,9 +202,8 @@ class Experiment:
                 seed=seed,
             )
 
-        with self._turns.taken():
-            session, start = self._session([recorder, *members] if recorder else [], seed)
-            if table is None:
+        with self.session(members, seed) as (session, start):
+            if recorder:
                 self.model.optimizer.learning_rate = rates[0]
             with closing(session.epochs(self.epochs, rates=table)) as epochs:
                 for _ in epochs:
@@ -315,23 +237,25 @@ class Experiment:
             >>> experiment.variant(optimizer="adam", batch_size=64) is variant
             True
         """
-        optimizer = copied(optimizer)
+        optimizer = copy_optimizer(optimizer)
         batch_size = as_whole_number(
             self.batch_size if batch_size is None else batch_size, "batch_size", 1
         )
-        key = digest(settings_of(optimizer), batch_size)
-        if key == digest(settings_of(self.model.optimizer), self.batch_size):
-            return self
         with self._making:
-            if key not in self._variants:
-                self._variants[key] = self._variant(optimizer, batch_size)
-            self._variants.move_to_end(key)
-            while len(self._variants) > _VARIANTS_KEPT:
-                self._variants.popitem(last=False)
-            return self._variants[key]
+            for found in (self, *self._variants):
+                if found.batch_size == batch_size and same_settings(
+                    found.model.optimizer, optimizer
+                ):
+                    break
+            else:
+                found = self._variant(optimizer, batch_size)
+            if found is not self:  # the last one asked for is the last one dropped
+                others = [variant for variant in self._variants if variant is not found]
+                self._variants = [*others, found][-_VARIANTS_KEPT:]
+            return found
 
     def _variant(self, optimizer: keras.optimizers.Optimizer, batch_size: int) -> Experiment:
-        build_model = self._build_model
+        build_model = self.build_model
         compiled = self._compiled_by_user
 
         def build() -> keras.Model:
@@ -339,18 +263,12 @@ class Experiment:
             model.optimizer = optimizer
             return model
 
+        changed = {"optimizer": "sgd" if compiled else optimizer, "batch_size": batch_size}
         variant = Experiment(
-            build if compiled else build_model,
-            self.dataset,
-            optimizer="sgd" if compiled else optimizer,
-            loss=self._given["loss"],
-            metrics=self._given["metrics"],
-            epochs=self.epochs,
-            batch_size=batch_size,
-            seed=self.seed,
+            build if compiled else build_model, self.dataset, **self._settings | changed
         )
         variant._turns = self._turns  # metrics that were given as objects belong to both
-        variant._expressions = self._expressions
+        variant._model_sources = self._model_sources
         if variant.batch_size == self.batch_size:  # and so may the data
             variant._training, variant._validation = self._training, self._validation
         return variant
@@ -376,36 +294,42 @@ class Experiment:
     def _answer(self) -> Callable[[Any], Any]:
         return as_graph(lambda x: self.model(x, training=False))
 
-    def _start(self, program: Program, seed: int) -> _Start:
-        """Everything put back to the start from a seed."""
+    @contextmanager
+    def session(
+        self, callbacks: Sequence[keras.callbacks.Callback] = (), seed: int | None = None
+    ) -> Iterator[tuple[Session, Start]]:
+        """Wait until no other training goes on, and hold a session that begins at the start.
+
+        For what trains in another way than `follow` does, an epoch at a time for one.
+        """
+        with self._turns.take():
+            program = Program.of(self.model, self._training, self._validation)
+            start = self._put_back(program, self.seed if seed is None else seed)
+            self.model._initial_epoch = None  # a run that BackupAndRestore resumed left its own
+            members = keras.callbacks.CallbackList(
+                list(callbacks),
+                add_history=True,
+                model=self.model,
+                verbose=0,
+                epochs=self.epochs,
+                steps=self.steps_per_epoch,
+            )
+            batches = self._training, self._validation
+            yield Session(program, *batches, members, before=start.state), start
+
+    def _put_back(self, program: Program, seed: int) -> Start:
+        """Put everything back to the start from a seed."""
         if not self._starts:
-            self._starts[self.seed] = _Start(program, self._first_samples)
+            self._starts[self.seed] = Start(program, self._first_samples)
         if seed not in self._starts:
             self._starts[self.seed].put_back()
-            other = self._built(seed)
+            other = self._build(seed)
             for variable, value in zip(self.model.variables, other.variables, strict=True):
                 variable.assign(value)
             program.generator.state.assign(vars(other)[GENERATOR].state)
-            self._starts[seed] = _Start(program, self._first_samples)
+            self._starts[seed] = Start(program, self._first_samples)
         self._starts[seed].put_back()
         return self._starts[seed]
-
-    def _session(
-        self, callbacks: Sequence[keras.callbacks.Callback], seed: int
-    ) -> tuple[Session, _Start]:
-        program = Program.of(self.model, self._training, self._validation)
-        start = self._start(program, seed)
-        self.model._initial_epoch = None  # a run that BackupAndRestore resumed has left its own
-        members = keras.callbacks.CallbackList(
-            list(callbacks),
-            add_history=True,
-            model=self.model,
-            verbose=0,
-            epochs=self.epochs,
-            steps=self.steps_per_epoch,
-        )
-        batches = self._training, self._validation
-        return Session(program, *batches, members, before=start.state), start
 
     def code(
         self,
@@ -422,8 +346,8 @@ class Experiment:
         seed = self.seed if seed is None else seed
         return keras_code.program(
             dataset=self.dataset,
-            building=self._expression(seed),
-            compile_arguments=self._compiled,
+            building=self._model_source(seed),
+            compile_arguments=self.compile_arguments,
             schedule=schedule,
             callbacks=callbacks,
             epochs=self.epochs if epochs is None else epochs,
@@ -431,113 +355,26 @@ class Experiment:
             seed=seed,
         )
 
-    def _expression(self, seed: int) -> str | None:
-        """The source that builds from a seed what `build_model` does; None if there is none.
+    def _model_source(self, seed: int) -> str | None:
+        """Write the source that builds from a seed what `build_model` does; None if there is none.
 
         `build_model` may do more than stack layers: seed anew, load weights, share an initializer.
         So the source is tried, once a seed, for a slider that moves asks for the code again.
         """
-        if seed not in self._expressions:
+        if seed not in self._model_sources:
             found = None
             with suppress(ValueError):
                 if self.dataset.code:
                     source = source_of_model(self.model)
                     names = {"keras": keras, "layers": keras.layers}
-                    tried = self._built(seed, lambda: eval(source, names))  # noqa: S307 - ours
-                    found = source if alike(tried, self._built(seed)) else None
-            self._expressions[seed] = found
-        return self._expressions[seed]
+                    tried = self._build(seed, lambda: eval(source, names))  # noqa: S307 - ours
+                    found = source if same_variables(tried, self._build(seed)) else None
+            self._model_sources[seed] = found
+        return self._model_sources[seed]
 
 
-def _revived(
-    build_model: Callable[[], keras.Model],
-    dataset: Dataset,
-    settings: Mapping[str, Any],
+def _unpickle(
+    build_model: Callable[[], keras.Model], dataset: Dataset, settings: Any
 ) -> Experiment:
-    """An experiment out of what `Experiment.__reduce__` put into a pickle."""
-    settings = {name: unpacked(value) for name, value in settings.items()}
-    return Experiment(build_model, dataset, **settings)
-
-
-class _Start:
-    """Where a run begins: the state of the untrained model, and its loss on these samples."""
-
-    def __init__(self, program: Program, samples: tuple[Any, Any]) -> None:
-        model, (x, y) = program.model, samples
-        self.state = program.state.take()
-        weights = [(w, tf.cast(w.value, tf.float64)) for w in model.trainable_weights]
-        length = tf.linalg.global_norm([value for _, value in weights])
-
-        def moved() -> Any:
-            ways = [tf.cast(weight.value, tf.float64) - value for weight, value in weights]
-            return tf.linalg.global_norm(ways) / tf.where(length > 0, length, 1)
-
-        self._moved = as_graph(moved)
-        # Without arguments, which TensorFlow would look at one by one in every call.
-        self.put_back = as_graph(lambda: program.state.assign(self.state))
-        with drawing_from(program.generator):
-            if model.loss is None and has_own(model, "train_step"):  # which makes its own loss
-                self.loss = float(model.test_step((x, y))["loss"])
-            else:
-                # As training does: an untrained BatchNormalization gives nonsense without it.
-                self.loss = float(model.compute_loss(x=x, y=y, y_pred=model(x, training=True)))
-
-    def moved(self) -> float:
-        """How far the trainable weights are from here, as a share of their length."""
-        return float(self._moved())
-
-
-class _RateRecorder(keras.callbacks.Callback):
-    """Write down the rate of every step; the first of the callbacks, before one sets the next."""
-
-    def __init__(self, steps_per_epoch: int) -> None:
-        super().__init__()
-        self.rates: list[float] = []
-        self.rates_at_end: list[float] = []
-        self._steps_per_epoch = steps_per_epoch
-
-    @classmethod
-    def beside(
-        cls, callbacks: Sequence[keras.callbacks.Callback], steps_per_epoch: int
-    ) -> _RateRecorder:
-        """One that looks at every batch only where another callback does so anyway."""
-        by_batch = Needs(callbacks).train_batches
-        return (_BatchRateRecorder if by_batch else cls)(steps_per_epoch)
-
-    def _rate(self) -> float:
-        return float(self.model.optimizer.learning_rate)
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        self.rates += [self._rate()] * self._steps_per_epoch
-        self.rates_at_end.append(self.rates[-1])
-
-
-class _BatchRateRecorder(_RateRecorder):
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self.rates.append(self._rate())
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        self.rates_at_end.append(self.rates[-1])
-
-
-def _with_schedule(
-    schedule: Schedule, callbacks: Sequence[keras.callbacks.Callback]
-) -> list[keras.callbacks.Callback]:
-    """The callbacks, led by one for the schedule if it is a function of the epoch."""
-    for callback in callbacks:
-        if not isinstance(callback, keras.callbacks.Callback):
-            raise ValueError(
-                "`callbacks` must be a list of keras.callbacks.Callback. "
-                f"Received: {type(callback).__name__}."
-            )
-        sets_rate = keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlateau
-        if is_keras_schedule(schedule) and isinstance(callback, sets_rate):
-            raise ValueError(
-                "A LearningRateSchedule object and a callback that sets the rate exclude each "
-                f"other, in Keras too. Received: {type(schedule).__name__} and "
-                f"{type(callback).__name__}. Give a number or a function of the epoch instead."
-            )
-    if callbacks and callable(schedule) and not is_keras_schedule(schedule):
-        by_epoch = schedule  # Keras takes a float alone, and a person may return an int
-        return [keras.callbacks.LearningRateScheduler(lambda e: float(by_epoch(e))), *callbacks]
-    return list(callbacks)
+    """Make an experiment of what `Experiment.__reduce__` put into a pickle."""
+    return Experiment(build_model, dataset, **unpack(settings))

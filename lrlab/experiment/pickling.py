@@ -11,8 +11,6 @@ from typing import Any
 
 from lrlab.backend import keras
 
-__all__ = ["packed", "unpacked"]
-
 
 @dataclass(frozen=True)
 class _Packed:
@@ -22,7 +20,7 @@ class _Packed:
     config: dict[str, Any] | None
     fields: dict[str, Any]
 
-    def unpacked(self) -> Any:
+    def unpack(self) -> Any:
         if self.config is not None:
             return self.kind.from_config(self.config)
         made = self.kind.__new__(self.kind)
@@ -30,25 +28,25 @@ class _Packed:
         return made
 
 
-def packed(structure: Any) -> Any:
+def pack(structure: Any) -> Any:
     """Return the same structure with the Keras objects in it packed.
 
     An optimizer or a metric is its config, as when Keras saves a model; a loss is its attributes,
     for of a Huber loss the config forgets delta.
     """
 
-    def pack(part: Any) -> Any:
+    def pack_part(part: Any) -> Any:
         if isinstance(part, keras.optimizers.Optimizer | keras.metrics.Metric):
             return _Packed(type(part), part.get_config(), {})
         if isinstance(part, keras.losses.Loss):
             return _Packed(type(part), None, dict(vars(part)))
         return part
 
-    return keras.tree.map_structure(pack, structure)
+    return keras.tree.map_structure(pack_part, structure)
 
 
-def unpacked(structure: Any) -> Any:
-    """Return what `packed` was given, the Keras objects in it new ones."""
+def unpack(structure: Any) -> Any:
+    """Return what `pack` was given, the Keras objects in it new ones."""
     return keras.tree.map_structure(
-        lambda part: part.unpacked() if isinstance(part, _Packed) else part, structure
+        lambda part: part.unpack() if isinstance(part, _Packed) else part, structure
     )

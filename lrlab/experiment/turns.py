@@ -10,24 +10,24 @@ class Turns:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._taken_by: int | None = None  # the thread that holds the lock
+        self._owner: int | None = None  # the thread that holds the lock
 
     @contextmanager
-    def taken(self) -> Iterator[None]:
+    def take(self) -> Iterator[None]:
         """Wait until no other thread trains.
 
         Raises:
             RuntimeError: If this thread does.
         """
-        if self._taken_by == threading.get_ident():  # it would wait for itself, for ever
+        if self._owner == threading.get_ident():  # it would wait for itself, for ever
             raise RuntimeError(
                 "An experiment trains one run at a time, and one of this thread's is unfinished: "
                 "`run` was called inside a callback, or while iterating over `follow`. Finish it "
                 "first, or close() the generator."
             )
         with self._lock:
-            self._taken_by = threading.get_ident()
+            self._owner = threading.get_ident()
             try:
                 yield
             finally:
-                self._taken_by = None
+                self._owner = None

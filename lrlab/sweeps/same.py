@@ -12,7 +12,7 @@ from lrlab.backend import keras, tf
 import numpy as np
 
 import lrlab
-from lrlab.experiment.compiling import settings_of
+from lrlab.experiment.compiling import optimizer_settings
 from lrlab.experiment.experiment import Experiment
 from lrlab.schedules import Schedule, is_keras_schedule
 from lrlab.sweeps.digest import digest
@@ -30,14 +30,14 @@ def identity_of_experiment(experiment: Experiment) -> str:
     one has done.
     """
     data = experiment.dataset
-    compiled = dict(experiment._compiled)
+    compiled = dict(experiment.compile_arguments)
     optimizer = compiled.pop("optimizer")
     model = experiment.untrained()
     return digest(
         (keras.__version__, tf.__version__, lrlab.__version__),
         (data.x_train, data.y_train, data.x_val, data.y_val),
-        (experiment._build_model, _settings(model), [w.numpy() for w in model.variables]),
-        (*settings_of(optimizer), compiled),
+        (experiment.build_model, _settings(model), [w.numpy() for w in model.variables]),
+        (*optimizer_settings(optimizer), compiled),
         (experiment.epochs, experiment.batch_size),
     )
 

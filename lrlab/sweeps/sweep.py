@@ -19,7 +19,8 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from lrlab.checks import as_whole_number
-from lrlab.experiment.experiment import Experiment, Run, _with_schedule
+from lrlab.experiment.experiment import Experiment, Run
+from lrlab.experiment.rates import callbacks_with_schedule
 from lrlab.schedules import Schedule, preview
 from lrlab.sweeps.results import Sweep, label_of
 from lrlab.sweeps.run_file import Record, RunFile, record_of, run_from
@@ -192,7 +193,7 @@ def _places(
     identity, places = identity_of_experiment(experiment), []
     for i, schedule in enumerate(schedules):
         rates = preview(schedule, experiment.epochs, experiment.steps_per_epoch)
-        _with_schedule(schedule, callbacks)
+        callbacks_with_schedule(schedule, callbacks)
         for j, seed in enumerate(seeds):
             key = identity_of_run(identity, schedule, rates, seed, callbacks)
             places.append(_Place((i, j), schedule, rates, seed, key))

@@ -1,0 +1,77 @@
+"""The learning rate of a run: the callback that sets it, and the one that writes it down."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from lrlab.backend import keras
+
+from lrlab.schedules import Schedule, is_keras_schedule
+from lrlab.training.session import Needs
+
+
+class RateRecorder(keras.callbacks.Callback):
+    """Write down the rate of every step; the first of the callbacks, before one sets the next.
+
+    Attributes:
+        rates: The rate of every step.
+        rates_at_end: The rate of each epoch's last step.
+    """
+
+    def __init__(self, steps_per_epoch: int) -> None:
+        super().__init__()
+        self.rates: list[float] = []
+        self.rates_at_end: list[float] = []
+        self._steps_per_epoch = steps_per_epoch
+
+    @classmethod
+    def beside(
+        cls, callbacks: Sequence[keras.callbacks.Callback], steps_per_epoch: int
+    ) -> RateRecorder:
+        """One that looks at every batch only where another callback does so anyway."""
+        by_batch = Needs(callbacks).train_batches
+        return (_BatchRateRecorder if by_batch else cls)(steps_per_epoch)
+
+    def _rate(self) -> float:
+        return float(self.model.optimizer.learning_rate)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Take the rate for that of all the epoch's steps."""
+        self.rates += [self._rate()] * self._steps_per_epoch
+        self.rates_at_end.append(self.rates[-1])
+
+
+class _BatchRateRecorder(RateRecorder):
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.rates.append(self._rate())
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.rates_at_end.append(self.rates[-1])
+
+
+def callbacks_with_schedule(
+    schedule: Schedule, callbacks: Sequence[keras.callbacks.Callback]
+) -> list[keras.callbacks.Callback]:
+    """Return the callbacks, led by one for the schedule if it is a function of the epoch.
+
+    Raises:
+        ValueError: If one is no callback, or sets the rate that a schedule object sets.
+    """
+    for callback in callbacks:
+        if not isinstance(callback, keras.callbacks.Callback):
+            raise ValueError(
+                "`callbacks` must be a list of keras.callbacks.Callback. "
+                f"Received: {type(callback).__name__}."
+            )
+        sets_rate = keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlateau
+        if is_keras_schedule(schedule) and isinstance(callback, sets_rate):
+            raise ValueError(
+                "A LearningRateSchedule object and a callback that sets the rate exclude each "
+                f"other, in Keras too. Received: {type(schedule).__name__} and "
+                f"{type(callback).__name__}. Give a number or a function of the epoch instead."
+            )
+    if callbacks and callable(schedule) and not is_keras_schedule(schedule):
+        by_epoch = schedule  # Keras takes a float alone, and a person may return an int
+        return [keras.callbacks.LearningRateScheduler(lambda e: float(by_epoch(e))), *callbacks]
+    return list(callbacks)

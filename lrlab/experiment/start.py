@@ -1,0 +1,102 @@
+"""Where a run begins: a model built from a seed, its first weights and their loss."""
+
+from __future__ import annotations
+
+import inspect
+import random
+from collections.abc import Callable
+from typing import Any
+
+from lrlab.backend import keras, tf
+
+import numpy as np
+from keras.src import backend
+from keras.src.random.seed_generator import global_seed_generator
+
+from lrlab.experiment.compiling import makes_own_loss
+from lrlab.training.program import GENERATOR, Program, as_graph, drawing_from
+
+
+def build_from_seed(build_model: Callable[[], keras.Model], seed: int, x: Any) -> keras.Model:
+    """Build a model, and leave the random generators of all but TensorFlow as they were.
+
+    A model without an `Input` gets its weights by the shape of x. In the model stays the generator
+    from which it draws, in training too, where nothing says another.
+    """
+    try:
+        if isinstance(build_model, keras.Model):
+            raise TypeError("a model itself")
+        inspect.signature(build_model).bind()
+    except TypeError as error:
+        raise ValueError(
+            "`build_model` must be a function that needs no argument and returns a model. "
+            f"Received: {build_model!r} ({error}). Wrap it: lambda: lrlab.models.mlp(dataset)."
+        ) from None
+    states = random.getstate(), np.random.get_state()  # noqa: NPY002 - what Keras seeds
+    try:
+        with drawing_from(None):
+            keras.utils.set_random_seed(seed)
+            model = build_model()
+            if not isinstance(model, keras.Model):
+                raise ValueError(
+                    "`build_model` must return a keras.Model. "
+                    f"Received: {build_model!r}, which returned {type(model).__name__}."
+                )
+            if not all(layer.built for layer in model._flatten_layers()):
+                _build_weights(model, x)
+            vars(model)[GENERATOR] = global_seed_generator()
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])  # noqa: NPY002
+    return model
+
+
+def _build_weights(model: keras.Model, x: Any) -> None:
+    """Do what `fit` would with its first batch."""
+    if isinstance(model, keras.Sequential):
+        model.build((None, *x.shape[1:]))
+    else:
+        dtype = keras.backend.standardize_dtype(x.dtype)
+        backend.compute_output_spec(model, keras.KerasTensor(x.shape, dtype), training=False)
+
+
+def same_variables(one: keras.Model, other: keras.Model) -> bool:
+    """Tell whether two models have equal weights, frozen the same, and equal random seeds."""
+    return len(one.variables) == len(other.variables) and all(
+        a.trainable == b.trainable and np.array_equal(a, b)
+        for a, b in zip(one.variables, other.variables, strict=True)
+    )
+
+
+class Start:
+    """Where a run begins: the state of the untrained model, and its loss on these samples.
+
+    Attributes:
+        state: All that training changes, as it is before.
+        loss: The training loss of the untrained model.
+        put_back: Brings all that back.
+    """
+
+    def __init__(self, program: Program, samples: tuple[Any, Any]) -> None:
+        model, (x, y) = program.model, samples
+        self.state = program.state.take()
+        weights = [(w, tf.cast(w.value, tf.float64)) for w in model.trainable_weights]
+        length = tf.linalg.global_norm([value for _, value in weights])
+
+        def moved() -> Any:
+            ways = [tf.cast(weight.value, tf.float64) - value for weight, value in weights]
+            return tf.linalg.global_norm(ways) / tf.where(length > 0, length, 1)
+
+        self._moved = as_graph(moved)
+        # Without arguments, which TensorFlow would look at one by one in every call.
+        self.put_back = as_graph(lambda: program.state.assign(self.state))
+        with drawing_from(program.generator):
+            if makes_own_loss(model):
+                self.loss = float(model.test_step((x, y))["loss"])
+            else:
+                # As training does: an untrained BatchNormalization gives nonsense without it.
+                self.loss = float(model.compute_loss(x=x, y=y, y_pred=model(x, training=True)))
+
+    def moved(self) -> float:
+        """Return how far the trainable weights are from here, as a share of their length."""
+        return float(self._moved())
