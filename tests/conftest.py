@@ -4,8 +4,9 @@ import gc
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,6 +40,20 @@ def chromium() -> str:
     if found is None:
         pytest.skip(_NO_CHROMIUM)
     return found
+
+
+@pytest.fixture(scope="module")
+def without_xla() -> Iterator[Callable[[Any], bool]]:
+    """XLA takes longer to compile than small runs take, and agrees with Keras all the same.
+
+    Yields the function that decides elsewhere who uses it.
+    """
+    from lrlab.training import program
+
+    decide = program.uses_xla
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(program, "uses_xla", lambda model: False)
+        yield decide
 
 
 @pytest.fixture(autouse=True)

@@ -11,21 +11,12 @@ from keras import layers
 
 import lrlab
 from lrlab import Experiment
-from lrlab.training import program as _compiled
 
 _random = np.random.default_rng(0)
 X = _random.normal(size=(40, 3)).astype("float32")
 LABELS = (X[:, 0] > 0).astype("int64")
 AMOUNTS = X[:, :1] * 3
 SIZES = {"epochs": 2, "batch_size": 16, "seed": 5}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _without_xla():
-    """Which takes longer to compile than these runs take."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_compiled, "uses_xla", lambda model: False)
-        yield
 
 
 def net(units=1, activation=None):

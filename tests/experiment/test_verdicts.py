@@ -67,14 +67,6 @@ BUILD = {
 OPTIMIZERS = {"momentum": lambda: keras.optimizers.SGD(momentum=0.9)}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _without_xla():
-    """Which takes longer to compile than these runs take, and agrees with Keras all the same."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("lrlab.training.program.uses_xla", lambda model: False)
-        yield
-
-
 @functools.cache
 def experiment(of, model, optimizer="sgd", **settings):
     dataset = getattr(data, of)()

@@ -17,6 +17,7 @@ from keras import layers
 from lrlab import Experiment, OneCycle, StepDecay, data, models
 from lrlab.keras_code.source import source
 
+pytestmark = pytest.mark.usefixtures("without_xla")
 ks = keras.optimizers.schedules
 cb = keras.callbacks
 EPOCHS = 3
@@ -99,14 +100,6 @@ CASES = {
     "dropout": ("moons", lambda d: with_dropout(), {}, 0.2, None),
     "a compiled model": ("moons", lambda d: compiled(), {}, 0.01, None),
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _without_xla():
-    """Which takes longer to compile than these runs take, and agrees with Keras all the same."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("lrlab.training.program.uses_xla", lambda model: False)
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,136 @@
+"""Every run starts from the same weights, state and random seeds, in a model built from a seed."""
+
+import random
+
+from lrlab.backend import keras
+
+import numpy as np
+import pytest
+from experiments import (
+    EPOCHS,
+    GrowsEachBatch,
+    HalvesEachEpoch,
+    Subclass,
+    compiled,
+    dense,
+    experiment_of,
+    noisy,
+    program_of,
+    with_state,
+    without_input,
+)
+from keras import layers
+from keras.src.random.seed_generator import global_seed_generator
+
+import lrlab
+
+ks = keras.optimizers.schedules
+
+
+class TestSameStart:
+    @pytest.mark.parametrize("build", [dense, with_state, noisy])
+    def test_a_run_is_the_same_to_the_last_bit_whatever_came_between(self, build, with_xla):
+        experiment = experiment_of(build, optimizer="adam")
+        first = experiment.run(0.01)
+        weights = experiment.model.get_weights()
+        experiment.run(1.0)
+        experiment.run(ks.CosineDecay(0.5, 20))
+        experiment.run(0.3, callbacks=[HalvesEachEpoch()])
+        again = experiment.run(0.01)
+        assert again.history == first.history
+        assert (again.start_loss, again.moved) == (first.start_loss, first.moved)
+        for now, then in zip(experiment.model.get_weights(), weights, strict=True):
+            np.testing.assert_array_equal(now, then)
+
+    def test_it_starts_from_the_start_after_a_run_that_diverged(self, experiment):
+        first = experiment.run(0.1)
+        assert experiment.run(1e20).verdict == "diverged"
+        assert experiment.run(0.1).history == first.history
+
+    def test_another_seed_is_another_start(self, experiment):
+        assert experiment_of(seed=1).run(0.1).history != experiment.run(0.1).history
+
+    @pytest.mark.parametrize(
+        "build",
+        [
+            *(dense, with_state, compiled(lambda: keras.optimizers.Adam(0.1))),
+            *(without_input, Subclass, noisy),
+        ],
+    )
+    def test_a_run_from_another_seed_is_that_of_an_experiment_with_it(self, build):
+        experiment = experiment_of(build)
+        before, other = experiment.run(0.1), experiment.run(0.1, seed=3)
+        expected = experiment_of(build, seed=3).run(0.1)
+        assert other.history == expected.history
+        assert (other.start_loss, other.code) == (expected.start_loss, expected.code)
+        assert other.moved == pytest.approx(expected.moved)
+        assert experiment.run(0.1).history == before.history
+
+    def test_runs_from_other_seeds_trace_nothing(self, experiment):
+        experiment.run(0.1)
+        traces = program_of(experiment).traces
+        for seed in range(4):
+            experiment.run(0.1, seed=seed)
+        assert program_of(experiment).traces == traces
+
+    def test_an_equal_experiment_gives_equal_runs(self, experiment):
+        assert experiment_of().run(0.1).history == experiment.run(0.1).history
+
+    def test_seeding_between_two_kinds_of_run_changes_neither(self):
+        """A callback brings other functions, which are traced only then."""
+        experiment = experiment_of(noisy)
+        first = experiment.run(0.1)
+        keras.utils.set_random_seed(5)
+        watched = [experiment.run(0.1, callbacks=[GrowsEachBatch()]) for _ in range(2)]
+        assert watched[0].history == watched[1].history
+        assert experiment.run(0.1).history == first.history
+
+    def test_a_resumed_run_leaves_the_next_one_whole(self, experiment, tmp_path):
+        class Interrupts(keras.callbacks.Callback):
+            def on_epoch_end(self, epoch, logs=None):
+                if epoch == 2:
+                    raise InterruptedError
+
+        first = experiment.run(0.1)
+        backup = keras.callbacks.BackupAndRestore(tmp_path)
+        with pytest.raises(InterruptedError):
+            experiment.run(0.1, callbacks=[Interrupts(), backup])
+        resumed = experiment.run(0.1, callbacks=[backup])
+        assert 0 < len(resumed.history["loss"]) < EPOCHS
+        assert experiment.run(0.1).history == first.history
+
+    def test_the_random_state_of_python_and_numpy_is_left_alone(self):
+        keras.random.normal(())  # so that Keras has a generator
+
+        def states():
+            return global_seed_generator(), random.getstate(), repr(np.random.get_state())  # noqa: NPY002
+
+        before = states()
+        run = experiment_of(with_state).run(0.1)
+        assert run.code
+        assert run.reason
+        assert states() == before
+
+
+class TestBuildModel:
+    def test_build_model_must_need_no_argument(self):
+        with pytest.raises(ValueError, match=r"needs no argument.*Wrap it: lambda"):
+            experiment_of(lrlab.models.mlp)
+
+    @pytest.mark.parametrize("wrong", [None, "mlp", 3])
+    def test_build_model_must_be_a_function(self, wrong):
+        with pytest.raises(ValueError, match="`build_model` must be a function"):
+            experiment_of(wrong)
+
+    def test_a_model_is_no_function_that_builds_one(self):
+        with pytest.raises(ValueError, match=r"a model itself.*Wrap it: lambda"):
+            experiment_of(dense())
+
+    @pytest.mark.parametrize("returned", [None, layers.Dense(3)])
+    def test_build_model_must_return_a_model(self, returned):
+        with pytest.raises(ValueError, match=r"must return a keras.Model.*which returned"):
+            experiment_of(lambda: returned)
+
+    def test_an_error_inside_build_model_is_not_disguised(self):
+        with pytest.raises(TypeError, match="unsupported operand"):
+            experiment_of(lambda: layers.Dense(3 + None))

@@ -1,0 +1,114 @@
+"""An experiment with another optimizer or batch size, kept for the next time."""
+
+from lrlab.backend import keras
+
+import numpy as np
+import pytest
+from experiments import compiled, experiment_of, plain_keras, program_of
+
+
+class TestVariant:
+    def test_it_is_the_same_experiment_with_another_optimizer_and_batch_size(self):
+        first = experiment_of(seed=3)
+        variant = first.variant(optimizer=keras.optimizers.Adam(0.5), batch_size=20)
+        written = experiment_of(optimizer="adam", batch_size=20, seed=3)
+        assert variant.run(0.01).history == written.run(0.01).history
+        assert (first.batch_size, variant.batch_size, variant.steps_per_epoch) == (16, 20, 4)
+
+    def test_a_model_compiled_already_keeps_its_loss_and_metrics(self):
+        metrics = (keras.metrics.SparseCategoricalAccuracy("right"),)
+        variant = experiment_of(compiled(keras.optimizers.SGD, metrics)).variant(optimizer="adam")
+        assert type(variant.model.optimizer) is keras.optimizers.Adam
+        expected, _ = plain_keras(compiled(lambda: keras.optimizers.Adam(0.01), metrics))
+        history = variant.run(0.01).history
+        assert {"right", "val_right"} <= history.keys()
+        for name, values in expected.items():
+            assert history[name] == pytest.approx(values, abs=1e-5)
+
+    def test_the_first_one_is_as_it_was(self, experiment):
+        before = experiment.run(0.1)
+        experiment.variant(optimizer="adam").run(0.01)
+        assert experiment.run(0.1).history == before.history
+        assert type(experiment.model.optimizer) is keras.optimizers.SGD
+
+    def test_the_same_settings_make_the_same_one_whatever_the_rate(self, experiment):
+        made = [
+            experiment.variant(optimizer=keras.optimizers.SGD(rate, momentum=0.9), batch_size=20)
+            for rate in (0.1, 0.5)
+        ]
+        assert made[0] is made[1]
+        others = [
+            experiment.variant(optimizer=keras.optimizers.SGD(momentum=0.5), batch_size=20),
+            experiment.variant(optimizer=keras.optimizers.SGD(momentum=0.9), batch_size=21),
+            experiment.variant(optimizer=keras.optimizers.Adam(), batch_size=20),
+            experiment.variant(optimizer=type("Own", (keras.optimizers.Adam,), {})()),
+        ]
+        assert len({id(each) for each in [*made, *others]}) == 5
+
+    def test_neither_does_the_rate_within_a_scaled_loss_matter(self, experiment):
+        """Keras counts up the names of the optimizers within, too."""
+        one, same, other = (
+            experiment.variant(
+                optimizer=keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(rate, momentum))
+            )
+            for rate, momentum in ((0.1, 0.9), (0.2, 0.9), (0.1, 0.5))
+        )
+        assert one is same is not other
+
+    def test_settings_may_hold_arrays(self, experiment):
+        class Own(keras.optimizers.SGD):
+            def __init__(self, learning_rate=0.1, scales=(1.0, 2.0), **settings):
+                super().__init__(learning_rate, **settings)
+                self.scales = np.array(scales)
+
+            def get_config(self):
+                return super().get_config() | {"scales": self.scales}
+
+        one, same, other = (
+            experiment.variant(optimizer=Own(scales=scales))
+            for scales in ((1.0, 2.0), (1.0, 2.0), (1.0, 3.0))
+        )
+        assert one is same is not other
+
+    def test_the_experiments_own_settings_make_itself(self, experiment):
+        assert experiment.variant(optimizer="sgd") is experiment
+        assert experiment.variant(optimizer="sgd", batch_size=16) is experiment
+        assert experiment.variant(optimizer="adam") is not experiment
+
+    def test_it_is_compiled_once(self):
+        experiment = experiment_of()
+        variant = experiment.variant(optimizer="adam")
+        assert not variant.has_run
+        variant.run(0.1)
+        assert experiment.variant(optimizer="adam").has_run
+        program = program_of(variant)
+        traces = program.traces
+        experiment.variant(optimizer="adam").run(0.2)
+        assert program_of(variant) is program
+        assert program.traces == traces
+
+    def test_only_so_many_are_kept(self, experiment, monkeypatch):
+        monkeypatch.setattr("lrlab.experiment.experiment._VARIANTS_KEPT", 2)
+        first, *_, last = [
+            experiment.variant(optimizer="sgd", batch_size=size) for size in (5, 10, 20)
+        ]
+        assert len(experiment._variants) == 2
+        assert experiment.variant(optimizer="sgd", batch_size=20) is last
+        assert experiment.variant(optimizer="sgd", batch_size=5) is not first
+
+    @pytest.mark.parametrize("size", [0, 2.5, [8]])
+    def test_a_batch_size_that_is_none_is_refused(self, experiment, size):
+        with pytest.raises(ValueError, match="batch_size"):
+            experiment.variant(optimizer="sgd", batch_size=size)
+
+    def test_they_take_turns(self, experiment):
+        variant = experiment.variant(optimizer="adam")
+        unfinished = experiment.follow(0.1)
+        next(unfinished)
+        with pytest.raises(RuntimeError, match="one run at a time"):
+            variant.run(0.1)
+        unfinished.close()
+
+    def test_an_optimizer_that_does_not_exist_is_refused(self, experiment):
+        with pytest.raises(ValueError, match="sdg"):
+            experiment.variant(optimizer="sdg")
