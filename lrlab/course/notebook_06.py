@@ -10,7 +10,7 @@ from lrlab.exercises.judging import Hint, exercise
 from lrlab.schedules import RatesByEpoch
 
 _EPOCHS = 15
-_FIXED = 0.1290  # the validation loss of StepDecay(0.5, 0.5, 5); a test holds it to that
+FIXED_LOSS = 0.1290  # the validation loss of StepDecay(0.5, 0.5, 5); a test holds it to that
 _LOW, _HIGH = 0.2, 0.3
 
 
@@ -25,9 +25,9 @@ def _beat(answer: Any) -> str:
         raise Hint(f"It has done {len(rates)} of {_EPOCHS} epochs. Press Go on.")
     if run.verdict in ("stuck", "diverged"):
         raise Hint(f"The training is {run.verdict}: it began too high. Start again, lower.")
-    if loss < _FIXED:
-        return f"By hand {loss:.4f}, by the fixed schedule {_FIXED:.4f}."
-    result = f"By hand {loss:.4f}, and less than {_FIXED:.4f} is wanted."
+    if loss < FIXED_LOSS:
+        return f"By hand {loss:.4f}, by the fixed schedule {FIXED_LOSS:.4f}."
+    result = f"By hand {loss:.4f}, and less than {FIXED_LOSS:.4f} is wanted."
     if max(rates) < _LOW:
         raise Hint(f"{result} All your rates are low: use 0.5 first, to get ahead.")
     if rates[-1] > _HIGH:

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hints import hint
 
 import lrlab
 from lrlab.exercises import known
@@ -68,3 +69,22 @@ def test_a_stub_is_not_answered_yet(exercise):
     assert repr(feedback) == (
         f"Exercise {exercise}: not answered yet. Put your answer in place of the three dots."
     )
+
+
+ASK_FOR_A_RUN = [
+    "00-rate",
+    "02-verdicts",
+    "03-one-number",
+    "05-cuts",
+    "05-together",
+    "07-pick",
+    "08-large-batch",
+    "09-schedule",
+    "10-above",
+]
+
+
+@pytest.mark.parametrize("exercise", ASK_FOR_A_RUN)
+@pytest.mark.parametrize("answer", [0.5, None, "0.5", lrlab.StepDecay(0.03, 0.5, 5)])
+def test_what_is_no_run_is_refused(exercise, answer):
+    assert hint(exercise, answer).startswith(("Give a run: ", "Give a list of three runs."))

@@ -3,7 +3,8 @@
 import keras
 import numpy as np
 import pytest
-from hints import hint
+from hints import hint, one_weight
+from keras.optimizers import SGD
 
 from lrlab import OneCycle, preview
 from lrlab.exercises import check
@@ -95,12 +96,12 @@ class TestWhatTheNotebookSaysOfKeras:
         assert rates(schedules.PiecewiseConstantDecay([44], [0.5, 0.1]), 44, 45) == [0.5, 0.1]
 
     def test_a_last_smaller_batch_is_a_step(self):
-        model = one_weight(0.1)
+        model = one_weight(SGD(0.1))
         model.fit(np.ones((100, 1)), np.ones(100), batch_size=32, epochs=2, verbose=0)
         assert int(model.optimizer.iterations) == 2 * 4
 
     def test_a_schedule_object_goes_on_in_a_second_fit_and_leaves_no_rate_in_the_history(self):
-        model = one_weight(schedules.PolynomialDecay(0.1, 8, 0.0))
+        model = one_weight(SGD(schedules.PolynomialDecay(0.1, 8, 0.0)))
         for expected in (0.05, 0.0):
             history = model.fit(
                 np.ones((100, 1)), np.ones(100), batch_size=32, epochs=1, verbose=0
@@ -109,18 +110,12 @@ class TestWhatTheNotebookSaysOfKeras:
             assert "learning_rate" not in history
 
     def test_a_schedule_object_and_a_scheduler_exclude_each_other(self):
-        model = one_weight(cosine(0.1, 8))
+        model = one_weight(SGD(cosine(0.1, 8)))
         scheduler = keras.callbacks.LearningRateScheduler(lambda epoch: 0.1)
         with pytest.raises(TypeError, match="not settable"):
             model.fit(np.ones((4, 1)), np.ones(4), callbacks=[scheduler], verbose=0)
 
     def test_a_number_cannot_be_assigned_over_a_schedule_object(self):
-        model = one_weight(cosine(0.1, 8))
+        model = one_weight(SGD(cosine(0.1, 8)))
         with pytest.raises(TypeError, match="not settable"):
             model.optimizer.learning_rate = 0.1
-
-
-def one_weight(rate):
-    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
-    model.compile(keras.optimizers.SGD(rate), loss="mse")
-    return model

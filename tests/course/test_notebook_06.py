@@ -4,19 +4,13 @@ from lrlab.backend import keras, tf
 
 import numpy as np
 import pytest
-from hints import hint
+from hints import hint, one_weight
 
 import lrlab
 from lrlab.course import notebook_06
 from lrlab.exercises import check
 from lrlab.experiment import Steered
 from lrlab.schedules import RatesByEpoch
-
-
-@pytest.fixture(scope="module")
-def experiment():
-    digits = lrlab.data.digits()
-    return lrlab.Experiment(lambda: lrlab.models.mlp(digits), digits)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +25,7 @@ def replay(experiment):
 class TestBeat:
     def test_the_limit_is_what_the_fixed_schedule_comes_to(self, experiment):
         fixed = experiment.run(lrlab.StepDecay(0.5, 0.5, 5)).final["val_loss"]
-        assert fixed == pytest.approx(notebook_06._FIXED, abs=5e-5)
+        assert fixed == pytest.approx(notebook_06.FIXED_LOSS, abs=5e-5)
 
     def test_a_high_rate_turned_down_late_passes(self, replay):
         feedback = check("06-beat", replay((0.5, 12), (0.05, 3)))
@@ -124,8 +118,7 @@ class TestWhatTheNotebookSays:
                 if epoch == 1:
                     self.model.optimizer.learning_rate = 0.05
 
-        model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
-        model.compile(keras.optimizers.SGD(0.25), loss="mse")
+        model = one_weight(keras.optimizers.SGD(0.25), use_bias=False)
         model.set_weights([np.zeros((1, 1))])
         x = np.ones((1, 1))
         losses = model.fit(x, x, epochs=4, callbacks=[Dial()], verbose=0).history["loss"]
@@ -140,7 +133,6 @@ class TestWhatTheNotebookSays:
         assert rescued.final["loss"] > 1 > experiment.run(0.1, seed=seed).final["loss"]
 
     def test_epochs_is_the_end_of_a_fit_that_goes_on(self):
-        model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
-        model.compile("sgd", loss="mse")
+        model = one_weight()
         x = np.ones((4, 1))
         assert model.fit(x, x, initial_epoch=12, epochs=15, verbose=0).epoch == [12, 13, 14]

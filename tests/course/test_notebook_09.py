@@ -12,12 +12,6 @@ optimizers = keras.optimizers
 
 
 @pytest.fixture(scope="module")
-def experiment():
-    digits = lrlab.data.digits()
-    return lrlab.Experiment(lambda: lrlab.models.mlp(digits), digits)
-
-
-@pytest.fixture(scope="module")
 def adam(experiment):
     return experiment.variant(optimizer="adam")
 
@@ -52,9 +46,6 @@ class TestSchedule:
     def test_another_optimizer_is_refused(self, experiment, optimizer):
         run = experiment.variant(optimizer=optimizer).run(lrlab.StepDecay(0.03, 0.5, 5))
         assert "another optimizer" in hint("09-schedule", run)
-
-    def test_what_is_no_run_is_refused(self):
-        assert "Give a run" in hint("09-schedule", lrlab.StepDecay(0.03, 0.5, 5))
 
 
 class TestHalfLife:

@@ -40,9 +40,6 @@ class TestAbove:
     def test_each_mistake_has_its_hint(self, rate, trace, words, monkeypatch):
         assert words in hint("10-above", run(rate, trace, monkeypatch))
 
-    def test_a_number_is_no_run(self):
-        assert "Give a run" in hint("10-above", 0.8)
-
 
 class TestLimit:
     def test_two_over_the_sharpness_of_the_notebooks_network_passes(self):

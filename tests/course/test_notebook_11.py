@@ -15,12 +15,6 @@ FACTORS = (0.1, 0.3, 0.5, 0.7, 1.0)
 
 
 @pytest.fixture(scope="module")
-def experiment():
-    digits = lrlab.data.digits()
-    return lrlab.Experiment(lambda: lrlab.models.mlp(digits), digits)
-
-
-@pytest.fixture(scope="module")
 def sweep(experiment, tmp_path_factory):
     path = tmp_path_factory.mktemp("runs") / "runs.jsonl"  # no run is trained twice
 
