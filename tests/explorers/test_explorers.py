@@ -17,13 +17,13 @@ import pytest
 import traitlets
 
 import lrlab
-from lrlab import Experiment, LearningRateExplorer, StepDecay, StepDecayExplorer, explorers
+from lrlab import Experiment, LearningRateExplorer, StepDecay, StepDecayExplorer
 from lrlab.explorers import run_explorer as base
 from lrlab.explorers import worker as workers
 
 SOON = 60  # seconds after which something that should happen at once has not happened
 PNG = b"\x89PNG"
-EVERY_KIND = sorted(name for name in explorers.__all__ if name.endswith("Explorer"))
+EVERY_KIND = sorted(name for name in lrlab.__all__ if name.endswith("Explorer"))
 _random = np.random.default_rng(0)
 X = _random.normal(size=(40, 3)).astype("float32")
 LABELS = (X[:, 0] > 0).astype("int64")

@@ -1,0 +1,257 @@
+"""The base of explorers: when it begins, what it shows of its work, and one written by a user."""
+
+import inspect
+import math
+import subprocess
+import sys
+import threading
+
+from lrlab.backend import keras
+
+import numpy as np
+import pytest
+
+import lrlab
+from lrlab import Experiment, LearningRateExplorer
+from lrlab.explorers import Explorer, Frame, RunExplorer, number_slider
+from lrlab.figures import Curves, CurvesFigure
+
+SOON = 60  # seconds after which something that should happen at once has not happened
+_random = np.random.default_rng(0)
+X = _random.normal(size=(40, 3)).astype("float32")
+LABELS = (X[:, 0] > 0).astype("int64")
+
+
+def model():
+    layers = [keras.layers.Dense(4, "relu"), keras.layers.Dense(2, "softmax")]
+    return keras.Sequential([keras.Input((3,)), *layers])
+
+
+@pytest.fixture(scope="module")
+def experiment():
+    return Experiment(model, (X, LABELS, X[:10], LABELS[:10]), epochs=4, batch_size=8)
+
+
+class MomentumExplorer(RunExplorer):
+    """A slider for the momentum of SGD, at a fixed learning rate.
+
+    Args:
+        experiment: What to train; by default a small network on handwritten digits.
+        momentum: Where the slider starts, from 0 to 0.99.
+        learning_rate: The rate, which stays.
+    """
+
+    def __init__(self, experiment=None, *, momentum=0.9, learning_rate=0.1):
+        words = "How much of the last step goes into the next"
+        super().__init__(experiment, [number_slider("momentum", momentum, 0, 0.99, words)])
+        self.rate = learning_rate
+
+    def settings(self):
+        """Read the slider."""
+        return self.momentum.value
+
+    def schedule(self):
+        """Return the learning rate."""
+        return self.rate
+
+    def label(self, settings):
+        """Return the momentum in words, for a pin."""
+        return f"momentum {settings:.2g}"
+
+    def with_momentum(self, momentum):
+        """Return the experiment with this momentum."""
+        optimizer = keras.optimizers.SGD(momentum=momentum)
+        return self.experiment.variant(optimizer=optimizer)
+
+    def follow(self, settings):
+        """Return the training, epoch by epoch."""
+        return self.with_momentum(settings).follow(self.rate)
+
+    @property
+    def code(self):
+        """The plain Keras program for the present settings."""
+        return self.with_momentum(self.momentum.value).code(self.rate)
+
+
+class TestAnExplorerOfOnesOwn:
+    def test_it_is_short(self):
+        assert len(inspect.getsource(MomentumExplorer).splitlines()) <= 50
+
+    def test_it_retrains_pins_and_gives_the_code(self, experiment):
+        explorer = MomentumExplorer(experiment, momentum=0.5)
+        first = explorer.wait(SOON)
+        expected = experiment.variant(optimizer=keras.optimizers.SGD(momentum=0.5)).run(0.1)
+        assert first.history == expected.history
+        assert first.schedule == 0.1
+        explorer.pin()
+        explorer.momentum.value = 0.9
+        assert explorer.wait(SOON).history != first.history
+        assert explorer.pins == [("momentum 0.5", first)]
+        assert "momentum=0.9" in explorer.code
+        assert explorer._picture.value.startswith(b"\x89PNG")
+        assert repr(explorer).startswith("MomentumExplorer: momentum 0.9 -> ")
+        explorer.reset()
+        assert explorer.wait(SOON).history == first.history
+        with pytest.raises(ValueError, match=r"'momentum' must be a number from 0 to 0.99"):
+            explorer.momentum.value = 1.5
+
+
+class CountingExplorer(Explorer):
+    """Counts to a number, and says and shows each; it knows no Keras."""
+
+    def __init__(self, upto=3, **settings):
+        super().__init__([number_slider("upto", upto, 1, 9, "How far")])
+        self.drawn = []
+        vars(self).update(settings)
+
+    def settings(self):
+        return int(self.upto.value)
+
+    def work(self, settings):
+        for number in range(1, settings + 1):
+            yield f"{number} <of {settings}>"
+            yield Frame(number, f"<b>{number}</b>")
+        self.runs.append(settings)
+        yield Frame(settings, "done", last=True)
+
+    def draw(self, settings, shown):
+        self.drawn.append((settings, shown))
+        figure = self.figure("count", lambda: CurvesFigure(9, theme=self.theme))
+        figure.draw(Curves({"loss": [1.0] * shown}, np.ones(shown)))
+        return figure.png(), f"{shown} of {settings}"
+
+    def label(self, settings):
+        return f"upto {settings}"
+
+    def row(self, settings, shown):
+        return {"upto": settings, "shown": shown, "verdict": "good", "reason": "it counts"}
+
+    @property
+    def code(self):
+        return f"range({self.upto.value})"
+
+    def result(self):
+        return f"{len(self.runs)} counted"
+
+
+class TestBeginning:
+    @pytest.mark.parametrize(
+        "kind",
+        sorted(set(lrlab.explorers.__all__) - {"SharpnessExplorer"} & {*dir(lrlab)}),
+    )
+    def test_making_one_loads_no_tensorflow_and_starts_no_thread(self, kind):
+        code = (
+            "import sys, threading, lrlab\n"
+            f"explorer = lrlab.{kind}()\n"
+            "for control in explorer._controls.values():\n"
+            "    control.value = control.value\n"
+            "assert not {'keras', 'tensorflow'} & sys.modules.keys()\n"
+            "assert not [t for t in threading.enumerate() if t.name == 'lrlab']\n"
+            "assert repr(explorer).endswith(': not run yet')\n"
+        )
+        subprocess.run([sys.executable, "-c", code], check=True)
+
+    def test_a_control_that_moves_before_trains_nothing(self):
+        explorer = CountingExplorer()
+        explorer.upto.value = 5
+        assert not explorer._worker.busy
+        assert explorer.wait(SOON) == 5
+        assert list(explorer.runs) == [5]
+
+    def test_it_begins_when_a_page_shows_it_wherever_it_stands(self):
+        explorer = CountingExplorer()
+        explorer._picture.set_state({"displayed": True})
+        explorer.wait(SOON)
+        assert list(explorer.runs) == [3]
+        explorer._picture.set_state({"displayed": False})
+        explorer._picture.set_state({"displayed": True})
+        explorer.wait(SOON)
+        assert list(explorer.runs) == [3], "a second view of it runs nothing"
+
+    def test_it_begins_when_a_cell_displays_it(self, monkeypatch):
+        monkeypatch.setenv("LRLAB_WAIT", "1")
+        explorer = CountingExplorer()
+        bundle, _ = explorer._repr_mimebundle_()
+        assert bundle["text/plain"] == "CountingExplorer: 1 counted"
+        assert "image/png" in bundle
+
+    def test_a_subclass_may_set_what_it_likes_after_the_base(self, experiment):
+        class Late(LearningRateExplorer):
+            def __init__(self, experiment):
+                super().__init__(experiment)
+                self.factor = 2
+
+            def schedule(self):
+                return self.factor * super().schedule()
+
+        assert Late(experiment).wait(SOON).schedule == pytest.approx(0.02)
+
+
+class TestWork:
+    def test_the_last_frame_is_always_drawn_and_others_at_their_pace(self):
+        explorer = CountingExplorer(9)
+        explorer.wait(SOON)
+        assert explorer.drawn[-1] == (9, 9)
+        assert len(explorer.drawn) < 5
+        explorer = CountingExplorer(9, frames_per_second=math.inf)
+        explorer.wait(SOON)
+        assert [shown for _, shown in explorer.drawn] == [*range(1, 10), 9]
+
+    def test_words_are_escaped_and_those_of_a_frame_are_html(self):
+        explorer, said = CountingExplorer(2, frames_per_second=math.inf), []
+        explorer._picture.observe(lambda change: said.append(change.new), "words")
+        explorer.wait(SOON)
+        assert said == ["1 &lt;of 2&gt;", "<b>1</b>", "2 &lt;of 2&gt;", "<b>2</b>", "done"]
+
+    def test_work_that_gives_way_is_closed_and_draws_no_more(self):
+        closed, reached, go_on = [], threading.Event(), threading.Event()
+
+        class Slow(CountingExplorer):
+            def work(self, settings):
+                try:
+                    reached.set()
+                    assert go_on.wait(SOON)
+                    yield None
+                    yield Frame(settings, "never", last=False)
+                finally:
+                    closed.append(settings)
+
+        explorer = Slow(frames_per_second=math.inf)
+        explorer.begin()
+        assert reached.wait(SOON)
+        explorer.stop()
+        go_on.set()
+        explorer.wait(SOON)
+        assert closed == [3]
+        assert explorer.drawn == []
+        assert explorer._picture.words == explorer.stopped
+
+    def test_a_pin_has_the_settings_of_the_frame(self):
+        explorer = CountingExplorer()
+        explorer.pin()
+        assert explorer.pins == []
+        explorer.wait(SOON)
+        explorer.upto.value = 5
+        explorer.wait(SOON)
+        explorer.pin()
+        assert explorer.pins == [("upto 5", 5)]
+        assert explorer.pins_csv.splitlines() == [
+            "settings,upto,shown,verdict,reason",
+            "upto 5,5,5,good,it counts",
+        ]
+
+    def test_several_controls_that_move_at_once_run_once(self):
+        explorer = CountingExplorer()
+        explorer.wait(SOON)
+        explorer.move(upto=7)
+        assert explorer.wait(SOON) == 7
+        assert list(explorer.runs) == [3, 7]
+
+    def test_a_dark_page_gets_another_figure(self):
+        explorer = CountingExplorer()
+        explorer.wait(SOON)
+        light = explorer._picture.value
+        explorer._picture.dark = True
+        assert explorer._picture.value != light
+        explorer._picture.dark = False
+        assert explorer._picture.value == light
