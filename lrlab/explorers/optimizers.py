@@ -65,8 +65,6 @@ class Settings:
         batch_size: Samples a step.
 
     Example:
-        >>> Settings("SGD", 0.1, momentum=0.9, batch_size=64).make(learning_rate=False)
-        ('SGD', {'momentum': 0.9})
         >>> print(Settings("SGD", 0.1, momentum=0.9, batch_size=64))
         SGD 0.1 m0.9 b64
     """
@@ -85,24 +83,19 @@ class Settings:
             optimizer, kind.learning_rate, kind.momentum or 0.0, kind.weight_decay, batch_size
         )
 
-    def make(self, *, learning_rate: bool = True) -> tuple[str, dict[str, Any]]:
-        """Return the name of the Keras class and its arguments."""
-        kind = OPTIMIZERS[self.optimizer]
-        arguments: dict[str, Any] = {"learning_rate": self.learning_rate} if learning_rate else {}
-        if kind.momentum is not None and self.momentum:
-            arguments["momentum"] = self.momentum
-        if kind.nesterov:
-            arguments["nesterov"] = True
-        if self.weight_decay or kind.weight_decay:
-            arguments["weight_decay"] = self.weight_decay
-        return kind.name, arguments
-
     def as_optimizer(self) -> keras.optimizers.Optimizer:
         """Return it as an object of Keras's."""
         from lrlab.backend import keras
 
-        name, arguments = self.make()
-        made: keras.optimizers.Optimizer = getattr(keras.optimizers, name)(**arguments)
+        kind = OPTIMIZERS[self.optimizer]
+        given: dict[str, Any] = {"momentum": self.momentum} if kind.momentum is not None else {}
+        if kind.nesterov:
+            given["nesterov"] = True
+        if self.weight_decay or kind.weight_decay:
+            given["weight_decay"] = self.weight_decay
+        made: keras.optimizers.Optimizer = getattr(keras.optimizers, kind.name)(
+            learning_rate=self.learning_rate, **given
+        )
         return made
 
     def __str__(self) -> str:
@@ -137,9 +130,6 @@ class OptimizerExplorer(RunExplorer):
         batch_size: Samples a step; by default those of the experiment.
         racers: The optimizers that are chosen for the race.
 
-    Attributes:
-        best: After a race, by optimizer, the run at its best rate.
-
     Raises:
         ValueError: If a value is out of its range.
 
@@ -169,10 +159,8 @@ class OptimizerExplorer(RunExplorer):
         self._present = first  # settings, those of the controls
         self._left: dict[str, Settings] = {}  # the settings that an optimizer was left with
         self._tried: dict[Settings, Run] = {}
-        self._race_pins: list[Pin[Run | None]] = []
+        self._best: list[Pin[Run | None]] = []  # of the last race, an optimizer each
         self._raced = False
-        self.best: dict[str, Run] = {}
-        self._best_settings: dict[str, Settings] = {}
         keys = "The optimizers to race: hold Ctrl and click, or use Shift and the arrow keys"
         self.racers = several("racers", racers, OPTIMIZERS, keys, "race among")
         pull = "How strongly each step pulls the weights towards 0, apart from the loss"
@@ -232,6 +220,11 @@ class OptimizerExplorer(RunExplorer):
             optimizer=settings.as_optimizer(), batch_size=settings.batch_size
         )
 
+    @property
+    def best(self) -> dict[str, Run]:
+        """After a race, by optimizer, the run at its best rate."""
+        return {pin.settings.optimizer: pin.shown for pin in self._best if pin.shown is not None}
+
     # --- what a person does ---
 
     def run(self) -> None:
@@ -282,25 +275,24 @@ class OptimizerExplorer(RunExplorer):
 
     def result(self) -> str:
         """Return settings and outcome in one short line."""
-        if not (self._raced and self.best):
+        if not (self._raced and self._best):
             return super().result()
-        winner = min(self.best, key=lambda name: _final_loss(self.best[name]))
-        loss = _final_loss(self.best[winner])
+        winner = min(self._best, key=_final_loss)
+        loss, count = _final_loss(winner), len(self._best)
         if loss == math.inf:
-            return f"{len(self.best)} raced, all diverged"
-        repeatable = self.best[winner].verdict in REPEATABLE
+            return f"{count} raced, all diverged"
+        repeatable = winner.shown is not None and winner.shown.verdict in REPEATABLE
         number = f", val_loss={loss:.4f}" if repeatable else ""
-        return f"{len(self.best)} raced, first is {self._best_settings[winner]}{number}"
+        return f"{count} raced, first is {winner.label}{number}"
 
     # --- the race ---
 
     def _race(self, racers: Sequence[Settings]) -> Work[Run | None]:
-        self.best, self._best_settings = {}, {}
-        self._pins = [pin for pin in self._pins if pin not in self._race_pins]
-        self._race_pins = []
+        self._pins = [pin for pin in self._pins if pin not in self._best]
+        self._best = []
         self.pins_changed()
         for number, racer in enumerate(racers, 1):
-            tried: dict[int, Run] = {}
+            tried: dict[int, Pin[Run | None]] = {}
             race = f"Race, optimizer {number} of {len(racers)}"
             for half_decades in _search(tried):
                 known = len(tried) < len(_FIRST_TRIED)  # beyond, the search decides as it goes on
@@ -309,17 +301,13 @@ class OptimizerExplorer(RunExplorer):
                 settings = _at(racer, half_decades)
                 if settings not in self._tried:
                     yield from self._try(settings, f"{race}, {rate}")
-                tried[half_decades] = self._tried[settings]
-            place = min(tried, key=lambda place: _final_loss(tried[place]))
-            best, settings = tried[place], _at(racer, place)
-            self.best[racer.optimizer], self._best_settings[racer.optimizer] = best, settings
-            self._race_pins.append(Pin(self.label(settings), settings, best))
-            self._pins.append(self._race_pins[-1])
+                tried[half_decades] = Pin(self.label(settings), settings, self._tried[settings])
+            self._best.append(min(tried.values(), key=_final_loss))
+            self._pins.append(self._best[-1])
             self.pins_changed()
         self._raced = True
-        words = _race_in_words(self.best, self._best_settings)
-        settings, run = self._finished or (settings, best)
-        yield Frame(run, words, settings, last=True)
+        settings, run = self._finished or (self._best[-1].settings, self._best[-1].shown)
+        yield Frame(run, _race_in_words(self._best), settings, last=True)
 
     def _try(self, settings: Settings, where: str) -> Work[Run | None]:
         """Train a run of a race."""
@@ -338,7 +326,7 @@ def _at(settings: Settings, half_decades: int) -> Settings:
     return replace(settings, learning_rate=float(f"{usual * 10 ** (half_decades / 2):.1g}"))
 
 
-def _search(tried: dict[int, Run]) -> Iterator[int]:
+def _search(tried: Mapping[int, Pin[Run | None]]) -> Iterator[int]:
     """Which rates to try: a few, then further as long as the best is at the edge."""
     yield from _FIRST_TRIED
     while True:
@@ -351,26 +339,24 @@ def _search(tried: dict[int, Run]) -> Iterator[int]:
             return
 
 
-def _final_loss(run: Run) -> float:
+def _final_loss(pin: Pin[Any]) -> float:
     """The last validation loss, infinity for what diverged."""
-    loss = run.final["val_loss"]
-    return loss if run.verdict != "diverged" and math.isfinite(loss) else math.inf
+    loss: float = pin.shown.final["val_loss"]
+    return loss if pin.shown.verdict != "diverged" and math.isfinite(loss) else math.inf
 
 
-def _race_in_words(best: Mapping[str, Run], settings: Mapping[str, Settings]) -> str:
+def _race_in_words(best: Sequence[Pin[Any]]) -> str:
     """The rates that were found, the winner first."""
-    order = sorted(best, key=lambda name: _final_loss(best[name]))
-    if _final_loss(best[order[0]]) == math.inf:
-        return f"All diverged, at every rate that was tried: {html.escape(', '.join(best))}."
-    found = [
-        f"<b>{html.escape(str(settings[name]))}</b> ({_loss_in_words(best[name])})"
-        for name in order
-    ]
+    order = sorted(best, key=_final_loss)
+    if _final_loss(order[0]) == math.inf:
+        names = ", ".join(pin.settings.optimizer for pin in best)
+        return f"All diverged, at every rate that was tried: {html.escape(names)}."
+    found = [f"<b>{html.escape(pin.label)}</b> ({_loss_in_words(pin)})" for pin in order]
     return f"Each at its best rate, the lowest first: {', '.join(found)}."
 
 
-def _loss_in_words(run: Run) -> str:
-    loss = _final_loss(run)
+def _loss_in_words(pin: Pin[Any]) -> str:
+    loss = _final_loss(pin)
     return f"validation loss {loss:.3g}" if loss < math.inf else "diverged at every rate"
 
 

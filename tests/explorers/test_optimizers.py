@@ -17,6 +17,7 @@ import pytest
 import lrlab
 from lrlab import Experiment, OptimizerExplorer
 from lrlab.explorers import optimizers
+from lrlab.explorers.explorer import Pin
 from lrlab.explorers.optimizers import OPTIMIZERS, Settings
 from lrlab.training import program as _compiled
 
@@ -117,7 +118,7 @@ class TestSettings:
     @pytest.mark.parametrize("name", OPTIMIZERS)
     def test_the_usual_ones_are_the_defaults_of_keras(self, name):
         usual = Settings.usual(name)
-        cls, _ = usual.make()
+        cls = OPTIMIZERS[name].name
         defaults = inspect.signature(getattr(keras.optimizers, cls)).parameters
         assert usual.learning_rate == defaults["learning_rate"].default
         assert usual.weight_decay == (defaults["weight_decay"].default or 0.0)
@@ -137,7 +138,7 @@ class TestSettings:
         assert config["learning_rate"] == pytest.approx(0.5)
 
     def test_adamw_without_weight_decay_is_told_so(self):
-        assert Settings("AdamW", 0.1, weight_decay=0.0).make()[1]["weight_decay"] == 0.0
+        assert Settings("AdamW", 0.1, weight_decay=0.0).as_optimizer().weight_decay == 0.0
 
     def test_words_leave_out_the_usual(self):
         assert str(Settings.usual("AdamW")) == "AdamW 0.001"
@@ -328,7 +329,10 @@ class TestRace:
             assert best is tried[rate]
             at_the_edge = rate in (min(losses), max(losses))
             assert not at_the_edge or rate in (1e2, 1e-6, 1e1, 1e-7)  # eight half decades away
-            assert f"<b>{explorer._best_settings[name]}</b>" in explorer._picture.words
+            assert (
+                f"<b>{explorer._best[0 if name == 'SGD' else 1].label}</b>"
+                in explorer._picture.words
+            )
         assert [run for _, run in explorer.pins] == list(explorer.best.values())
         assert repr(explorer).startswith("OptimizerExplorer: 2 raced, first is ")
 
@@ -345,17 +349,18 @@ class TestRace:
 
     def test_where_all_diverged_none_is_called_the_best(self, explorer):
         final = {"val_loss": 1e9, "loss": 1e9}
-        best = {
-            name: SimpleNamespace(final=final, verdict=verdict)
-            for name, verdict in (("SGD", "diverged"), ("Adam", "diverged"))
-        }
-        settings = {name: Settings(name, 0.1) for name in best}
-        words = optimizers._race_in_words(best, settings)
+        best = [
+            Pin(
+                f"{name} 0.1", Settings(name, 0.1), SimpleNamespace(final=final, verdict="diverged")
+            )
+            for name in ("SGD", "Adam")
+        ]
+        words = optimizers._race_in_words(best)
         assert words == "All diverged, at every rate that was tried: SGD, Adam."
-        explorer.best, explorer._raced = best, True
+        explorer._best, explorer._raced = best, True
         assert repr(explorer) == "OptimizerExplorer: 2 raced, all diverged"
-        best["Adam"].verdict = "good"
-        words = optimizers._race_in_words(best, settings)
+        best[1].shown.verdict = "good"
+        words = optimizers._race_in_words(best)
         assert "<b>SGD 0.1</b> (diverged at every rate)" in words
         assert words.index("Adam") < words.index("SGD")
 
@@ -373,16 +378,16 @@ class TestRace:
         explorer.momentum.value = 0.5
         explorer.race()
         explorer.wait(SOON)
-        assert explorer._best_settings["SGD"].momentum == 0.5
-        assert explorer._best_settings["SGD"].batch_size == 8
+        assert explorer._best[0].settings.momentum == 0.5
+        assert explorer._best[0].settings.batch_size == 8
 
     def test_the_rates_go_on_where_the_best_is_at_the_edge(self, explorer):
         def search(loss):
             tried = {}
             for place in optimizers._search(tried):
                 value = loss(place)
-                final = {"val_loss": value, "loss": value}
-                tried[place] = type("Done", (), {"final": final, "verdict": "good"})
+                run = SimpleNamespace(final={"val_loss": value, "loss": value}, verdict="good")
+                tried[place] = Pin("", None, run)
             return sorted(tried)
 
         assert search(lambda place: abs(place - 1.5)) == [0, 1, 2, 3]
