@@ -7,6 +7,7 @@ import math
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _MOMENTUMS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.99)
 _DECAYS = (0.0, 1e-4, 1e-3, 0.004, 0.01, 0.1, 1.0)
 _BATCHES = (8, 16, 32, 64, 128, 256, 512)
+_VARIANTS_KEPT = 12  # as an experiment does
 _FIRST_TRIED = (0, 1, 2, 3)  # half decades from the usual rate of an optimizer
 _FURTHEST = 8  # half decades, in either direction
 
@@ -156,6 +158,8 @@ class OptimizerExplorer(RunExplorer):
         chosen = choice("optimizer", optimizer, OPTIMIZERS, "Which of Keras's optimizers trains")
         usual = Settings.usual(optimizer, getattr(experiment, "batch_size", 32))
         first = _first_settings(usual, learning_rate, momentum, weight_decay, batch_size)
+        # To ask the experiment costs milliseconds, for it compares the settings of optimizers.
+        self._variant_of = lru_cache(_VARIANTS_KEPT)(self._make_variant)
         self._present = first  # settings, those of the controls
         self._left: dict[str, Settings] = {}  # the settings that an optimizer was left with
         self._tried: dict[Settings, Run] = {}
@@ -215,10 +219,12 @@ class OptimizerExplorer(RunExplorer):
         return self._variant(settings).code(settings.learning_rate)
 
     def _variant(self, settings: Settings) -> Experiment:
-        """The experiment for such settings; for those that it knows, what is compiled is kept."""
-        return self.experiment.variant(
-            optimizer=settings.as_optimizer(), batch_size=settings.batch_size
-        )
+        """The experiment for such settings, whatever their rate: what is compiled is the same."""
+        return self._variant_of(replace(settings, learning_rate=1.0))
+
+    def _make_variant(self, settings: Settings) -> Experiment:
+        optimizer = settings.as_optimizer()
+        return self.experiment.variant(optimizer=optimizer, batch_size=settings.batch_size)
 
     @property
     def best(self) -> dict[str, Run]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
@@ -34,55 +34,138 @@ if TYPE_CHECKING:
 _EPOCHS = 15  # of the default experiment, which is not made yet when its sliders are
 
 
+def keras_class(name: str) -> Callable[..., Schedule]:
+    """Return what makes a schedule of Keras's: of `decay_epochs` it makes `decay_steps`."""
+
+    def make(values: Mapping[str, Any], epochs: int, steps_per_epoch: int) -> Schedule:
+        from lrlab.backend import keras
+
+        given = {
+            name.replace("epochs", "steps"): value * steps_per_epoch
+            if name.endswith("epochs")
+            else value
+            for name, value in values.items()
+        }
+        made: Schedule = getattr(keras.optimizers.schedules, name)(**given)
+        return made
+
+    return make
+
+
+def _constant(values: Mapping[str, Any], epochs: int, steps_per_epoch: int) -> float:
+    return as_learning_rate(values["initial_learning_rate"], "initial_learning_rate")
+
+
+def _piecewise(values: Mapping[str, Any], epochs: int, steps_per_epoch: int) -> Schedule:
+    from lrlab.backend import keras
+
+    # Keras changes the value after a boundary: the boundary is an epoch's last step.
+    *rates, boundaries = values.values()
+    steps = [epoch * steps_per_epoch - 1 for epoch in boundaries]
+    made: Schedule = keras.optimizers.schedules.PiecewiseConstantDecay(steps, rates)
+    return made
+
+
+def _keras_steps(values: Mapping[str, Any], epochs: int, steps_per_epoch: int) -> str:
+    return ", ".join(
+        f"{name.replace('epochs', 'steps')} = {_epochs(value)} × {steps_per_epoch} batches = "
+        f"{value * steps_per_epoch}"
+        for name, value in values.items()
+        if name.endswith("epochs")
+    )
+
+
+def _piecewise_steps(values: Mapping[str, Any], epochs: int, steps_per_epoch: int) -> str:
+    ends = [
+        f"{epoch} × {steps_per_epoch} batches − 1 = {epoch * steps_per_epoch - 1}"
+        for epoch in values["boundaries"]
+    ]
+    return f"boundaries = {' and '.join(ends)}, the last steps at the old rate"
+
+
+def _one_cycle_steps(values: Mapping[str, Any], epochs: int, steps_per_epoch: int) -> str:
+    share = values["warmup_fraction"]
+    times = f"{share:.2g} × {_epochs(epochs)} × {steps_per_epoch} batches"
+    return f"up for {times} = {share * epochs * steps_per_epoch:.4g} steps, then down"
+
+
+def _epochs(count: int) -> str:
+    return f"{count} epoch{'' if count == 1 else 's'}"
+
+
 @dataclass(frozen=True)
 class Kind:
     """A kind of schedule, as a row of `KINDS`.
 
     Attributes:
-        arguments: The names of its sliders. Times are in epochs: `decay_epochs` becomes Keras's
-            `decay_steps`, and so on.
-        keras_class: Its name in `keras.optimizers.schedules`, if Keras has it.
+        arguments: The names of its sliders; times are in epochs.
+        schedule: Makes what an experiment takes of their values, the epochs of a training and the
+            steps of an epoch.
+        in_steps: Says of the same how epochs become the steps that Keras counts.
         short: What a pin calls it, if not by its name.
     """
 
     arguments: tuple[str, ...]
-    keras_class: str = ""
+    schedule: Callable[..., Schedule]
+    in_steps: Callable[..., str] = _keras_steps
     short: str = ""
 
 
 KINDS = {
-    "constant": Kind(("initial_learning_rate",)),
-    "step": Kind(("initial_learning_rate", "decay_factor", "epochs_per_drop")),
+    "constant": Kind(
+        ("initial_learning_rate",),
+        _constant,
+        lambda values, epochs, steps: (
+            f"{_epochs(epochs)} × {steps} batches = {epochs * steps} steps, all alike"
+        ),
+    ),
+    "step": Kind(
+        ("initial_learning_rate", "decay_factor", "epochs_per_drop"),
+        lambda values, epochs, steps: StepDecay(**values),
+        lambda values, epochs, steps: (
+            f"a drop every {_epochs(values['epochs_per_drop'])} × {steps} batches = "
+            f"{values['epochs_per_drop'] * steps} steps"
+        ),
+    ),
     "exponential": Kind(
         ("initial_learning_rate", "decay_epochs", "decay_rate", "staircase"),
-        "ExponentialDecay",
+        keras_class("ExponentialDecay"),
     ),
     "polynomial": Kind(
         ("initial_learning_rate", "decay_epochs", "end_learning_rate", "power"),
-        "PolynomialDecay",
+        keras_class("PolynomialDecay"),
     ),
     "inverse time": Kind(
         ("initial_learning_rate", "decay_epochs", "decay_rate", "staircase"),
-        "InverseTimeDecay",
+        keras_class("InverseTimeDecay"),
         short="inverse",
     ),
     "piecewise": Kind(
         ("initial_learning_rate", "middle_learning_rate", "end_learning_rate", "boundaries"),
-        "PiecewiseConstantDecay",
+        _piecewise,
+        _piecewise_steps,
     ),
-    "cosine": Kind(("initial_learning_rate", "decay_epochs", "alpha"), "CosineDecay"),
+    "cosine": Kind(("initial_learning_rate", "decay_epochs", "alpha"), keras_class("CosineDecay")),
     "cosine with restarts": Kind(
         ("initial_learning_rate", "first_decay_epochs", "t_mul", "m_mul", "alpha"),
-        "CosineDecayRestarts",
+        keras_class("CosineDecayRestarts"),
         short="restarts",
     ),
     "warm-up": Kind(
         ("initial_learning_rate", "warmup_epochs", "warmup_target", "decay_epochs", "alpha"),
-        "CosineDecay",
+        keras_class("CosineDecay"),
     ),
-    "one-cycle": Kind(("max_learning_rate", "warmup_fraction", "div")),
+    "one-cycle": Kind(
+        ("max_learning_rate", "warmup_fraction", "div"),
+        lambda values, epochs, steps: OneCycle(epochs=epochs, **values).to_keras(steps),
+        _one_cycle_steps,
+    ),
     "ReduceLROnPlateau": Kind(
         ("initial_learning_rate", "factor", "patience", "cooldown", "min_delta", "min_lr"),
+        _constant,
+        lambda values, epochs, steps: (
+            f"the callback looks at val_loss once an epoch, that is every {steps} batches"
+        ),
         short="plateau",
     ),
 }
@@ -107,29 +190,11 @@ class Plan:
 
     def schedule(self, epochs: int, steps_per_epoch: int) -> Schedule:
         """Return what an experiment takes: a real Keras schedule object where Keras has one."""
-        values = dict(self.arguments)
-        if self.kind in ("constant", "ReduceLROnPlateau"):
-            return as_learning_rate(values["initial_learning_rate"], "initial_learning_rate")
-        if self.kind == "step":
-            return StepDecay(**values)
-        if self.kind == "one-cycle":
-            return OneCycle(epochs=epochs, **values).to_keras(steps_per_epoch)
-        from lrlab.backend import keras
+        return KINDS[self.kind].schedule(dict(self.arguments), epochs, steps_per_epoch)
 
-        cls = getattr(keras.optimizers.schedules, KINDS[self.kind].keras_class)
-        if self.kind == "piecewise":
-            *rates, (_, boundaries) = self.arguments
-            # Keras changes the value after a boundary: the boundary is an epoch's last step.
-            return cls(
-                [epoch * steps_per_epoch - 1 for epoch in boundaries], [rate for _, rate in rates]
-            )
-        steps = {
-            name.replace("epochs", "steps"): value * steps_per_epoch
-            for name, value in self.arguments
-            if name.endswith("epochs")
-        }
-        others = {name: value for name, value in self.arguments if not name.endswith("epochs")}
-        return cls(**steps, **others)
+    def in_steps(self, epochs: int, steps_per_epoch: int) -> str:
+        """Say how epochs become the steps that Keras counts."""
+        return KINDS[self.kind].in_steps(dict(self.arguments), epochs, steps_per_epoch)
 
     def callbacks(self) -> list[keras.callbacks.Callback]:
         """Return the callbacks that a run by this plan needs."""
@@ -138,33 +203,6 @@ class Plan:
         from lrlab.backend import keras
 
         return [keras.callbacks.ReduceLROnPlateau(**dict(self.arguments[1:]))]
-
-    def in_steps(self, epochs: int, steps_per_epoch: int) -> str:
-        """Say how epochs become the steps that Keras counts."""
-        values = dict(self.arguments)
-        batches = f"{steps_per_epoch} batches"
-        if self.kind == "constant":
-            return f"{_epochs(epochs)} × {batches} = {epochs * steps_per_epoch} steps, all alike"
-        if self.kind == "step":
-            every = values["epochs_per_drop"]
-            return f"a drop every {_epochs(every)} × {batches} = {every * steps_per_epoch} steps"
-        if self.kind == "piecewise":
-            ends = [
-                f"{e} × {batches} − 1 = {e * steps_per_epoch - 1}" for e in values["boundaries"]
-            ]
-            return f"boundaries = {' and '.join(ends)}, the last steps at the old rate"
-        if self.kind == "one-cycle":
-            share = values["warmup_fraction"]
-            up = f"{share * epochs * steps_per_epoch:.4g}"
-            return f"up for {share:.2g} × {_epochs(epochs)} × {batches} = {up} steps, then down"
-        if self.kind == "ReduceLROnPlateau":
-            return f"the callback looks at val_loss once an epoch, that is every {batches}"
-        return ", ".join(
-            f"{name.replace('epochs', 'steps')} = {_epochs(value)} × {batches} = "
-            f"{value * steps_per_epoch}"
-            for name, value in self.arguments
-            if name.endswith("epochs")
-        )
 
     def __str__(self) -> str:
         """Return the kind and its first numbers."""
@@ -179,10 +217,6 @@ class Plan:
             if (name, value) != theirs
         ]
         return ", ".join([str(self), *different])
-
-
-def _epochs(count: int) -> str:
-    return f"{count} epoch{'' if count == 1 else 's'}"
 
 
 @lru_cache(maxsize=64)
