@@ -13,6 +13,7 @@ import numpy as np
 
 from lrlab.figures.curves import Curves, CurvesFigure, LossScale, check_arguments, describe
 from lrlab.figures.ink import Theme, result_text
+from lrlab.figures.plot import check_look
 
 __all__ = ["LivePlot"]
 
@@ -76,7 +77,8 @@ class LivePlot(keras.callbacks.Callback):
             "start_loss": start_loss,
             "loss_scale": loss_scale,
         }
-        check_arguments(1, theme=theme, size=size, loss_scale=loss_scale)
+        check_arguments(1, loss_scale=loss_scale)
+        check_look(size, theme)
         self._figure: CurvesFigure | None = None
         self._seconds_a_frame = 1 / frames_per_second
         self._epochs = 1

@@ -6,21 +6,16 @@ Every line that a slider moves is kept and blitted, so a frame takes millisecond
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
-from matplotlib.transforms import IdentityTransform
 
-from lrlab.figures.ink import FONT, THEMES, Theme
-from lrlab.figures.screen import Screen
+from lrlab.figures.ink import FONT, Theme
+from lrlab.figures.plot import SIZE, Plot
+from lrlab.figures.ticks import decades
 from lrlab.quadratic import Descent
 
-_SIZE = 760, 460
 # Pixels from the lower left corner: left, bottom, width, height.
 _PATH_BOX, _LOSS_BOX, _RATE_BOX = (66, 158, 326, 258), (478, 158, 266, 258), (66, 52, 678, 22)
 _REACH = 2.0  # how far the weights go that are in view
@@ -36,7 +31,7 @@ _OUTCOMES = {
 _HUGE = 1e6  # further away Agg cannot draw a line
 
 
-class BowlFigure:
+class BowlFigure(Plot):
     """A figure for a parabola or a valley, kept ready to be drawn again and again.
 
     Args:
@@ -51,12 +46,9 @@ class BowlFigure:
     """
 
     def __init__(self, weights: int, *, theme: Theme = "light") -> None:
-        self._ink, self._weights, self._steps = THEMES[theme], weights, 0
-        inches = (_SIZE[0] / 100, _SIZE[1] / 100)
-        self._figure = Figure(figsize=inches, dpi=100, facecolor=self._ink["background"])
-        self._screen = Screen(self._figure, theme)
+        super().__init__(SIZE, theme)
+        self._weights, self._steps = weights, 0
         self._pinned: tuple[tuple[str, Descent], ...] = ()
-        self._kept: list[Artist] = []  # in the background until the pins change
         self._make_axes()
         self._make_lines()
 
@@ -69,102 +61,67 @@ class BowlFigure:
         if descent.steps != self._steps or pinned != self._pinned:
             self._steps, self._pinned = descent.steps, pinned
             self._loss_axes.set_xlim(0, self._steps)
-            self._draw_pins()
-            self._screen.keep()
-        self._screen.restore()
+            self._stale = True
+        self._begin()
         self._move(descent)
-        for line in self._moving:
-            line.draw(self._screen.renderer)
+        self._draw_moving()
         self._write(descent)
 
-    def png(self) -> bytes:
-        """The picture last drawn as a PNG file."""
-        return self._screen.png()
-
     def _make_axes(self) -> None:
-        self._path_axes = self._axes(_PATH_BOX)
-        self._loss_axes = self._axes(_LOSS_BOX)
-        self._rate_axes = self._axes(_RATE_BOX)
-        path, loss, rate = self._path_axes, self._loss_axes, self._rate_axes
+        self._path_axes = path = self._add_axes(*_PATH_BOX)
+        self._loss_axes = loss = self._add_axes(*_LOSS_BOX)
+        self._rate_axes = rate = self._add_axes(*_RATE_BOX)
         if self._weights == 1:
             path.set(xlim=(-_REACH, _REACH), ylim=(0, _TOP), yticks=range(5))
-            self._name(path, "weight", "loss")
+            self._name_axes(path, "weight", "loss", gap=50)
         else:
             height = _REACH * _PATH_BOX[3] / _PATH_BOX[2]  # circles look round
             path.set(xlim=(-_REACH, _REACH), ylim=(-height, height), yticks=(-1, 0, 1))
-            self._name(path, "weight along the valley", "weight across it")
+            self._name_axes(path, "weight along the valley", "weight across it", gap=50)
         path.set_xticks(range(-2, 3))
         loss.set(yscale="log", ylim=_LOSSES)
         loss.set_yticks([1e-6, 1e-3, 1, 1e3], ["1e-6", "0.001", "1", "1000"])
-        self._name(loss, "step", "loss", gap=58)
+        self._name_axes(loss, "step", "loss", gap=58)
         rate.set(xscale="log", xlim=_RATES, ylim=(0, 1), yticks=[])
-        decades = [10.0**power for power in range(-4, 2)]
-        rate.set_xticks(decades, [f"{decade:g}" for decade in decades])
+        ticks = [10.0**power for power in decades(*_RATES)]
+        rate.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         rate.spines["left"].set_visible(False)
-        self._name(rate, "learning rate", "")
+        self._name_axes(rate, "learning rate")
         for axis in (loss.yaxis, rate.xaxis):
             axis.set_minor_locator(NullLocator())
 
-    def _axes(self, box: tuple[int, int, int, int]) -> Axes:
-        left, bottom, width, height = box
-        across, up = _SIZE
-        share = (left / across, bottom / up, width / across, height / up)
-        axes = self._figure.add_axes(share, facecolor=self._ink["background"])
-        axes.set_axisbelow(True)
-        axes.grid(visible=True, color=self._ink["grid"], lw=0.8)
-        axes.tick_params(color=self._ink["faint"], labelcolor=self._ink["text"])
-        axes.tick_params(labelsize=FONT["size"], labelfontfamily=FONT["family"])
-        for side, spine in axes.spines.items():
-            spine.set(visible=side in ("left", "bottom"), color=self._ink["faint"], lw=1)
-        return axes
-
-    def _name(self, axes: Axes, across: str, up: str, gap: int = 50) -> None:
-        box = axes.bbox
-        style: dict[str, Any] = {"color": self._ink["text"], "transform": IdentityTransform()}
-        style |= {"ha": "center", **FONT}
-        self._figure.text((box.x0 + box.x1) / 2, box.y0 - 43, across, **style)
-        self._figure.text(box.x0 - gap, box.y0 + 129, up, rotation=90, va="center", **style)
-
     def _make_lines(self) -> None:
-        def line(axes: Axes, colour: str, **style: Any) -> Line2D:
-            ink = self._ink[colour]
-            return axes.plot([], [], color=ink, animated=True, **{"lw": 2, **style})[0]
-
         path, loss, rate = self._path_axes, self._loss_axes, self._rate_axes
-        self._bowl = line(path, "faint", lw=1.3)
-        self._path = line(path, "training", marker="o", ms=5, lw=1.6)
-        self._start = line(path, "training", marker="s", ms=10, ls="", mfc="none", mew=2)
-        self._end = line(path, "validation", marker="D", ms=9, ls="")
-        self._loss = line(loss, "training", marker="o", ms=4)
-        self._loss_end = line(loss, "validation", marker="D", ms=9, ls="", clip_on=False)
-        self._loss_beyond = line(loss, "text", marker="^", ms=8, ls="", clip_on=False)
-        self._below = line(rate, "training", lw=6, solid_capstyle="butt")
-        self._above = line(rate, "validation", lw=3, ls=(0, (1, 1)))
-        self._limit = line(rate, "text", lw=2.5, clip_on=False)
-        self._rate = line(rate, "text", marker="v", ms=12, ls="", clip_on=False)
-        self._moving = (
-            *(self._bowl, self._path, self._start, self._end),
-            *(self._loss, self._loss_end, self._loss_beyond),
-            *(self._below, self._above, self._limit, self._rate),
-        )
+        whole = {"clip_on": False}
+        self._bowl = self._add_line(path, "faint", lw=1.3)
+        self._path = self._add_line(path, "training", marker="o", ms=5, lw=1.6)
+        self._start = self._add_marks(path, "training", "s", 10, mfc="none", mew=2)
+        self._end = self._add_marks(path, "validation", "D", 9)
+        self._loss = self._add_line(loss, "training", marker="o", ms=4, lw=2)
+        self._loss_end = self._add_marks(loss, "validation", "D", 9, **whole)
+        self._loss_beyond = self._add_marks(loss, "text", "^", 8, **whole)
+        self._below = self._add_line(rate, "training", lw=6, solid_capstyle="butt")
+        self._above = self._add_line(rate, "validation", lw=3, ls=(0, (1, 1)))
+        self._limit = self._add_line(rate, "text", **whole)
+        self._rate = self._add_marks(rate, "text", "v", 12, **whole)
 
-    def _draw_pins(self) -> None:
-        for artist in self._kept:
-            artist.remove()
-        self._kept = []
+    def _make_background(self) -> list[Artist]:
+        """The pinned descents."""
+        made: list[Artist] = []
         for number, (label, kept) in enumerate(self._pinned):
-            colour = self._ink["pins"][number % len(self._ink["pins"])]
+            colour = self._pin_colour(number)
             path, losses = kept.path[: _end(kept)], np.clip(kept.losses, *_LOSSES)
             y = kept.losses[: len(path)] if self._weights == 1 else path[:, 1]
-            self._kept += self._path_axes.plot(
+            made += self._path_axes.plot(
                 path[:, 0], np.clip(y, -_HUGE, _HUGE), color=colour, lw=1.2, marker=".", ms=5
             )
-            self._kept += self._loss_axes.plot(losses, color=colour, lw=1.6)
+            made += self._loss_axes.plot(losses, color=colour, lw=1.6)
             last = min(kept.steps, self._steps)
             # On the side that the line leaves free.
             side = "top" if 1e3 * _LOSSES[0] < losses[last] < losses[0] else "bottom"
             style = {"color": colour, "ha": "right", "va": side, "clip_on": True, **FONT}
-            self._kept.append(self._loss_axes.text(last, losses[last], label, **style))
+            made.append(self._loss_axes.text(last, losses[last], label, **style))
+        return made
 
     def _move(self, descent: Descent) -> None:
         self._bowl.set_data(*(_parabola if self._weights == 1 else _contours)(descent))
@@ -191,15 +148,15 @@ class BowlFigure:
         self._rate.set_data([now], [0.75])
 
     def _write(self, descent: Descent) -> None:
-        text, top = self._ink["text"], _SIZE[1] - 27
+        text, top = self._ink["text"], self.size[1] - self._header
         final = descent.losses[-1]
-        self._screen.write(_PATH_BOX[0], top, "□ start   ◆ end   " + self._where(descent), text)
+        self.screen.write(_PATH_BOX[0], top, "□ start   ◆ end   " + self._where(descent), text)
         right = _LOSS_BOX[0] + _LOSS_BOX[2]
         words = f"loss after {descent.steps} steps: {final:.3g}"
-        self._screen.write(right, top, words, text, to_the_left=True)
-        place = self._rate_axes.transData.transform((min(descent.limit, _RATES[1]), 0))
+        self.screen.write(right, top, words, text, to_the_left=True)
+        place, _ = self._place(self._rate_axes, min(descent.limit, _RATES[1]), 0)
         words = f"{'2/λ' if not descent.momentum else 'limit'} = {descent.limit:.3g}"
-        self._screen.write(min(place[0] - 20, _SIZE[0] - 90), _RATE_BOX[1] + 28, words, text)
+        self.screen.write(min(place - 20, self.size[0] - 90), _RATE_BOX[1] + 28, words, text)
 
     def _where(self, descent: Descent) -> str:
         λ = descent.curvatures[-1]

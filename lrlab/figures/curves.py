@@ -1,8 +1,4 @@
-"""Pictures of runs: loss above, learning rate below, on one epoch axis; redrawn in milliseconds.
-
-Matplotlib's object-oriented interface on an Agg canvas, never pyplot, so that a figure may be drawn
-in any one thread. What stays from frame to frame is rendered once and kept as pixels.
-"""
+"""Pictures of runs: loss above, learning rate below, on one epoch axis; redrawn in milliseconds."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,28 +6,24 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
+from matplotlib.artist import Artist
 from matplotlib.text import Text
-from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator, ScalarFormatter
-from matplotlib.transforms import IdentityTransform
+from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
-from lrlab.figures.ink import DASHES, DOTS, FONT, THEMES, Theme, check_theme, number_text
-from lrlab.figures.screen import Screen
+from lrlab.figures.ink import DASHES, DOTS, FONT, Theme, number_text
+from lrlab.figures.plot import LINE_HEIGHT, SIZE, Plot, check_rates
+from lrlab.figures.ticks import LossTicks, decades, epochs_between_ticks, round_up
 
 __all__ = ["Curves", "CurvesFigure", "LossScale", "check_arguments", "describe"]
 
 Points: TypeAlias = tuple[np.ndarray, np.ndarray]
 LossScale: TypeAlias = Literal["linear", "log"]
 
-_LONG = 1e5  # losses from here on are written with an exponent
 _HUGE = 1e30  # Matplotlib cannot place 1e308 on a linear axis
 _DEEPEST = 1e-8  # where a logarithmic axis ends at the latest, as a share of its top
 _LEFT, _RIGHT, _TOP, _BOTTOM, _GAP = 84, 128, 44, 52, 16  # pixels around and between the axes
-_HEADER = 27  # pixels from the top to the baseline of the legend
-_LEGEND = {"training": _LEFT, "validation": _LEFT + 176, "intended": _LEFT + 366}  # pixels
-_LINE_HEIGHT = 17  # pixels
+_TRAINING, _VALIDATION, _INTENDED = _LEFT + 36, _LEFT + 212, _LEFT + 402  # words of the legend
+_LINE = (-36, -8)  # pixels, from these words to the ends of a line
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +71,7 @@ class Curves:
         return self.verdict == "diverged" or not _usual(self.loss[-1:]).all()
 
 
-class CurvesFigure:
+class CurvesFigure(Plot):
     """Loss over epochs, and the learning rate below it, kept ready to be drawn again and again.
 
     The loss of epoch k stands at k, the end of that epoch; the learning rate of a step where the
@@ -114,28 +106,23 @@ class CurvesFigure:
         epochs: int,
         *,
         start_loss: float | None = None,
-        size: tuple[int, int] = (760, 460),
+        size: tuple[int, int] = SIZE,
         rates: tuple[float, float] = (1e-5, 10.0),
         theme: Theme = "light",
         loss_scale: LossScale = "linear",
     ) -> None:
-        check_arguments(epochs, size, rates, theme, loss_scale)
-        self.epochs, self.size, self.theme = epochs, size, theme
-        self._log = loss_scale == "log"
-        self._rates, self._ink = rates, THEMES[theme]
+        check_arguments(epochs, rates, loss_scale)
+        super().__init__(size, theme)
+        self.epochs, self._rates, self._log = epochs, rates, loss_scale == "log"
         known = start_loss is not None and 0 < start_loss < _HUGE
         self._start_loss = start_loss if known else None
         self._first_view = (0.0, 1.3 * start_loss if start_loss and known else 0.0)
         self._view = self._drawn_view = self._first_view  # lower and upper end of the loss axis
         self._pinned: tuple[Curves, ...] = ()
         self._has_intended = False
-        self._kept: list[Line2D | Text] = []  # in the background until the pinned runs change
-        inches = (size[0] / 100, size[1] / 100)
-        self._figure = Figure(figsize=inches, dpi=100, facecolor=self._ink["background"])
-        self._screen = Screen(self._figure, theme)
         self._make_axes()
         self._make_moving_lines()
-        self._stale = True  # the background has to be rendered
+        self._fit_view(())
 
     def draw(
         self,
@@ -155,106 +142,61 @@ class CurvesFigure:
         self._stale |= pinned != self._pinned or (intended is not None) != self._has_intended
         self._pinned, self._has_intended = pinned, intended is not None
         self._fit_view((run, *pinned))
-        if self._stale:
-            self._render_background()
-        self._screen.restore()
+        self._begin()
         self._move_lines(run, np.empty(0) if intended is None else np.asarray(intended, float))
-        for line in self._moving:
-            if np.size(line.get_xdata()):
-                line.draw(self._screen.renderer)
+        self._draw_moving()
         self._write_numbers(run)
 
     def start_anew(self) -> None:
         """Let the loss axis forget what it has grown for."""
         self._view = self._first_view
 
-    def png(self, beside: Screen | None = None) -> bytes:
-        """The picture last drawn as a PNG file of about 10 KB; empty axes before the first.
-
-        A picture of the same height and theme can stand beside it.
-        """
-        if self._stale:
-            self.draw(None)
-        return self._screen.png(beside)
-
     def _make_axes(self) -> None:
-        width, height = self.size
-        inner = height - _TOP - _BOTTOM - _GAP
-        rate_height = round(self._share_below * inner)
-        self._loss_axes = self._axes(_BOTTOM + rate_height + _GAP, inner - rate_height, "loss")
-        self._rate_axes = self._axes(_BOTTOM, rate_height, self._below)
-        ticks = range(0, self.epochs + 1, _tick_step(self.epochs))
+        width, height = self.size[0] - _LEFT - _RIGHT, self.size[1] - _TOP - _BOTTOM - _GAP
+        below = round(self._share_below * height)
+        above = _BOTTOM + below + _GAP
+        self._loss_axes = self._add_axes(_LEFT, above, width, height - below)
+        self._rate_axes = self._add_axes(_LEFT, _BOTTOM, width, below)
+        self._name_axes(self._loss_axes, up="loss")
+        self._name_axes(self._rate_axes, "epoch", self._below)
+        ticks = range(0, self.epochs + 1, epochs_between_ticks(self.epochs))
         self._loss_axes.set_xticks(ticks, [""] * len(ticks))
         self._rate_axes.set_xticks(ticks, [str(tick) for tick in ticks])
-        self._text((width + _LEFT - _RIGHT) / 2, 9, "epoch", ha="center")
+        for axes in (self._loss_axes, self._rate_axes):
+            axes.set_xlim(0, self.epochs)
         if self._log:
             self._loss_axes.set(yscale="log", ylim=(0.01, 1))
             self._loss_axes.yaxis.set_major_formatter(FuncFormatter(lambda x, _: number_text(x)))
             self._loss_axes.yaxis.set_minor_formatter(NullFormatter())
         else:
             self._loss_axes.set_ylim(0, self._view[1] or 1)
-            self._loss_axes.yaxis.set_major_formatter(_LossTicks())
+            self._loss_axes.yaxis.set_major_formatter(LossTicks())
         self._scale_below()
-        self._legend("training", color=self._ink["training"], lw=2.5, ls="-")
-        self._legend("validation", color=self._ink["validation"], lw=2.5, ls=DASHES)
+        ink = self._ink
+        self._add_legend(_TRAINING, "training", _LINE, color=ink["training"], lw=2.5)
+        self._add_legend(
+            _VALIDATION, "validation", _LINE, color=ink["validation"], lw=2.5, ls=DASHES
+        )
 
     def _scale_below(self) -> None:
-        low, high = self._rates
-        decades = range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)
-        labels = [number_text(10.0**d) if (decades[-1] - d) % 2 == 0 else "" for d in decades]
-        self._rate_axes.set(yscale="log", ylim=(low, high))
-        self._rate_axes.set_yticks([10.0**d for d in decades], labels)
+        powers = decades(*self._rates)
+        labels = [number_text(10.0**p) if (powers[-1] - p) % 2 == 0 else "" for p in powers]
+        self._rate_axes.set(yscale="log", ylim=self._rates)
+        self._rate_axes.set_yticks([10.0**p for p in powers], labels)
         self._rate_axes.yaxis.set_minor_locator(NullLocator())
 
-    def _axes(self, bottom: int, height: int, name: str) -> Axes:
-        across, up = self.size
-        box = (_LEFT / across, bottom / up, 1 - (_LEFT + _RIGHT) / across, height / up)
-        axes = self._figure.add_axes(box, facecolor=self._ink["background"])
-        axes.set(xlim=(0, self.epochs), axisbelow=True)
-        axes.grid(visible=True, color=self._ink["grid"], lw=0.8, ls="-")
-        axes.tick_params(color=self._ink["faint"], labelcolor=self._ink["text"])
-        axes.tick_params(labelsize=FONT["size"], labelfontfamily=FONT["family"])
-        for side, spine in axes.spines.items():
-            spine.set(visible=side in ("left", "bottom"), color=self._ink["faint"], lw=1)
-        self._text(12, bottom + height / 2, name, rotation=90, ha="center", va="center")
-        return axes
-
-    def _text(self, x: float, y: float, words: str, **style: Any) -> Text:
-        """Words on a baseline, at a place in pixels from the lower left corner."""
-        style = {"color": self._ink["text"], "va": "baseline", **FONT, **style}
-        place = IdentityTransform()
-        return self._figure.text(x, y, words, transform=place, parse_math=False, **style)
-
-    def _legend(self, name: str, words: str = "", **style: Any) -> list[Line2D | Text]:
-        x, y = _LEGEND[name], self.size[1] - _HEADER
-        line = Line2D([x, x + 28], [y + 5, y + 5], transform=IdentityTransform(), **style)
-        self._figure.add_artist(line)
-        return [line, self._text(x + 36, y, words or name)]
-
     def _make_moving_lines(self) -> None:
-        """Make once every line that changes from frame to frame; none is in the background."""
-
-        def moving(axes: Axes, colour: str, **style: Any) -> Line2D:
-            ink = self._ink[colour]
-            return axes.plot([], [], color=ink, animated=True, **{"lw": 2.5, **style})[0]
-
-        def marks(axes: Axes, colour: str, marker: str, **style: Any) -> Line2D:
-            return moving(axes, colour, marker=marker, ls="", ms=8, clip_on=False, **style)
-
-        loss, rate = self._loss_axes, self._rate_axes
-        self._rate = moving(rate, "rate")
-        self._intended = moving(rate, "validation", ls=DOTS, lw=2)
-        self._rate_above, self._rate_below = marks(rate, "rate", "^"), marks(rate, "rate", "v")
-        self._train, self._val = moving(loss, "training"), moving(loss, "validation", ls=DASHES)
-        self._train_end, self._val_end = (
-            marks(loss, "training", "o"),
-            marks(loss, "validation", "d"),
-        )
-        self._above, self._break = marks(loss, "text", "^"), marks(loss, "text", "x", mew=2.5)
-        self._moving = (
-            *(self._rate, self._intended, self._rate_above, self._rate_below),
-            *(self._val, self._train, self._val_end, self._train_end, self._above, self._break),
-        )
+        loss, rate, whole = self._loss_axes, self._rate_axes, {"clip_on": False}
+        self._rate = self._add_line(rate, "rate")
+        self._intended = self._add_line(rate, "validation", ls=DOTS, lw=2)
+        self._rate_above = self._add_marks(rate, "rate", "^", 8, **whole)
+        self._rate_below = self._add_marks(rate, "rate", "v", 8, **whole)
+        self._val = self._add_line(loss, "validation", ls=DASHES)
+        self._train = self._add_line(loss, "training")
+        self._val_end = self._add_marks(loss, "validation", "d", 8, **whole)
+        self._train_end = self._add_marks(loss, "training", "o", 8, **whole)
+        self._above = self._add_marks(loss, "text", "^", 8, **whole)
+        self._break = self._add_marks(loss, "text", "x", 8, mew=2.5, **whole)
 
     def _fit_view(self, runs: Iterable[Curves]) -> None:
         """Widen the loss axis for what it has to show; it never shrinks, so it does not jump."""
@@ -265,7 +207,7 @@ class CurvesFigure:
             # A run that explodes must not flatten what came before: at most 10 times the start.
             start = max((abs(part[0]) for part in parts), default=0.0)
             highest = max((part.max() for part in parts), default=0.0)
-            top = max(top, _round_up(1.1 * min(highest, 10 * start)))
+            top = max(top, round_up(1.1 * min(highest, 10 * start)))
         if self._log:
             top = top or 1.0
             lowest = min((part[part > 0].min(initial=top) for part in parts), default=top)
@@ -273,54 +215,47 @@ class CurvesFigure:
             bottom = min(bottom or end, end)
         else:
             lowest = min((part.min() for part in parts), default=0.0)
-            bottom = min(bottom, -_round_up(-1.1 * lowest))
+            bottom = min(bottom, -round_up(-1.1 * lowest))
         self._view = (bottom, top)
         if self._view != self._drawn_view:
             self._drawn_view = self._view
             self._loss_axes.set_ylim(bottom, top if top > bottom else 1.0)
             self._stale = True
 
-    def _render_background(self) -> None:
-        for artist in self._kept:
-            artist.remove()
+    def _make_background(self) -> list[Artist]:
+        """The untrained loss, the pinned runs and the intended rate in the legend."""
+        made: list[Artist] = []
         labels: list[tuple[float, str, str]] = []
-        self._kept = []
         if self._start_loss is not None:
             grey = self._ink["faint"]
-            self._kept = [self._loss_axes.axhline(self._start_loss, color=grey, lw=1.2, ls=":")]
-            labels = [(self._start_loss, "untrained", grey)]
+            made += [self._loss_axes.axhline(self._start_loss, color=grey, lw=1.2, ls=":")]
+            labels += [(self._start_loss, "untrained", grey)]
         if self._has_intended:
             style = {"color": self._ink["validation"], "ls": DOTS, "lw": 2}
-            self._kept += self._legend("intended", self._meant, **style)
+            made += self._add_legend(_INTENDED, self._meant, _LINE, **style)
         for number, run in enumerate(self._pinned):
-            colour = self._ink["pins"][number % len(self._ink["pins"])]
+            colour = self._pin_colour(number)
             (x, y), mark = self._loss_points(run)
-            x_rate, rates = _staircase(run)
-            self._kept += self._loss_axes.plot(x, y, color=colour, lw=1.8)
-            self._kept += self._loss_axes.plot(
-                *self._val_points(run), color=colour, lw=1.5, ls=DASHES
-            )
-            self._kept += self._rate_axes.plot(
-                x_rate, np.clip(rates, *self._rates), color=colour, lw=1.8
-            )
-            self._kept += self._loss_axes.plot(*mark, "x", color=colour, ms=8, mew=2)
+            made += self._loss_axes.plot(x, y, color=colour, lw=1.8)
+            made += self._loss_axes.plot(*self._val_points(run), color=colour, lw=1.5, ls=DASHES)
+            steps, rates = _staircase(run)
+            made += self._rate_axes.plot(steps, np.clip(rates, *self._rates), color=colour, lw=1.8)
+            made += self._loss_axes.plot(*mark, "x", color=colour, ms=8, mew=2)
             label = run.label if len(run.label) <= 20 else run.label[:19] + "…"
             end = y[-1] if len(y) else self._edge
-            labels.append((float(end), f"{label} ×" if run.diverged else label, colour))
-        self._kept += self._label_ends(labels)
-        self._screen.keep()
-        self._stale = False
+            labels += [(float(end), f"{label} ×" if run.diverged else label, colour)]
+        return [*made, *self._label_ends(labels)]
 
     def _label_ends(self, labels: list[tuple[float, str, str]]) -> list[Text]:
         """Words right of the axes, at the ends of lines, apart, and small enough to fit."""
         box, texts = self._loss_axes.bbox, []
         heights = self._loss_axes.transData.transform([(0, y) for y, _, _ in labels] or [(0, 0)])
         order = sorted(zip(heights[:, 1], labels, strict=False), key=lambda pair: -pair[0])
-        y = box.y1 + _LINE_HEIGHT
+        y = box.y1 + LINE_HEIGHT
         for below, (height, (_, words, colour)) in zip(range(len(order))[::-1], order, strict=True):
-            y = max(min(height, box.y1, y - _LINE_HEIGHT), box.y0 + below * _LINE_HEIGHT)
+            y = max(min(height, box.y1, y - LINE_HEIGHT), box.y0 + below * LINE_HEIGHT)
             text = self._text(self.size[0] - _RIGHT + 10, y - 5, words, color=colour)
-            wide = text.get_window_extent(self._screen.renderer).width / (_RIGHT - 20)
+            wide = text.get_window_extent(self.screen.renderer).width / (_RIGHT - 20)
             text.set_fontsize(FONT["size"] / max(1, wide))
             texts.append(text)
         return texts
@@ -383,25 +318,24 @@ class CurvesFigure:
 
     def _write_numbers(self, run: Curves) -> None:
         """The last values, in the legend and at the end of the rate."""
-        text, y = self._ink["text"], self.size[1] - _HEADER
-        self._screen.write(_LEGEND["training"] + 104, y, _last(run.loss), text)
+        text, header = self._ink["text"], self.size[1] - self._header
+        self.screen.write(_TRAINING + 68, header, _last(run.loss), text)
         val_loss = run.val_loss if run.diverged else run.val_loss[_usual(run.val_loss)]
-        self._screen.write(_LEGEND["validation"] + 120, y, _last(val_loss), text)
+        self.screen.write(_VALIDATION + 84, header, _last(val_loss), text)
         if not run.epochs:
             return
         words = f"epoch {run.epochs} of {self.epochs}"
-        self._screen.write(self.size[0] - 12, y, words, text, to_the_left=True)
+        self.screen.write(self.size[0] - 12, header, words, text, to_the_left=True)
         if run.diverged:
-            place = self._break.get_transform().transform(self._break.get_xydata())[0]
-            left = bool(place[0] > self._loss_axes.bbox.x1 - 90)
-            x = place[0] + (-10 if left else 10)
+            x, y = self._place(self._loss_axes, *np.asarray(self._break.get_xydata())[0])
+            left = x > self._loss_axes.bbox.x1 - 90
             # Above the mark, which may lie on the line of the untrained model.
-            self._screen.write(x, place[1] + 5, "diverged", text, to_the_left=left)
+            self.screen.write(x + (-10 if left else 10), y + 5, "diverged", text, to_the_left=left)
         rates = run.learning_rates[_usual(run.learning_rates)]
         if len(rates):
-            axis = self._rate_axes.transData.transform((0, np.clip(rates[-1], *self._rates)))
+            _, y = self._place(self._rate_axes, 0, np.clip(rates[-1], *self._rates))
             x = self.size[0] - _RIGHT + 10
-            self._screen.write(x, axis[1] - 5, number_text(rates[-1]), self._ink["rate"])
+            self.screen.write(x, y - 5, number_text(rates[-1]), self._ink["rate"])
 
 
 def describe(curves: Curves, epochs: int, intended: np.ndarray | None = None) -> str:
@@ -481,60 +415,20 @@ def _staircase(run: Curves) -> Points:
     return x, np.repeat(rates[edges[:-1]], 2)
 
 
-class _LossTicks(ScalarFormatter):
-    """Matplotlib's labels, but 8e5 for 800000, which would run into the name of the axis."""
-
-    def __init__(self) -> None:
-        super().__init__(useOffset=False)
-        self.set_scientific(False)  # or a factor would stand above the axis
-
-    def __call__(self, x: float, pos: int | None = None) -> str:
-        return number_text(x) if abs(x) >= _LONG else super().__call__(x, pos)
-
-
 def _last(values: np.ndarray) -> str:
     if not len(values):
         return ""
     return number_text(values[-1]) if _usual(values[-1]) else "lost"
 
 
-def _round_up(value: float) -> float:
-    """The next round number: 1, 1.2, 1.5, 2, 3, ... times a power of ten; 0 for what is below 0."""
-    if value <= 0:
-        return 0.0
-    power = 10.0 ** math.floor(math.log10(value))
-    return next(n * power for n in (1, 1.2, 1.5, 2, 3, 4, 5, 6, 8, 10) if n * power >= value)
-
-
-def _tick_step(epochs: int) -> int:
-    """1, 2 or 5 times a power of ten: at most 11 ticks, one at the last epoch if it can be."""
-    steps = [n * 10**power for power in range(8) for n in (1, 2, 5)]
-    few: list[int] = [step for step in steps if epochs <= 10 * step]
-    return next((step for step in few if epochs % step == 0), few[0])
-
-
 def check_arguments(
-    epochs: Any,
-    size: Sequence[int] = (760, 460),
-    rates: Sequence[float] = (1e-5, 10.0),
-    theme: str = "light",
-    loss_scale: str = "linear",
+    epochs: Any, rates: Sequence[float] = (1e-5, 10.0), loss_scale: str = "linear"
 ) -> None:
     """Raise a ValueError if `CurvesFigure` cannot work with these arguments."""
     if not isinstance(epochs, int | np.integer) or isinstance(epochs, bool) or epochs < 1:
         raise ValueError(f"epochs must be a whole number from 1 on. Received: epochs={epochs!r}.")
-    check_theme(theme)
     if loss_scale not in ("linear", "log"):
         raise ValueError(
             f'loss_scale must be "linear" or "log". Received: loss_scale={loss_scale!r}.'
         )
-    if len(size) != 2 or size[0] < 700 or size[1] < 320:
-        raise ValueError(
-            "size must be a width of at least 700 and a height of at least 320 pixels, or labels "
-            f"overlap. Received: size={size!r}."
-        )
-    if len(rates) != 2 or not 0 < 10 * rates[0] <= rates[1] < math.inf:
-        raise ValueError(
-            "rates must be the lowest and the highest learning rate of the axis, above 0 and a "
-            f"factor of 10 or more apart. Received: rates={rates!r}."
-        )
+    check_rates(rates)

@@ -8,28 +8,28 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.artist import Artist
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import LogNorm, Normalize
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
-from matplotlib.text import Text
 from matplotlib.transforms import IdentityTransform
 
-from lrlab.figures.ink import FONT, THEMES, Theme, check_theme, number_text, short_number_text
+from lrlab.figures.ink import FONT, Theme, number_text, short_number_text
+from lrlab.figures.plot import Plot
 from lrlab.figures.screen import Screen
 
 __all__ = ["HeatMap"]
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 84, 96, 34, 52  # pixels around the cells
+_LEAST_SIZE = 480, 200  # pixels
 _BAR = 16  # pixels, the width of the scale
 _ROOM = 42, 17  # pixels a number takes
 _MOST = 1000.0  # times the lowest value: as far as the colours go
+_DIAMOND: dict[str, Any] = {"marker": "D", "ls": "", "ms": 5}
+_HATCHED: dict[str, Any] = {"facecolor": "none", "hatch": "////", "lw": 1}
 _COLOURS = mpl.colormaps["cividis"]  # the same to all kinds of sight; the best is the brightest
 
 
-class HeatMap:
+class HeatMap(Plot):
     """Cells over two settings, a colour and a number each, kept ready to be drawn again.
 
     The first row is the lowest one in the picture. The lowest value is the best: the brightest, and
@@ -67,6 +67,8 @@ class HeatMap:
         Chosen is rate 0.1 and factor 0.5: 0.8.
     """
 
+    _header = 22
+
     def __init__(
         self,
         rows: Sequence[float],
@@ -79,24 +81,19 @@ class HeatMap:
         theme: Theme = "light",
         highest: bool = False,
     ) -> None:
-        _check(rows, columns, size, theme)
+        for name, settings in (("rows", rows), ("columns", columns)):
+            _check_settings(name, settings)
+        super().__init__(size, theme, least=_LEAST_SIZE)
+        self.figure = self._figure
         self.rows, self.columns = list(map(float, rows)), list(map(float, columns))
         self.labels = row_label, column_label, value_label
-        self.size, self._ink, self._highest = size, THEMES[theme], highest
+        self._highest = highest
         self._colours = _COLOURS if highest else _COLOURS.reversed()
-        inches = (size[0] / 100, size[1] / 100)
-        self.figure = Figure(figsize=inches, dpi=100, facecolor=self._ink["background"])
-        self._screen = Screen(self.figure, theme)
         self._values = np.full((len(self.rows), len(self.columns)), np.nan)
         self._chosen: tuple[int, int] | None = None
         self._make_axes()
         self._make_legend()
         self._make_moving_artists()
-        for artist in (*self._moving, *self._numbers):
-            artist.set_visible(False)
-        self._screen.keep()
-        for artist in self._moving:
-            artist.set_visible(True)
         self.draw(self._values)
 
     def draw(self, values: Any, chosen: tuple[int, int] | None = None) -> None:
@@ -124,18 +121,16 @@ class HeatMap:
             )
         self._values, self._chosen = given, chosen
         self._move_cells()
-        self._screen.restore()
-        for artist in self._moving:
-            if artist.get_visible():
-                artist.draw(self._screen.renderer)
+        self._begin()
+        self._draw_moving()
         for text in self._numbers:  # Matplotlib would take ten times as long
             if text.get_visible():
                 x, y = text.get_transform().transform(text.get_position())
-                self._screen.write(x, y - 5, text.get_text(), str(text.get_color()), centred=True)
+                self.screen.write(x, y - 5, text.get_text(), str(text.get_color()), centred=True)
 
-    def png(self) -> bytes:
+    def png(self, beside: Screen | None = None) -> bytes:
         """The picture last drawn, as a PNG file."""
-        return self._screen.png(with_palette=False)
+        return self.screen.png(with_palette=False)
 
     def cell_at(self, x: float, y: float) -> tuple[int, int] | None:
         """Return the row and the column at a place in the picture, None beside the cells.
@@ -166,17 +161,17 @@ class HeatMap:
             low = np.unravel_index(np.where(finite, values, np.inf).argmin(), values.shape)
             high = np.unravel_index(np.where(finite, values, -np.inf).argmax(), values.shape)
             sentences.append(
-                f"The lowest is {number_text(values[low])}, at {self._place(*low)}; "
-                f"the highest {number_text(values[high])}, at {self._place(*high)}"
+                f"The lowest is {number_text(values[low])}, at {self._cell_in_words(*low)}; "
+                f"the highest {number_text(values[high])}, at {self._cell_in_words(*high)}"
             )
         if self._chosen is not None:
             value = values[self._chosen]
             said = "not there yet" if np.isnan(value) else number_text(value)
             said = "diverged" if np.isinf(value) else said
-            sentences.append(f"Chosen is {self._place(*self._chosen)}: {said}")
+            sentences.append(f"Chosen is {self._cell_in_words(*self._chosen)}: {said}")
         return ". ".join(sentences) + "."
 
-    def _place(self, row: Any, column: Any) -> str:
+    def _cell_in_words(self, row: Any, column: Any) -> str:
         row_label, column_label, _ = self.labels
         return (
             f"{row_label} {number_text(self.rows[row])} and "
@@ -184,79 +179,80 @@ class HeatMap:
         )
 
     def _make_axes(self) -> None:
-        across, up = self.size
-        inner = (across - _LEFT - _RIGHT, up - _TOP - _BOTTOM)
-        box = (_LEFT / across, _BOTTOM / up, inner[0] / across, inner[1] / up)
-        self._axes = axes = self.figure.add_axes(box, facecolor=self._ink["background"])
-        height, width = len(self.rows), len(self.columns)
-        axes.set(xlim=(0, width), ylim=(0, height))
-        self._cell = inner[0] / width, inner[1] / height  # pixels
+        width = self.size[0] - _LEFT - _RIGHT
+        height = self.size[1] - _TOP - _BOTTOM
+        self._axes = axes = self._add_axes(_LEFT, _BOTTOM, width, height, grid=False)
+        axes.set(xlim=(0, len(self.columns)), ylim=(0, len(self.rows)))
+        self._cell = width / len(self.columns), height / len(self.rows)  # pixels
         every = math.ceil(50 / self._cell[0]), math.ceil(17 / self._cell[1])
         for axis, settings, step in zip(
             (axes.xaxis, axes.yaxis), (self.columns, self.rows), every, strict=True
         ):
             places = range(0, len(settings), step)
             axis.set_ticks([k + 0.5 for k in places], [number_text(settings[k]) for k in places])
-        axes.tick_params(length=0, labelcolor=self._ink["text"])
-        axes.tick_params(labelsize=FONT["size"], labelfontfamily=FONT["family"])
+        axes.tick_params(length=0)
         for spine in axes.spines.values():
             spine.set_visible(False)
-        self._text(_LEFT + inner[0] / 2, 9, self.labels[1], ha="center")
-        self._text(
-            12, _BOTTOM + inner[1] / 2, self.labels[0], rotation=90, ha="center", va="center"
-        )
-        bar = ((across - _RIGHT + 14) / across, box[1], _BAR / across, box[3])
-        scale = self.figure.add_axes(bar)
-        scale.imshow(
+        self._name_axes(axes, self.labels[1], self.labels[0])
+        self._scale = self._add_axes(self.size[0] - _RIGHT + 14, _BOTTOM, _BAR, height, grid=False)
+        self._scale.imshow(
             np.linspace(0, 1, 256)[:, None], cmap=self._colours, origin="lower", aspect="auto"
         )
-        scale.set_axis_off()
+        self._scale.set_axis_off()
 
     def _make_legend(self) -> None:
-        y = self.size[1] - 22
-        self._text(_LEFT, y, self.labels[2])
-        x = self.size[0] - _RIGHT - 86
-        style = {"facecolor": "none", "edgecolor": self._ink["faint"], "hatch": "////", "lw": 1}
-        box = Rectangle((x - 30, y - 2), 22, 14, transform=IdentityTransform(), **style)
-        self.figure.add_artist(box)
-        self._text(x, y, "diverged")
-        best = Line2D([x - 122], [y + 5], transform=IdentityTransform(), **self._diamond("text"))
-        self.figure.add_artist(best)
-        self._text(x - 110, y, "highest" if self._highest else "lowest")
-
-    def _diamond(self, colour: str) -> dict[str, Any]:
-        return {"color": self._ink.get(colour, colour), "marker": "D", "ls": "", "ms": 5}
+        ink, right = self._ink, self.size[0] - _RIGHT - 86
+        self._text(_LEFT, self.size[1] - self._header, self.labels[2])
+        self._add_legend(right, "diverged", ())
+        box = Rectangle(
+            (right - 30, self.size[1] - self._header - 2),
+            22,
+            14,
+            transform=IdentityTransform(),
+            **_HATCHED,
+            edgecolor=ink["faint"],
+        )
+        self._figure.add_artist(box)
+        words = "highest" if self._highest else "lowest"
+        self._add_legend(right - 110, words, (-12,), color=ink["text"], **_DIAMOND)
 
     def _make_moving_artists(self) -> None:
-        ink, (height, width) = self._ink, self._values.shape
-        self._mesh = self._axes.pcolormesh(
-            self._values, cmap=self._colours, edgecolors=ink["background"], lw=2
+        ink, axes = self._ink, self._axes
+        moves: dict[str, Any] = {"animated": True}
+        self._mesh = axes.pcolormesh(
+            self._values, cmap=self._colours, edgecolors=ink["background"], lw=2, **moves
         )
-        self._lost = PolyCollection(
-            [], facecolor="none", edgecolor=ink["faint"], hatch="////", lw=1
-        )
-        self._axes.add_collection(self._lost)
-        (self._missing,) = self._axes.plot([], [], ".", color=ink["faint"], ms=3)
-        (self._best,) = self._axes.plot([], [], clip_on=False, **self._diamond("#000000"))
-        self._numbers = [
-            self._axes.text(
-                j + 0.5, i + 0.5, "", ha="center", va="center", parse_math=False, **FONT
-            )
-            for i in range(height)
-            for j in range(width)
-        ]
-        frame: dict[str, Any] = {"fill": False, "clip_on": False, "visible": False, "zorder": 5}
+        self._lost = PolyCollection([], **_HATCHED, edgecolor=ink["faint"], **moves)
+        axes.add_collection(self._lost)
+        self._moving = [self._mesh, self._lost]
+        self._missing = self._add_marks(axes, "faint", ".", 3)
+        self._best = self._add_line(axes, "#000000", clip_on=False, **_DIAMOND)
         self._frames = [
-            Rectangle((0, 0), 1, 1, edgecolor=ink[colour], lw=points, **frame)
+            Rectangle(
+                (0, 0),
+                1,
+                1,
+                fill=False,
+                clip_on=False,
+                zorder=5,
+                edgecolor=ink[colour],
+                lw=points,
+                **moves,
+            )
             for colour, points in (("text", 5), ("background", 1.5))
         ]
-        for rectangle in self._frames:
-            self._axes.add_patch(rectangle)
-        x, (low, high) = self.size[0] - _RIGHT + _BAR + 20, (_BOTTOM, self.size[1] - _TOP)
-        self._ends = [self._text(x, y - 5, "") for y in (low + 5, (low + high) / 2, high - 5)]
-        self._moving: list[Artist] = [
-            *(self._mesh, self._lost, self._missing),
-            *(self._best, *self._frames, *self._ends),
+        for frame in self._frames:
+            axes.add_patch(frame)
+        x, low, high = self.size[0] - _RIGHT + _BAR + 20, _BOTTOM, self.size[1] - _TOP
+        self._ends = [
+            self._text(x, y - 5, "", on=self._scale, **moves)
+            for y in (low + 5, (low + high) / 2, high - 5)
+        ]
+        self._moving += [*self._frames, *self._ends]
+        style: dict[str, Any] = {"ha": "center", "va": "center", "parse_math": False, **FONT}
+        self._numbers = [
+            axes.text(j + 0.5, i + 0.5, "", **style, **moves)
+            for i, j in np.ndindex(*self._values.shape)
         ]
 
     def _move_cells(self) -> None:
@@ -292,12 +288,6 @@ class HeatMap:
         ):
             text.set_text(words)
 
-    def _text(self, x: float, y: float, words: str, **style: Any) -> Text:
-        """Words on a baseline, at a place in pixels from the lower left corner."""
-        style = {"color": self._ink["text"], "va": "baseline", **FONT, **style}
-        place = IdentityTransform()
-        return self.figure.text(x, y, words, transform=place, parse_math=False, **style)
-
 
 def _norm(values: np.ndarray, *, by_ratios: bool) -> Normalize:
     """Colours from the lowest to the highest value; by ratios, if at all, where all are above 0."""
@@ -322,16 +312,9 @@ def _span(settings: Sequence[float], label: str) -> str:
     return f"{len(settings)} values of {label} from {first} to {last}"
 
 
-def _check(rows: Any, columns: Any, size: Sequence[int], theme: str) -> None:
-    for name, settings in (("rows", rows), ("columns", columns)):
-        numbers = np.asarray(settings, dtype=float)
-        if numbers.ndim != 1 or not numbers.size or not np.isfinite(numbers).all():
-            raise ValueError(
-                f"{name} must be one or more finite numbers. Received: {name}={settings!r}."
-            )
-    check_theme(theme)
-    if len(size) != 2 or size[0] < 480 or size[1] < 200:
+def _check_settings(name: str, settings: Any) -> None:
+    numbers = np.asarray(settings, dtype=float)
+    if numbers.ndim != 1 or not numbers.size or not np.isfinite(numbers).all():
         raise ValueError(
-            "size must be a width of at least 480 and a height of at least 200 pixels, or labels "
-            f"overlap. Received: size={size!r}."
+            f"{name} must be one or more finite numbers. Received: {name}={settings!r}."
         )

@@ -2,10 +2,9 @@
 
 import numpy as np
 from matplotlib.colors import ListedColormap, to_rgb
-from matplotlib.figure import Figure
 
-from lrlab.figures.ink import FONT, THEMES, Theme
-from lrlab.figures.screen import Screen
+from lrlab.figures.ink import FONT, Theme
+from lrlab.figures.plot import Plot
 
 __all__ = ["SIZE", "BoundaryFigure", "describe_boundary"]
 
@@ -17,7 +16,7 @@ _MARKERS = "o^sDv"
 _MOST_CLASSES = len(_MARKERS)
 
 
-class BoundaryFigure:
+class BoundaryFigure(Plot):
     """Regions of the plane by the class that a network answers there, and its training points.
 
     Classes differ in colour, in how dark they are and in their markers, for all kinds of sight.
@@ -30,16 +29,14 @@ class BoundaryFigure:
     Example:
         >>> figure = BoundaryFigure(np.eye(2), np.array([0, 1]))
         >>> figure.draw(np.argmax(figure.grid, axis=1))
-        >>> figure.screen.png()[1:4]
+        >>> figure.png()[1:4]
         b'PNG'
     """
 
     def __init__(self, x: np.ndarray, labels: np.ndarray, *, theme: Theme = "light") -> None:
-        ink = THEMES[theme]
-        self._figure = Figure(figsize=(SIZE[0] / 100, SIZE[1] / 100), dpi=100)
-        self._figure.set_facecolor(ink["background"])
-        box = (_LEFT / SIZE[0], _BOTTOM / SIZE[1], _PIXELS / SIZE[0], _PIXELS / SIZE[1])
-        self._axes = self._figure.add_axes(box, facecolor=ink["background"])
+        super().__init__(SIZE, theme, least=SIZE)
+        ink = self._ink
+        axes = self._add_axes(_LEFT, _BOTTOM, _PIXELS, _PIXELS, grid=False)
         lowest, highest = x.min(axis=0), x.max(axis=0)
         margin = 0.08 * np.maximum(highest - lowest, 1e-6)
         (left, bottom), (right, top) = lowest - margin, highest + margin
@@ -49,7 +46,7 @@ class BoundaryFigure:
         )
         self.grid = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2).astype(np.float32)
         colours = [ink["training"], ink["validation"], *ink["pins"]][:_MOST_CLASSES]
-        self._regions = self._axes.imshow(
+        self._regions = axes.imshow(
             np.zeros((_CELLS, _CELLS)),
             cmap=ListedColormap([ink["background"], *_tints(colours, ink["background"])]),
             extent=(left, right, bottom, top),
@@ -60,8 +57,8 @@ class BoundaryFigure:
             interpolation="nearest",
             animated=True,
         )
-        self._points = [
-            self._axes.plot(
+        points = [
+            axes.plot(
                 *x[np.ravel(labels) == number].T,
                 marker=_MARKERS[number],
                 color=colour,
@@ -74,19 +71,19 @@ class BoundaryFigure:
             )[0]
             for number, colour in enumerate(colours[: int(np.max(labels)) + 1])
         ]
-        self._axes.tick_params(color=ink["faint"], labelcolor=ink["text"], labelsize=FONT["size"])
-        for spine in self._axes.spines.values():
-            spine.set(color=ink["faint"])
+        self._moving = [self._regions, *points]
+        for spine in axes.spines.values():
+            spine.set(visible=True, lw=0.8)
         style = {"color": ink["text"], **FONT}
-        self._axes.set_xlabel("input 1", **style)
-        self._axes.set_ylabel("input 2", labelpad=2, **style)
-        centre = (_LEFT + _PIXELS / 2) / SIZE[0]
-        height = (SIZE[1] - 27) / SIZE[1]  # as the legend of the curves
-        self._figure.text(centre, height, "what the network answers where", ha="center", **style)
+        axes.set_xlabel("input 1", **style)
+        axes.set_ylabel("input 2", labelpad=2, **style)
+        centre = _LEFT + _PIXELS / 2
+        title = "what the network answers where"
+        self._text(centre, SIZE[1] - self._header, title, ha="center")
         legend = self._figure.legend(
-            handles=self._points,
+            handles=points,
             loc="center",
-            bbox_to_anchor=(centre, 40 / SIZE[1]),
+            bbox_to_anchor=(centre / SIZE[0], 40 / SIZE[1]),
             ncols=3,
             handletextpad=0.2,
             columnspacing=1.2,
@@ -94,8 +91,6 @@ class BoundaryFigure:
         legend.get_frame().set(alpha=0)
         for text in legend.get_texts():
             text.set(**style)
-        self.screen = Screen(self._figure, theme)
-        self.screen.keep()
 
     @staticmethod
     def suits(shape: tuple[int, ...], classes: int | None) -> bool:
@@ -109,9 +104,8 @@ class BoundaryFigure:
             answers: The class that the network answers at each point of `grid`; -1 for none.
         """
         self._regions.set_data(np.reshape(answers, (_CELLS, _CELLS)))
-        self.screen.restore()
-        for artist in (self._regions, *self._points):
-            artist.draw(self.screen.renderer)
+        self._begin()
+        self._draw_moving()
 
 
 def describe_boundary(answers: np.ndarray) -> str:

@@ -8,20 +8,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.text import Text
 from matplotlib.ticker import NullLocator
-from matplotlib.transforms import IdentityTransform
 
-from lrlab.figures.curves import check_arguments
-from lrlab.figures.ink import DASHES, DOTS, FONT, THEMES, Theme
-from lrlab.figures.screen import Screen
+from lrlab.figures.ink import DASHES, DOTS, Theme
+from lrlab.figures.plot import LINE_HEIGHT, SIZE, Plot, check_rates
+from lrlab.figures.ticks import decades
 
 __all__ = ["Measured", "RangeFigure", "describe_range_test"]
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 84, 104, 66, 52  # pixels around the axes
-_LINE_HEIGHT = 17  # pixels
 _MOST_LABELS = 8  # below the axes
 
 
@@ -67,7 +62,7 @@ class Measured:
         return min((loss for loss in every if math.isfinite(loss)), default=math.inf)
 
 
-class RangeFigure:
+class RangeFigure(Plot):
     """Losses over the learning rate, on axes that keep their limits.
 
     Args:
@@ -91,45 +86,36 @@ class RangeFigure:
         b'PNG'
     """
 
+    _header = 24
+
     def __init__(
         self,
         start_loss: float,
         final_name: str = "final loss",
         *,
         rates: tuple[float, float] = (1e-4, 10.0),
-        size: tuple[int, int] = (760, 460),
+        size: tuple[int, int] = SIZE,
         theme: Theme = "light",
         test: bool = True,
     ) -> None:
-        check_arguments(1, size, rates, theme)
+        check_rates(rates)
         if not math.isfinite(start_loss):
             raise ValueError(
                 "start_loss must be a finite number. Received: "
                 f"start_loss={start_loss!r}. Experiment's runs have it as run.start_loss."
             )
-        self.size, self._ink, self._theme = size, THEMES[theme], theme
-        self._rates, self._start_loss, self._legend = rates, start_loss, (final_name, test)
-        self._make(min(0.0, start_loss))
-
-    def _make(self, lowest: float) -> None:
-        """Make all that stays, with a loss axis on which there is room for the lowest loss."""
-        start_loss = self._start_loss
-        below = lowest < 0 or start_loss <= 0
-        self._bottom = lowest - 0.1 * (abs(lowest) or 1.0) if below else 0.0
-        self._top = start_loss + 0.5 * (start_loss - self._bottom)
-        inches = (self.size[0] / 100, self.size[1] / 100)
-        self._figure = Figure(figsize=inches, dpi=100, facecolor=self._ink["background"])
-        self._screen = Screen(self._figure, self._theme)
-        self._make_axes(self._rates, start_loss)
-        self._make_legend(*self._legend)
+        super().__init__(size, theme)
+        self._start_loss = start_loss
+        self._make_axes(rates)
+        self._make_legend(final_name, test)
         self._make_moving_lines()
-        self._screen.keep()
+        self._fit_view(min(0.0, start_loss))
 
     def draw(self, measured: Measured) -> None:
         """Draw what is known so far."""
         if measured.lowest < self._bottom:
-            self._make(measured.lowest)
-        self._screen.restore()
+            self._fit_view(measured.lowest)
+        self._begin()
         edge = self._top - 0.03 * (self._top - self._bottom)
         far = edge + 3 * (edge - self._bottom)
         rates, losses = measured.learning_rates, measured.losses
@@ -145,14 +131,18 @@ class RangeFigure:
             self._suggested.set_data([measured.suggestion] * 2, [self._bottom, self._top])
         else:
             self._suggested.set_data([], [])
-        for line in self._moving:
-            if np.size(line.get_xdata()):
-                line.draw(self._screen.renderer)
+        self._draw_moving()
         self._write_words(measured, edge)
 
-    def png(self) -> bytes:
-        """The picture last drawn, as a PNG file."""
-        return self._screen.png()
+    def _fit_view(self, lowest: float) -> None:
+        """Give the loss axis room for the lowest loss."""
+        start = self._start_loss
+        below = lowest < 0 or start <= 0
+        self._bottom = lowest - 0.1 * (abs(lowest) or 1.0) if below else 0.0
+        self._top = start + 0.5 * (start - self._bottom)
+        self._axes.set_ylim(self._bottom, self._top)
+        self._untrained.set_y(self._place(self._axes, 1, start)[1] - 5)
+        self._stale = True
 
     def _move_final(self, measured: Measured, edge: float, far: float) -> None:
         points = [(rate, loss) for rate, losses in measured.final.items() for loss in losses]
@@ -171,86 +161,55 @@ class RangeFigure:
     def _write_words(self, measured: Measured, edge: float) -> None:
         """The suggested rate above its line, the best one beside the axes."""
         if measured.suggestion is not None:
-            x, y = self._axes.transData.transform((measured.suggestion, self._top))
+            x, y = self._place(self._axes, measured.suggestion, self._top)
             words = f"suggested {measured.suggestion:.2g}"
-            self._screen.write(x - 4, y + 5, words, self._ink["text"])
+            self.screen.write(x - 4, y + 5, words, self._ink["text"])
         if measured.best is not None:
-            height = min(measured.middles[measured.best], edge)
-            _, y = self._axes.transData.transform((1, height))
-            y -= 5
-            if abs(y - self._untrained) < _LINE_HEIGHT:
-                y = self._untrained - _LINE_HEIGHT
+            y = self._place(self._axes, 1, min(measured.middles[measured.best], edge))[1] - 5
+            _, untrained = self._untrained.get_position()
+            if abs(y - untrained) < LINE_HEIGHT:
+                y = untrained - LINE_HEIGHT
             words, colour = f"best {measured.best:.2g}", self._ink["validation"]
-            self._screen.write(self.size[0] - _RIGHT + 10, y, words, colour)
+            self.screen.write(self.size[0] - _RIGHT + 10, y, words, colour)
 
-    def _make_axes(self, rates: tuple[float, float], start_loss: float) -> None:
-        across, up = self.size
-        inner = (across - _LEFT - _RIGHT, up - _TOP - _BOTTOM)
-        box = (_LEFT / across, _BOTTOM / up, inner[0] / across, inner[1] / up)
-        self._axes = axes = self._figure.add_axes(box, facecolor=self._ink["background"])
-        axes.set(xscale="log", xlim=rates, ylim=(self._bottom, self._top), axisbelow=True)
-        low, high = (math.log10(rate) for rate in rates)
-        between = range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1)
-        every = math.ceil(len(between) / _MOST_LABELS)
-        decades = [decade for decade in between if decade % every == 0]
-        axes.set_xticks([10.0**d for d in decades], [f"{10.0**d:g}" for d in decades])
+    def _make_axes(self, rates: tuple[float, float]) -> None:
+        width, height = self.size
+        self._axes = axes = self._add_axes(
+            _LEFT, _BOTTOM, width - _LEFT - _RIGHT, height - _TOP - _BOTTOM
+        )
+        axes.set(xscale="log", xlim=rates)
+        every = math.ceil(len(decades(*rates)) / _MOST_LABELS)
+        powers = [power for power in decades(*rates) if power % every == 0]
+        axes.set_xticks([10.0**p for p in powers], [f"{10.0**p:g}" for p in powers])
         axes.xaxis.set_minor_locator(NullLocator())
-        axes.grid(visible=True, color=self._ink["grid"], lw=0.8)
-        axes.tick_params(color=self._ink["faint"], labelcolor=self._ink["text"])
-        axes.tick_params(labelsize=FONT["size"], labelfontfamily=FONT["family"])
-        for side, spine in axes.spines.items():
-            spine.set(visible=side in ("left", "bottom"), color=self._ink["faint"], lw=1)
-        axes.axhline(start_loss, color=self._ink["faint"], lw=1.2, ls=":")
-        _, y = axes.transData.transform((rates[0], start_loss))
-        self._untrained = float(y) - 5  # pixels
-        self._text(across - _RIGHT + 10, self._untrained, "untrained", color=self._ink["faint"])
-        self._text(_LEFT + inner[0] / 2, 9, "learning rate", ha="center")
-        self._text(12, _BOTTOM + inner[1] / 2, "loss", rotation=90, ha="center", va="center")
+        faint = self._ink["faint"]
+        axes.axhline(self._start_loss, color=faint, lw=1.2, ls=":")
+        self._untrained = self._text(width - _RIGHT + 10, 0, "untrained", color=faint)
+        self._name_axes(axes, "learning rate", "loss")
 
     def _make_legend(self, final_name: str, test: bool) -> None:
-        y = self.size[1] - 24
-        ink = self._ink
-        lost: dict[str, Any] = {"color": ink["validation"], "marker": "x", "ls": "", "ms": 7}
-        final = {"color": ink["validation"], "marker": "o", "ls": DASHES, "ms": 4, "lw": 2.5}
-        entries: list[tuple[int, str, dict[str, Any]]] = [
-            (_LEFT, "batch", {"color": ink["training"], "marker": "o", "ls": "", "ms": 3}),
-            (_LEFT + 110, "smoothed", {"color": ink["training"], "lw": 2.5}),
-            (_LEFT + 246, final_name, {**final, "markevery": [1]}),
-            (_LEFT + 552, "diverged", {**lost, "mew": 2}),
-        ]
-        for x, name, style in entries if test else entries[2:]:
-            x -= 0 if test else entries[2][0] - _LEFT
-            places = [x + 15] if style.get("ls") == "" else [x, x + 15, x + 30]
-            line = Line2D(places, [y + 5] * len(places), transform=IdentityTransform(), **style)
-            self._figure.add_artist(line)
-            self._text(x + 38, y, name)
-
-    def _text(self, x: float, y: float, words: str, **style: Any) -> Text:
-        """Words on a baseline, at a place in pixels from the lower left corner."""
-        style = {"color": self._ink["text"], "va": "baseline", **FONT, **style}
-        place = IdentityTransform()
-        return self._figure.text(x, y, words, transform=place, parse_math=False, **style)
+        training, validation = self._ink["training"], self._ink["validation"]
+        mark, line = (-23,), (-38, -23, -8)  # pixels from the words
+        x = _LEFT + 38
+        if test:
+            self._add_legend(x, "batch", mark, color=training, marker="o", ls="", ms=3)
+            self._add_legend(x + 110, "smoothed", line, color=training, lw=2.5)
+            x += 246
+        final = {"marker": "o", "ls": DASHES, "ms": 4, "lw": 2.5, "markevery": [1]}
+        self._add_legend(x, final_name, line, color=validation, **final)
+        lost = {"marker": "x", "ls": "", "ms": 7, "mew": 2}
+        self._add_legend(x + 306, "diverged", mark, color=validation, **lost)
 
     def _make_moving_lines(self) -> None:
-        def moving(colour: str, **style: Any) -> Line2D:
-            ink = self._ink[colour]
-            return self._axes.plot([], [], color=ink, animated=True, **{"lw": 2.5, **style})[0]
-
-        def marks(colour: str, marker: str, size: int, **style: Any) -> Line2D:
-            return moving(colour, marker=marker, ls="", ms=size, **style)
-
-        self._suggested = moving("text", lw=2, ls=DOTS)
-        self._batches, self._exploded = marks("training", "o", 3), marks("training", "^", 5)
-        self._smoothed = moving("training")
-        self._middle = moving("validation", ls=DASHES)
-        whole = {"clip_on": False}  # at either end of the axis
-        self._final = marks("validation", "o", 4, **whole)
-        self._lost = marks("validation", "x", 7, mew=2, **whole)
-        self._best = marks("validation", "D", 10, **whole)
-        self._moving = (
-            *(self._suggested, self._batches, self._exploded, self._middle, self._final),
-            *(self._lost, self._smoothed, self._best),
-        )
+        axes, whole = self._axes, {"clip_on": False}  # at either end of the axis
+        self._suggested = self._add_line(axes, "text", lw=2, ls=DOTS)
+        self._batches = self._add_marks(axes, "training", "o", 3)
+        self._exploded = self._add_marks(axes, "training", "^", 5)
+        self._middle = self._add_line(axes, "validation", ls=DASHES)
+        self._final = self._add_marks(axes, "validation", "o", 4, **whole)
+        self._lost = self._add_marks(axes, "validation", "x", 7, mew=2, **whole)
+        self._smoothed = self._add_line(axes, "training")
+        self._best = self._add_marks(axes, "validation", "D", 10, **whole)
 
 
 def describe_range_test(measured: Measured) -> str:

@@ -1,0 +1,167 @@
+"""The base of figures that move: axes and words laid out in pixels, lines that are drawn again.
+
+Matplotlib's object-oriented interface on an Agg canvas, never pyplot, so that a figure may be drawn
+in any one thread. What stays from frame to frame is rendered once and kept as pixels.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.text import Text
+from matplotlib.transforms import IdentityTransform
+
+from lrlab.figures.ink import FONT, THEMES, Theme, check_theme
+from lrlab.figures.screen import Screen
+
+__all__ = ["LEAST_SIZE", "LINE_HEIGHT", "SIZE", "Plot", "check_look", "check_rates"]
+
+SIZE, LEAST_SIZE = (760, 460), (700, 320)  # pixels; on less the labels overlap
+LINE_HEIGHT = 17  # pixels
+
+
+class Plot:
+    """A figure of one size and theme, kept ready to be drawn again and again.
+
+    A subclass lays out axes, legend and moving lines once. To draw, it marks itself stale if what
+    stays has changed, begins, moves the lines, has them drawn, and writes numbers on the screen.
+
+    Args:
+        size: Width and height of the picture in pixels.
+        theme: "light" or "dark".
+        least: The smallest size on which labels do not overlap.
+
+    Attributes:
+        screen: The pixels that are shown.
+
+    Raises:
+        ValueError: If an argument cannot work.
+    """
+
+    _header = 27  # pixels from the top to the baseline of the legend
+
+    def __init__(
+        self, size: tuple[int, int], theme: Theme, least: tuple[int, int] = LEAST_SIZE
+    ) -> None:
+        check_look(size, theme, least)
+        self.size, self.theme, self._ink = size, theme, THEMES[theme]
+        inches = (size[0] / 100, size[1] / 100)
+        self._figure = Figure(figsize=inches, dpi=100, facecolor=self._ink["background"])
+        self.screen = Screen(self._figure, theme)
+        self._moving: list[Artist] = []  # in the order in which they are drawn
+        self._kept: list[Artist] = []  # in the background until it is stale
+        self._stale = True  # the background has to be rendered
+
+    def png(self, beside: Screen | None = None) -> bytes:
+        """The picture last drawn as a PNG file of about 10 kB; empty axes before the first.
+
+        A picture of the same height and theme can stand beside it.
+        """
+        if self._stale:
+            self._begin()
+        return self.screen.png(beside)
+
+    def _begin(self) -> None:
+        """Wipe what was drawn last; the background is rendered only if it is stale."""
+        if self._stale:
+            for artist in self._kept:
+                artist.remove()
+            self._kept = self._make_background()
+            self.screen.keep()
+            self._stale = False
+        self.screen.restore()
+
+    def _make_background(self) -> list[Artist]:
+        """Make what is drawn until the background is stale again."""
+        return []
+
+    def _draw_moving(self) -> None:
+        for artist in self._moving:
+            if not isinstance(artist, Line2D) or np.size(artist.get_xdata()):
+                artist.draw(self.screen.renderer)
+
+    def _add_axes(
+        self, left: float, bottom: float, width: float, height: float, *, grid: bool = True
+    ) -> Axes:
+        """Axes at a place in pixels from the lower left corner."""
+        across, up = self.size
+        box = (left / across, bottom / up, width / across, height / up)
+        axes = self._figure.add_axes(box, facecolor=self._ink["background"])
+        axes.set_axisbelow(True)
+        if grid:
+            axes.grid(visible=True, color=self._ink["grid"], lw=0.8, ls="-")
+        axes.tick_params(color=self._ink["faint"], labelcolor=self._ink["text"])
+        axes.tick_params(labelsize=FONT["size"], labelfontfamily=FONT["family"])
+        for side, spine in axes.spines.items():
+            spine.set(visible=side in ("left", "bottom"), color=self._ink["faint"], lw=1)
+        return axes
+
+    def _name_axes(self, axes: Axes, across: str = "", up: str = "", *, gap: float = 72) -> None:
+        """Name what goes across below the axes, and what goes up so many pixels beside them."""
+        box = axes.bbox
+        self._text((box.x0 + box.x1) / 2, box.y0 - 43, across, ha="center")
+        middle = (box.y0 + box.y1) / 2
+        self._text(box.x0 - gap, middle, up, rotation=90, ha="center", va="center")
+
+    def _text(self, x: float, y: float, words: str, on: Any = None, **style: Any) -> Text:
+        """Words on a baseline, at a place in pixels from the lower left corner."""
+        style = {"color": self._ink["text"], "va": "baseline", **FONT, **style}
+        place = IdentityTransform()
+        text: Text = (on or self._figure).text(
+            x, y, words, transform=place, parse_math=False, **style
+        )
+        return text
+
+    def _pin_colour(self, number: int) -> str:
+        """The colour of the run that was pinned as the first, second, third ... counted from 0."""
+        pins: tuple[str, ...] = self._ink["pins"]
+        return pins[number % len(pins)]
+
+    def _place(self, axes: Axes, x: float, y: float) -> tuple[float, float]:
+        """Where values lie, in pixels from the lower left corner."""
+        across, up = axes.transData.transform((x, y))
+        return float(across), float(up)
+
+    def _add_legend(
+        self, x: float, words: str, marks: Sequence[float], **style: Any
+    ) -> list[Artist]:
+        """Words above the axes, and a line or marks of that style at places counted from them."""
+        y = self.size[1] - self._header
+        places = [x + mark for mark in marks]
+        line = Line2D(places, [y + 5] * len(places), transform=IdentityTransform(), **style)
+        return [self._figure.add_artist(line), self._text(x, y, words)]
+
+    def _add_line(self, axes: Axes, colour: str, **style: Any) -> Line2D:
+        """A line that changes from frame to frame, and so never lies in the background."""
+        style = {"color": self._ink.get(colour, colour), "lw": 2.5, "animated": True, **style}
+        (line,) = axes.plot([], [], **style)
+        self._moving.append(line)
+        return line
+
+    def _add_marks(self, axes: Axes, colour: str, marker: str, size: float, **style: Any) -> Line2D:
+        """Marks that change from frame to frame."""
+        return self._add_line(axes, colour, marker=marker, ms=size, ls="", **style)
+
+
+def check_look(size: Sequence[int], theme: str, least: tuple[int, int] = LEAST_SIZE) -> None:
+    """Raise a ValueError if a figure cannot have this size or theme."""
+    check_theme(theme)
+    if len(size) != 2 or size[0] < least[0] or size[1] < least[1]:
+        raise ValueError(
+            f"size must be a width of at least {least[0]} and a height of at least {least[1]} "
+            f"pixels, or labels overlap. Received: size={size!r}."
+        )
+
+
+def check_rates(rates: Sequence[float]) -> None:
+    """Raise a ValueError if an axis cannot go from the one rate to the other."""
+    if len(rates) != 2 or not 0 < 10 * rates[0] <= rates[1] < math.inf:
+        raise ValueError(
+            "rates must be the lowest and the highest learning rate of the axis, above 0 and a "
+            f"factor of 10 or more apart. Received: rates={rates!r}."
+        )

@@ -1,0 +1,58 @@
+"""Where an axis ends, where it has its ticks, and what stands there."""
+
+import math
+
+from matplotlib.ticker import ScalarFormatter
+
+from lrlab.figures.ink import number_text
+
+__all__ = ["LossTicks", "decades", "epochs_between_ticks", "round_up"]
+
+_LONG = 1e5  # losses from here on are written with an exponent
+
+
+class LossTicks(ScalarFormatter):
+    """Matplotlib's labels, but 8e5 for 800000, which would run into the name of the axis."""
+
+    def __init__(self) -> None:
+        super().__init__(useOffset=False)
+        self.set_scientific(False)  # or a factor would stand above the axis
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        """Write the label of a tick."""
+        return number_text(x) if abs(x) >= _LONG else super().__call__(x, pos)
+
+
+def decades(low: float, high: float) -> range:
+    """The powers of ten from one number to another.
+
+    Example:
+        >>> list(decades(0.02, 100))
+        [-1, 0, 1, 2]
+    """
+    return range(math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9) + 1)
+
+
+def epochs_between_ticks(epochs: int) -> int:
+    """1, 2 or 5 times a power of ten: at most 11 ticks, one at the last epoch if it can be.
+
+    Example:
+        >>> [epochs_between_ticks(epochs) for epochs in (7, 15, 40)]
+        [1, 5, 5]
+    """
+    steps = [n * 10**power for power in range(8) for n in (1, 2, 5)]
+    few: list[int] = [step for step in steps if epochs <= 10 * step]
+    return next((step for step in few if epochs % step == 0), few[0])
+
+
+def round_up(value: float) -> float:
+    """The next round number: 1, 1.2, 1.5, 2, 3, ... times a power of ten; 0 for what is below 0.
+
+    Example:
+        >>> [round_up(value) for value in (0.11, 2.4, 90, -1)]
+        [0.12, 3.0, 100.0, 0.0]
+    """
+    if value <= 0:
+        return 0.0
+    power = 10.0 ** math.floor(math.log10(value))
+    return next(n * power for n in (1, 1.2, 1.5, 2, 3, 4, 5, 6, 8, 10) if n * power >= value)
