@@ -184,7 +184,7 @@ class TestPicture:
         text = next(
             t for t in figure._kept if hasattr(t, "get_text") and t.get_text() != "untrained"
         )
-        assert text.get_window_extent(figure._screen.renderer).x1 < figure.size[0]
+        assert text.get_window_extent(figure.screen.renderer).x1 < figure.size[0]
         assert (text.get_text() == label) is (len(label) <= 20)
 
     def test_a_frame_is_small(self):
