@@ -9,7 +9,7 @@ from lrlab.backend import keras
 import numpy as np
 
 from lrlab.data import Dataset
-from lrlab.training.session import loops_itself
+from lrlab.training.fit import loops_itself
 
 
 def compile_model(

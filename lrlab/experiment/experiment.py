@@ -29,8 +29,12 @@ from lrlab.experiment.start import Start, build_from_seed, same_variables
 from lrlab.experiment.turns import Turns
 from lrlab.keras_code.source import source_of_model
 from lrlab.schedules import Schedule, is_keras_schedule, preview
-from lrlab.training.program import GENERATOR, Batches, Program, as_graph, as_tensors
-from lrlab.training.session import Session, check_labels
+from lrlab.training.batches import Batches, as_tensors
+from lrlab.training.fit import check_labels
+from lrlab.training.internals import as_graph
+from lrlab.training.program import Program
+from lrlab.training.session import Session
+from lrlab.training.state import GENERATOR
 
 __all__ = ["Experiment", "Run"]
 

@@ -8,7 +8,7 @@ from typing import Any
 from lrlab.backend import keras
 
 from lrlab.schedules import Schedule, is_keras_schedule
-from lrlab.training.session import Needs
+from lrlab.training.session import CallbackNeeds
 
 
 class RateRecorder(keras.callbacks.Callback):
@@ -30,7 +30,7 @@ class RateRecorder(keras.callbacks.Callback):
         cls, callbacks: Sequence[keras.callbacks.Callback], steps_per_epoch: int
     ) -> RateRecorder:
         """One that looks at every batch only where another callback does so anyway."""
-        by_batch = Needs(callbacks).train_batches
+        by_batch = CallbackNeeds(callbacks).train_batches
         return (_BatchRateRecorder if by_batch else cls)(steps_per_epoch)
 
     def _rate(self) -> float:

@@ -14,7 +14,9 @@ from keras.src import backend
 from keras.src.random.seed_generator import global_seed_generator
 
 from lrlab.experiment.compiling import makes_own_loss
-from lrlab.training.program import GENERATOR, Program, as_graph, drawing_from
+from lrlab.training.internals import as_graph, drawing_from
+from lrlab.training.program import Program
+from lrlab.training.state import GENERATOR
 
 
 def build_from_seed(build_model: Callable[[], keras.Model], seed: int, x: Any) -> keras.Model:

@@ -1,5 +1,5 @@
 """How Keras trains, an epoch a call."""
 
-from lrlab.training.session import fit
+from lrlab.training.fit import fit
 
 __all__ = ["fit"]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from keras_twins import CLASSES, FEATURES, SAMPLES, VALIDATION, X_VAL, X, Y, mlp, train_both
 
-from lrlab.training.program import uses_xla
+from lrlab.training.xla import uses_xla
 
 layers, optimizers = keras.layers, keras.optimizers
 MAPS = np.random.default_rng(1).normal(size=(SAMPLES, 6, 6, 1)).astype("float32")

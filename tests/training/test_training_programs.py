@@ -16,7 +16,8 @@ from test_training_callbacks import acting, linear
 
 import lrlab
 from lrlab.training import program as _compiled
-from lrlab.training.program import Program, State
+from lrlab.training.program import Program
+from lrlab.training.state import State
 
 optimizers = keras.optimizers
 

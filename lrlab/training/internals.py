@@ -1,0 +1,191 @@
+"""What lrlab has to know of Keras's and TensorFlow's insides, each with the reason.
+
+No other file names a module under `keras.src` or `tensorflow.python`, or an attribute with a
+leading underscore of theirs. What each name is needed for stands in
+tests/training/test_internals.py as well, the first test to fail on a Keras that lacks one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, cast
+
+from lrlab.backend import keras, tf
+
+from keras.src import backend
+from keras.src.backend.common import global_state
+from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR, global_seed_generator
+from keras.src.trainers.data_adapters import array_slicing, get_data_adapter
+from keras.src.trainers.data_adapters.array_data_adapter import can_convert_arrays
+from keras.src.utils.python_utils import pythonify_logs
+
+__all__ = [
+    "arguments_of_function",
+    "as_arrays",
+    "as_graph",
+    "as_python_numbers",
+    "build_weights",
+    "can_convert_arrays",
+    "compile_arguments",
+    "drawing_from",
+    "flatten_layers",
+    "forget_resumed_epoch",
+    "global_seed_generator",
+    "layer_behind",
+    "make_variables",
+    "metrics_as_given",
+    "present_generator",
+    "resumed_epoch",
+    "schedule_of",
+    "split_off_validation",
+    "traces_batches",
+]
+
+# --- data and logs --------------------------------------------------------------------------------
+
+
+def as_arrays(x: Any, y: Any, sample_weight: Any, class_weight: Any) -> Any:
+    """Return (x, y, sample_weight) as `model.fit` makes them ready for a step.
+
+    Its adapter casts floats to `keras.config.floatx()`, turns class weights into sample weights
+    and accepts arrays, tensors and data frames; there is no other way to ask for what it makes.
+    """
+    adapter = get_data_adapter(x, y, sample_weight, class_weight=class_weight)
+    return array_slicing.convert_to_sliceable(adapter._inputs, target_backend="tensorflow")
+
+
+def split_off_validation(arrays: Any, share: float) -> Any:
+    """Split arrays as `model.fit` does for `validation_split`, its error messages included."""
+    return array_slicing.train_validation_split(arrays, validation_split=share)
+
+
+def as_python_numbers(logs: Any) -> dict[str, Any]:
+    """Return logs as `model.fit` gives them to callbacks: sorted, flat, numbers where they can."""
+    return cast(dict[str, Any], pythonify_logs(logs))
+
+
+# --- models and what they were compiled with ------------------------------------------------------
+
+
+def flatten_layers(model: keras.Model) -> list[Any]:
+    """Return a model and all its layers, however deep; `model.layers` names the first level."""
+    return list(model._flatten_layers())
+
+
+def layer_behind(output: Any) -> Any:
+    """Return the layer that made an output of a functional model; outputs have no public word."""
+    return output._keras_history.operation
+
+
+def compile_arguments(model: keras.Model) -> Mapping[str, Any]:
+    """Return what `model.compile` was given, another object after each `compile`.
+
+    `model.get_compile_config()` has it as JSON, without the objects themselves.
+    """
+    return cast(Mapping[str, Any], model._compile_config.config)
+
+
+def metrics_as_given(model: keras.Model) -> list[Any]:
+    """Return the names, functions and objects given as metrics; `model.metrics` has them wrapped.
+
+    Those of a `compile` that named some stay in force after one that names none.
+    """
+    kept = model._compile_metrics
+    if kept is None:
+        return []
+    return cast(list[Any], keras.tree.flatten([kept._user_metrics, kept._user_weighted_metrics]))
+
+
+def schedule_of(optimizer: Any) -> Any:
+    """Return the schedule or function that sets an optimizer's rate; None where it is a number.
+
+    `optimizer.learning_rate` is but its present value. A LossScaleOptimizer has it within.
+    """
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    rate = getattr(inner, "_learning_rate", None)
+    return None if isinstance(rate, keras.Variable) else rate
+
+
+def arguments_of_function(part: Any) -> Any:
+    """Return what a loss or metric hands on to its function, which its config may leave out."""
+    return getattr(part, "_fn_kwargs", None)
+
+
+# --- variables ------------------------------------------------------------------------------------
+
+
+def build_weights(model: keras.Model, x: Any) -> None:
+    """Give a model its weights by the shape of x, as `model.fit` would with its first batch.
+
+    Without running it, for which `model(x)` is the public way.
+    """
+    if isinstance(model, keras.Sequential):
+        model.build((None, *x.shape[1:]))
+    else:
+        dtype = keras.backend.standardize_dtype(x.dtype)
+        backend.compute_output_spec(model, keras.KerasTensor(x.shape, dtype), training=False)
+
+
+def make_variables(model: keras.Model, batch: Any) -> None:
+    """Make the variables of metrics, loss and optimizer, as `model.fit` does before it trains.
+
+    They come in a first step by themselves, but a trace that has to make them takes longer.
+    """
+    model._symbolic_build(data_batch=batch)
+
+
+# --- random numbers -------------------------------------------------------------------------------
+
+
+@contextmanager
+def drawing_from(generator: Any) -> Iterator[None]:
+    """Make this thread's unseeded random numbers of Keras come from a generator; None is a new one.
+
+    Keras exchanges its own whenever somebody calls `keras.utils.set_random_seed`.
+    """
+    before = global_state.get_global_attribute(GLOBAL_SEED_GENERATOR)
+    global_state.set_global_attribute(GLOBAL_SEED_GENERATOR, generator)
+    try:
+        yield
+    finally:
+        global_state.set_global_attribute(GLOBAL_SEED_GENERATOR, before)
+
+
+def present_generator() -> Any:
+    """Return what this thread's unseeded random numbers of Keras come from; None if none drew yet.
+
+    `global_seed_generator` would make one, for which it draws from Python's own generator.
+    """
+    return global_state.get_global_attribute(GLOBAL_SEED_GENERATOR)
+
+
+# --- callbacks ------------------------------------------------------------------------------------
+
+
+def resumed_epoch(model: keras.Model) -> int | None:
+    """Return the epoch at which BackupAndRestore has `model.fit` begin; None if it does not."""
+    return cast(int | None, model._initial_epoch)
+
+
+def forget_resumed_epoch(model: keras.Model) -> None:
+    """Have the next training begin where it is told to; Keras never forgets a resumed epoch."""
+    model._initial_epoch = None
+
+
+def traces_batches(callback: keras.callbacks.TensorBoard) -> bool:
+    """Tell whether TensorBoard profiles certain batches; it does not keep its `profile_batch`."""
+    return bool(callback._should_trace)
+
+
+# --- TensorFlow -----------------------------------------------------------------------------------
+
+
+def as_graph(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+    """Return a `tf.function` that may be made for many models.
+
+    TensorFlow counts traces by the line of source they come from, so it would warn of too many.
+    """
+    graph = tf.function(function, autograph=False, **options)
+    graph._omit_frequent_tracing_warning = True
+    return cast(Callable[..., Any], graph)

@@ -1,0 +1,35 @@
+"""What has to be put back for a fresh start."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from lrlab.backend import keras, tf
+
+from lrlab.training.internals import as_graph
+
+# Under this name a model keeps the generator that it draws from where nothing says another.
+GENERATOR = "_lrlab_generator"
+
+
+class State:
+    """All variables of a model, taken and put back: weights, optimizer, metrics, random seeds.
+
+    `generator` is the one that the model draws from where nothing says another.
+    """
+
+    def __init__(self, model: keras.Model, generator: Any = None) -> None:
+        variables = [*model.variables, *model.optimizer.variables]
+        variables += [variable for metric in model.metrics for variable in metric.variables]
+        variables += [generator.state] if generator else []
+        variables = list({id(variable): variable for variable in variables}.values())
+        self._variables = variables
+        # One call instead of one a variable.
+        self.take = as_graph(lambda: [tf.identity(variable.value) for variable in variables])
+        self.put_back = as_graph(self.assign)
+
+    def assign(self, values: Sequence[Any]) -> None:
+        """Put values back one by one, or as a part of somebody's graph."""
+        for variable, value in zip(self._variables, values, strict=True):
+            variable.assign(value)
