@@ -245,7 +245,7 @@ MAY_IMPORT = {
     "one_cycle": ("backend", "keras"),
     "schedules": ("backend checks one_cycle", "keras"),
     "training": ("backend checks", "keras tensorflow"),
-    "keras_code": ("backend data schedules", "keras"),
+    "keras_code": ("backend data schedules training", "keras"),
     "experiment": (
         "backend checks data keras_code schedules training",
         "keras tensorflow",
@@ -255,7 +255,7 @@ MAY_IMPORT = {
         "keras tensorflow scipy ipywidgets IPython",
     ),
     "figures": ("backend quadratic schedules", "matplotlib PIL keras"),
-    "sweeps": ("backend checks experiment figures schedules", "keras pandas"),
+    "sweeps": ("backend checks experiment figures schedules training", "keras pandas"),
     "export": ("checks experiment figures schedules sweeps", ""),
     "explorers": (
         "backend callbacks checks data experiment figures models quadratic schedules",

@@ -14,6 +14,7 @@ import numpy as np
 from lrlab.figures.curves import Curves, CurvesFigure, LossScale, check_arguments, describe
 from lrlab.figures.ink import Theme, result_text
 from lrlab.figures.plot import check_look
+from lrlab.training.internals import schedule_of
 
 __all__ = ["LivePlot"]
 
@@ -204,7 +205,7 @@ def _rate_of_last_update(optimizer: Any) -> float:
     """A schedule already answers for the update to come; the one before it was the last."""
     first = getattr(optimizer, "optimizers", [optimizer])[0]  # of a MultiOptimizer
     inner = getattr(first, "inner_optimizer", first)  # of a LossScaleOptimizer
-    schedule = getattr(inner, "_learning_rate", None)
+    schedule = schedule_of(inner)
     if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
         return float(schedule(keras.ops.maximum(inner.iterations - 1, 0)))
     return float(inner.learning_rate)

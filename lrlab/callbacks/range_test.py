@@ -11,6 +11,7 @@ import numpy as np
 
 from lrlab.checks import as_learning_rate, as_number, as_whole_number
 from lrlab.keras_code.program import Snippet
+from lrlab.training.internals import schedule_of
 
 __all__ = ["LearningRateRangeTest", "smooth", "suggest"]
 
@@ -121,8 +122,7 @@ class LearningRateRangeTest(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Keep everything that training will change."""
         optimizer = self.model.optimizer
-        inner = getattr(optimizer, "inner_optimizer", optimizer)  # of a LossScaleOptimizer
-        schedule = getattr(inner, "_learning_rate", None)
+        schedule = schedule_of(optimizer)
         if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
             raise ValueError(
                 "A range test sets the learning rate itself, which a schedule in the optimizer "

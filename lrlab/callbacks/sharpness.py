@@ -18,6 +18,7 @@ import numpy as np
 from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, LinearOperator, eigsh
 
 from lrlab.checks import as_number, as_whole_number
+from lrlab.training.internals import compile_arguments
 
 __all__ = ["SharpnessTrace", "sharpness"]
 
@@ -170,7 +171,7 @@ def _product_of(model: keras.Model) -> _Product:
 
     Weights are read from the model at every call, so training between calls needs no new one.
     """
-    compiled = model._compile_config  # a new one with each `compile`, which may bring another loss
+    compiled = compile_arguments(model)  # another one after each `compile`, as the loss may be
     kept = _PRODUCTS.get(model)
     if kept is None or kept[0] is not compiled:
         _PRODUCTS[model] = kept = (compiled, _make_product(model))
@@ -201,7 +202,7 @@ def _make_product(model: keras.Model) -> _Product:
 
 def _check(model: Any, x: Any, y: Any) -> int:
     """Return the number of trainable parameters."""
-    if not getattr(model, "compiled", False) or model._compile_config.config.get("loss") is None:
+    if not getattr(model, "compiled", False) or compile_arguments(model).get("loss") is None:
         raise ValueError(
             "The model must be compiled with a loss. Received: a model without one. Call "
             "model.compile(optimizer, loss=...) first."

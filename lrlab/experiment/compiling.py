@@ -10,6 +10,7 @@ import numpy as np
 
 from lrlab.data import Dataset
 from lrlab.training.fit import loops_itself
+from lrlab.training.internals import compile_arguments, layer_behind
 
 
 def compile_model(
@@ -31,7 +32,7 @@ def compile_model(
                 "A compiled model keeps its own optimizer, loss and metrics. Received: a "
                 "compiled model and one of these as well. Leave out `compile` or these."
             )
-        arguments = dict(model._compile_config.config)
+        arguments = dict(compile_arguments(model))
         model.optimizer = copy_optimizer(model.optimizer)
     else:
         arguments = {"optimizer": copy_optimizer(optimizer), "loss": loss, "metrics": metrics}
@@ -109,7 +110,7 @@ def last_activation(model: Any) -> Any:
         outputs = getattr(layer, "outputs", None) or []  # a subclass has none
         if len(outputs) != 1:
             return None
-        layer = outputs[0]._keras_history.operation
+        layer = layer_behind(outputs[0])
     return getattr(layer, "activation", None)
 
 

@@ -31,7 +31,7 @@ from lrlab.keras_code.source import source_of_model
 from lrlab.schedules import Schedule, is_keras_schedule, preview
 from lrlab.training.batches import Batches, as_tensors
 from lrlab.training.fit import check_labels
-from lrlab.training.internals import as_graph
+from lrlab.training.internals import as_graph, forget_resumed_epoch
 from lrlab.training.program import Program
 from lrlab.training.session import Session
 from lrlab.training.state import GENERATOR
@@ -309,7 +309,7 @@ class Experiment:
         with self._turns.take():
             program = Program.of(self.model, self._training, self._validation)
             start = self._put_back(program, self.seed if seed is None else seed)
-            self.model._initial_epoch = None  # a run that BackupAndRestore resumed left its own
+            forget_resumed_epoch(self.model)
             members = keras.callbacks.CallbackList(
                 list(callbacks),
                 add_history=True,

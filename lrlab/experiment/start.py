@@ -10,11 +10,15 @@ from typing import Any
 from lrlab.backend import keras, tf
 
 import numpy as np
-from keras.src import backend
-from keras.src.random.seed_generator import global_seed_generator
 
 from lrlab.experiment.compiling import makes_own_loss
-from lrlab.training.internals import as_graph, drawing_from
+from lrlab.training.internals import (
+    as_graph,
+    build_weights,
+    drawing_from,
+    flatten_layers,
+    global_generator,
+)
 from lrlab.training.program import Program
 from lrlab.training.state import GENERATOR
 
@@ -44,22 +48,13 @@ def build_from_seed(build_model: Callable[[], keras.Model], seed: int, x: Any) -
                     "`build_model` must return a keras.Model. "
                     f"Received: {build_model!r}, which returned {type(model).__name__}."
                 )
-            if not all(layer.built for layer in model._flatten_layers()):
-                _build_weights(model, x)
-            vars(model)[GENERATOR] = global_seed_generator()
+            if not all(layer.built for layer in flatten_layers(model)):
+                build_weights(model, x)
+            vars(model)[GENERATOR] = global_generator()
     finally:
         random.setstate(states[0])
         np.random.set_state(states[1])  # noqa: NPY002
     return model
-
-
-def _build_weights(model: keras.Model, x: Any) -> None:
-    """Do what `fit` would with its first batch."""
-    if isinstance(model, keras.Sequential):
-        model.build((None, *x.shape[1:]))
-    else:
-        dtype = keras.backend.standardize_dtype(x.dtype)
-        backend.compute_output_spec(model, keras.KerasTensor(x.shape, dtype), training=False)
 
 
 def same_variables(one: keras.Model, other: keras.Model) -> bool:

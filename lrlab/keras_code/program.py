@@ -243,9 +243,11 @@ def _keeps_settings(value: Any, written: Any) -> bool:
     """Tell whether Keras serialized a loss or metrics in full: of a Huber loss it forgets delta."""
     from lrlab.backend import keras
 
+    from lrlab.training.internals import arguments_of_function
+
     revived = keras.saving.deserialize_keras_object(written)
     before, after = (
-        [getattr(part, "_fn_kwargs", None) for part in keras.tree.flatten(parts)]
+        [arguments_of_function(part) for part in keras.tree.flatten(parts)]
         for parts in (value, revived)
     )
     return before == after

@@ -16,6 +16,7 @@ from lrlab.experiment.compiling import optimizer_settings
 from lrlab.experiment.experiment import Experiment
 from lrlab.schedules import Schedule, is_keras_schedule
 from lrlab.sweeps.digest import digest
+from lrlab.training.internals import flatten_layers
 
 __all__ = ["identity_of_experiment", "identity_of_run"]
 
@@ -60,7 +61,7 @@ def identity_of_run(
 
 def _settings(model: keras.Model) -> list[Any]:
     """The classes of a model and its layers, and their settings with neutral names."""
-    layers = list(model._flatten_layers())
+    layers = flatten_layers(model)
     names = {layer.name: f"layer {number}" for number, layer in enumerate(layers)}
 
     def neutral(value: Any) -> Any:

@@ -246,5 +246,5 @@ def _unused(callback: keras.callbacks.Callback) -> keras.callbacks.Callback:
     """A copy without the model that it last saw, which is not to travel with it."""
     copied = copy.copy(callback)
     if isinstance(copied, keras.callbacks.Callback):
-        copied._model = None
+        keras.callbacks.Callback.set_model(copied, None)  # some set up more in their own
     return copied

@@ -18,7 +18,7 @@ import numpy as np
 
 from lrlab.checks import as_whole_number
 from lrlab.training.batches import Batches, as_tensors
-from lrlab.training.internals import can_convert_arrays, split_off_validation
+from lrlab.training.internals import are_arrays, split_off_validation
 from lrlab.training.program import Program
 from lrlab.training.session import Session
 
@@ -190,7 +190,7 @@ def fit(
         or validation_steps is not None
         or shuffle not in (True, False)
         or x is None
-        or not can_convert_arrays((x, y, sample_weight))
+        or not are_arrays((x, y, sample_weight))
     ):
         return model.fit(**given)
     check_same_length(x=x, y=y, sample_weight=sample_weight)
@@ -201,7 +201,7 @@ def fit(
     arrays, validation_arrays = as_tensors(x, y, sample_weight, class_weight), None
     if validation_data is not None:
         x_val, y_val, val_weight = keras.utils.unpack_x_y_sample_weight(validation_data)
-        if can_convert_arrays((x_val, y_val, val_weight)):
+        if are_arrays((x_val, y_val, val_weight)):
             check_same_length(x_val=x_val, y_val=y_val, sample_weight=val_weight)
             validation_arrays = as_tensors(x_val, y_val, val_weight)
             check_labels(model, y_val)

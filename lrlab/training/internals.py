@@ -13,34 +13,13 @@ from typing import Any, cast
 
 from lrlab.backend import keras, tf
 
+# Modules, not names out of them: one that has gone then fails where it is used, and in its test.
 from keras.src import backend
 from keras.src.backend.common import global_state
-from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR, global_seed_generator
-from keras.src.trainers.data_adapters import array_slicing, get_data_adapter
-from keras.src.trainers.data_adapters.array_data_adapter import can_convert_arrays
-from keras.src.utils.python_utils import pythonify_logs
-
-__all__ = [
-    "arguments_of_function",
-    "as_arrays",
-    "as_graph",
-    "as_python_numbers",
-    "build_weights",
-    "can_convert_arrays",
-    "compile_arguments",
-    "drawing_from",
-    "flatten_layers",
-    "forget_resumed_epoch",
-    "global_seed_generator",
-    "layer_behind",
-    "make_variables",
-    "metrics_as_given",
-    "present_generator",
-    "resumed_epoch",
-    "schedule_of",
-    "split_off_validation",
-    "traces_batches",
-]
+from keras.src.random import seed_generator
+from keras.src.trainers import data_adapters
+from keras.src.trainers.data_adapters import array_data_adapter, array_slicing
+from keras.src.utils import python_utils
 
 # --- data and logs --------------------------------------------------------------------------------
 
@@ -51,8 +30,13 @@ def as_arrays(x: Any, y: Any, sample_weight: Any, class_weight: Any) -> Any:
     Its adapter casts floats to `keras.config.floatx()`, turns class weights into sample weights
     and accepts arrays, tensors and data frames; there is no other way to ask for what it makes.
     """
-    adapter = get_data_adapter(x, y, sample_weight, class_weight=class_weight)
+    adapter = data_adapters.get_data_adapter(x, y, sample_weight, class_weight=class_weight)
     return array_slicing.convert_to_sliceable(adapter._inputs, target_backend="tensorflow")
+
+
+def are_arrays(data: Any) -> bool:
+    """Tell whether `model.fit` takes all data of a structure for arrays, or for None."""
+    return bool(array_data_adapter.can_convert_arrays(data))
 
 
 def split_off_validation(arrays: Any, share: float) -> Any:
@@ -62,7 +46,7 @@ def split_off_validation(arrays: Any, share: float) -> Any:
 
 def as_python_numbers(logs: Any) -> dict[str, Any]:
     """Return logs as `model.fit` gives them to callbacks: sorted, flat, numbers where they can."""
-    return cast(dict[str, Any], pythonify_logs(logs))
+    return cast(dict[str, Any], python_utils.pythonify_logs(logs))
 
 
 # --- models and what they were compiled with ------------------------------------------------------
@@ -144,20 +128,25 @@ def drawing_from(generator: Any) -> Iterator[None]:
 
     Keras exchanges its own whenever somebody calls `keras.utils.set_random_seed`.
     """
-    before = global_state.get_global_attribute(GLOBAL_SEED_GENERATOR)
-    global_state.set_global_attribute(GLOBAL_SEED_GENERATOR, generator)
+    before = global_state.get_global_attribute(seed_generator.GLOBAL_SEED_GENERATOR)
+    global_state.set_global_attribute(seed_generator.GLOBAL_SEED_GENERATOR, generator)
     try:
         yield
     finally:
-        global_state.set_global_attribute(GLOBAL_SEED_GENERATOR, before)
+        global_state.set_global_attribute(seed_generator.GLOBAL_SEED_GENERATOR, before)
 
 
 def present_generator() -> Any:
     """Return what this thread's unseeded random numbers of Keras come from; None if none drew yet.
 
-    `global_seed_generator` would make one, for which it draws from Python's own generator.
+    `global_generator` would make one, for which it draws from Python's own generator.
     """
-    return global_state.get_global_attribute(GLOBAL_SEED_GENERATOR)
+    return global_state.get_global_attribute(seed_generator.GLOBAL_SEED_GENERATOR)
+
+
+def global_generator() -> Any:
+    """Return what this thread's unseeded random numbers of Keras come from."""
+    return seed_generator.global_seed_generator()
 
 
 # --- callbacks ------------------------------------------------------------------------------------
