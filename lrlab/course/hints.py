@@ -14,6 +14,8 @@ from lrlab.exercises.judging import Hint
 Slips: TypeAlias = Sequence[tuple[Callable[..., float], str]]
 
 _ACCURACY = 0.95
+# Beyond it the trainings of digits are chaotic: they may end with any verdict.
+_EDGE = 1.0
 
 
 def as_run(
@@ -49,7 +51,8 @@ def describe_accuracy(run: lrlab.Run, start: str) -> str:
     if run.verdict in ("stuck", "diverged"):
         raise Hint(f"{start} the training is {run.verdict}: the rate is too high.")
     if accuracy < _ACCURACY:
-        way = "lower" if run.verdict == "noisy" else "higher"
+        too_high = run.verdict == "noisy" or run.learning_rates.max() > _EDGE
+        way = "lower" if too_high else "higher"
         raise Hint(f"{result}, and {_ACCURACY} is wanted. Try a {way} rate.")
     return f"{result}."
 

@@ -12,6 +12,7 @@ from lrlab.schedules import RatesByEpoch
 _EPOCHS = 15
 FIXED_LOSS = 0.1290  # the validation loss of StepDecay(0.5, 0.5, 5); a test holds it to that
 _LOW, _HIGH = 0.2, 0.3
+_EDGE, _BROKEN = 1.0, 1.0  # what a rate beyond the edge breaks stays above this training loss
 
 
 @exercise("06-beat")
@@ -23,8 +24,8 @@ def _beat(answer: Any) -> str:
     rates, loss = run.schedule.rates, run.final["val_loss"]
     if len(rates) < _EPOCHS:
         raise Hint(f"It has done {len(rates)} of {_EPOCHS} epochs. Press Go on.")
-    if run.verdict in ("stuck", "diverged"):
-        raise Hint(f"The training is {run.verdict}: it began too high. Start again, lower.")
+    if max(rates) > _EDGE and not run.final["loss"] < _BROKEN:
+        raise Hint("The training is broken: it began too high. Start again, lower.")
     if loss < FIXED_LOSS:
         return f"By hand {loss:.4f}, by the fixed schedule {FIXED_LOSS:.4f}."
     result = f"By hand {loss:.4f}, and less than {FIXED_LOSS:.4f} is wanted."

@@ -48,7 +48,7 @@ class TestOneNumber:
             (lrlab.StepDecay(decay_factor=1), "With another decay_factor the rate still never"),
             (lrlab.StepDecay(epochs_per_drop=15), "With another epochs_per_drop the rate still"),
             (lrlab.StepDecay(0.1), "0.925, and 0.95 is wanted. Try a higher rate."),
-            (lrlab.StepDecay(2.0), "From 2.0 the training is stuck: the rate is too high."),
+            (lrlab.StepDecay(3.0), "From 3.0 the training is stuck: the rate is too high."),
             (0.5, "Run it with a lrlab.StepDecay"),
         ],
     )

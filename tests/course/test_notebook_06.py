@@ -38,7 +38,8 @@ class TestBeat:
             ([(0.1, 15)], "By hand 0.1952, and less than 0.1290 is wanted. All your rates are low"),
             ([(0.5, 15)], "The last rate is 0.5: turn it down before the end."),
             ([(0.5, 3), (0.05, 12)], "The rate was high in 3 epochs. Try another number of them."),
-            ([(2.0, 3), (0.1, 12)], "The training is stuck: it began too high."),
+            ([(2.0, 3), (0.1, 12)], "The training is broken: it began too high. Start again"),
+            ([(5.0, 3), (0.1, 12)], "The training is broken: it began too high. Start again"),
         ],
     )
     def test_each_mistake_has_its_hint(self, replay, moves, words):

@@ -1,5 +1,7 @@
 """The exercises of notebook 07, and what it says of the losses that Keras hands to callbacks."""
 
+import dataclasses
+
 from lrlab.backend import keras
 
 import numpy as np
@@ -66,12 +68,19 @@ class TestPick:
         [
             (0.001, "At 0.001 the training is too low, and its validation loss, 0.26, is not"),
             (0.003, "0.027, is not below 0.01. Test higher rates, until the loss rises."),
-            (0.3, "At 0.3 the training is noisy: the rate is too high."),
+            (0.3, ": the rate is too high. A tenth of where the loss is lowest?"),
+            (1.0, "At 1 the training is stuck: the rate is too high."),
             (lambda epoch: 0.02, "Run it with one number"),
         ],
     )
     def test_each_mistake_has_its_hint(self, run, rate, words):
         assert words in hint("07-pick", run(rate))
+
+    def test_too_high_a_rate_whatever_the_verdict(self, run):
+        """At the edge of stability a training may end with any, as on another processor."""
+        chaotic = dataclasses.replace(run(0.003), schedule=0.1)
+        assert hint("07-pick", chaotic).startswith("At 0.1 the training is good, and its valid")
+        assert "is not below 0.01: the rate is too high." in hint("07-pick", chaotic)
 
 
 class Losses(keras.callbacks.Callback):
