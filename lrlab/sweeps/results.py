@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
-
-import numpy as np
 
 from lrlab.checks import as_number
 
@@ -17,32 +15,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lrlab.experiment.experiment import Experiment, Run
+    from lrlab.figures.picture import Picture
     from lrlab.schedules import Schedule
 
-__all__ = ["Picture", "Sweep", "columns_of", "label_of"]
+__all__ = ["Sweep", "columns_of", "label_of"]
 
 Mode: TypeAlias = Literal["auto", "min", "max"]
-_NAMES = {"initial_learning_rate": "first rate"}  # as the sliders of the explorers call it
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A PNG picture that a notebook shows, with a text for those who cannot see it.
-
-    Attributes:
-        png: The PNG file.
-        alt: What the picture shows, in words.
-    """
-
-    png: bytes
-    alt: str
-
-    def __repr__(self) -> str:
-        return f"Picture: {self.alt}"
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[Any, Any]:
-        bundle = {"text/plain": repr(self), "image/png": self.png}
-        return bundle, {"image/png": {"alt": self.alt}}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -84,7 +62,8 @@ class Sweep:
         Raises:
             ValueError: If there is no such key or mode, or no schedule to choose from.
         """
-        return self._of(self._best(by, mode)[0])[0]
+        chosen, _ = self._best(by, mode)
+        return self.found[chosen, 0]
 
     def rows(self) -> list[dict[str, Any]]:
         """Return a dict a run: its schedule's settings, seed, final numbers and verdict."""
@@ -105,13 +84,12 @@ class Sweep:
         run diverged, both are NaN.
         """
         lines = []
-        for i, schedule in enumerate(self.schedules):
-            values = self._final(i, by)
+        for settings, values in self._points(by):
             mean = _mean(values) if values and max(values) < math.inf else math.nan
             several = len(values) > 1 and math.isfinite(mean)
             spread = statistics.stdev(values) if several else math.nan
             numbers = {"runs": len(values), f"{by}_mean": mean, f"{by}_spread": spread}
-            lines.append(columns_of(schedule) | numbers)
+            lines.append(settings | numbers)
         return lines
 
     def to_pandas(self) -> pd.DataFrame:
@@ -142,25 +120,10 @@ class Sweep:
         Raises:
             ValueError: If not two settings vary.
         """
-        from lrlab.figures.heat_map import HeatMap
+        from lrlab.figures import sweeps
 
-        places = self._varying(2, fixed)
-        (row, up), (column, across) = self._axes(places)
-        values = np.full((len(up), len(across)), np.nan)
-        for i, settings in places.items():
-            if self._of(i):
-                cell = up.index(settings[row]), across.index(settings[column])
-                values[cell] = _mean(self._final(i, by))
-        drawn = HeatMap(
-            up,
-            across,
-            row_label=_in_words(row),
-            column_label=_in_words(column),
-            value_label=self._name_of(by),
-            highest=_is_better_higher(by),
-        )
-        drawn.draw(values)
-        return Picture(drawn.png(), drawn.describe())
+        highest = _is_better_higher(by)
+        return sweeps.heat_map(self._points(by), by, self.experiment.epochs, fixed, highest=highest)
 
     def u_curve(self, by: str = "val_loss", **fixed: float) -> Picture:
         """Draw a final loss over the rate, a dot a seed and a line through their means.
@@ -173,37 +136,10 @@ class Sweep:
             ValueError: If it is no loss, or if more than one setting varies, or none, or it is not
                 a rate.
         """
-        from lrlab.figures.rates import Measured, RangeFigure, describe_range_test
+        from lrlab.figures import sweeps
 
-        if not by.endswith("loss"):
-            raise ValueError(
-                f'A U-curve is of a loss. Received: by={by!r}. Use "val_loss" or "loss", or look '
-                f"at summary({by!r})."
-            )
-
-        places = self._varying(1, fixed)
-        ((name, rates),) = self._axes(places)
-        if not name.endswith("learning_rate") or not self.runs:
-            raise ValueError(
-                "A U-curve is over a learning rate, with a run or more. Received: "
-                f"{len(self.found)} runs over {name}. Look at rows() instead."
-            )
-        final: dict[float, list[float]] = {}
-        for i, settings in places.items():
-            final.setdefault(settings[name], []).extend(self._final(i, by))
-        nothing = np.empty(0)
-        measured = Measured(nothing, nothing, nothing, final=final, middle=_mean)
-        drawn = RangeFigure(
-            self.runs[0].start_loss,
-            self._name_of(by),
-            rates=(10 ** math.floor(math.log10(rates[0])), 10 ** math.ceil(math.log10(rates[-1]))),
-            test=False,
-        )
-        drawn.draw(measured)
-        lost = sum(not math.isfinite(value) for values in final.values() for value in values)
-        alt = f"{self._name_of(by)} at {len(rates)} learning rates from {rates[0]:.3g} to "
-        alt += f"{rates[-1]:.3g}; {lost} runs diverged. " if lost else f"{rates[-1]:.3g}. "
-        return Picture(drawn.png(), alt.capitalize() + describe_range_test(measured))
+        start = self.runs[0].start_loss if self.runs else math.nan
+        return sweeps.u_curve(self._points(by), by, self.experiment.epochs, fixed, start_loss=start)
 
     def __repr__(self) -> str:
         total = len(self.schedules) * len(self.seeds)
@@ -221,10 +157,10 @@ class Sweep:
         bundle: dict[str, Any] = {"text/plain": repr(self)}
         for draw in (self.heat_map, self.u_curve):
             try:
-                shown, about = draw()._repr_mimebundle_()
+                picture = draw()
             except ValueError:  # not such a sweep
                 continue
-            return bundle | {"image/png": shown["image/png"]}, about
+            return bundle | {"image/png": picture.png}, {"image/png": {"alt": picture.alt}}
         return bundle, {}
 
     def _best(self, by: str, mode: Mode = "auto") -> tuple[int, float]:
@@ -235,9 +171,9 @@ class Sweep:
                 'Use "max" where the highest value is best.'
             )
         means = {
-            i: _mean(self._final(i, by))
-            for i in range(len(self.schedules))
-            if len(self._of(i)) == len(self.seeds)
+            i: _mean(values)
+            for i, (_, values) in enumerate(self._points(by))
+            if len(values) == len(self.seeds)
         }
         means = {i: mean for i, mean in means.items() if math.isfinite(mean)}
         if not means:
@@ -249,58 +185,23 @@ class Sweep:
         chosen = (max if highest else min)(means, key=lambda i: means[i])
         return chosen, means[chosen]
 
-    def _of(self, i: int) -> list[Run]:
-        """The runs of a schedule, by seed."""
-        indices = ((i, j) for j in range(len(self.seeds)))
-        return [self.found[index] for index in indices if index in self.found]
-
-    def _final(self, i: int, by: str) -> list[float]:
-        """The last value of each run of a schedule; infinity for one that diverged."""
-        for run in self._of(i):
-            if by not in run.final:
-                raise ValueError(
-                    f"`by` must be a key of the history. Received: by={by!r}. "
-                    f"There are: {', '.join(run.final)}."
-                )
-        lost = [run.verdict == "diverged" or math.isnan(run.final[by]) for run in self._of(i)]
-        return [
-            math.inf if diverged else run.final[by]
-            for run, diverged in zip(self._of(i), lost, strict=True)
-        ]
-
-    def _name_of(self, by: str) -> str:
-        name = f"validation {by[4:]}" if by.startswith("val_") else by
-        return f"{name} after {self.experiment.epochs} epochs"
-
-    def _varying(self, count: int, fixed: Mapping[str, float]) -> dict[int, dict[str, Any]]:
-        """The settings of each schedule at the fixed ones, reduced to those that vary."""
-        every = {i: columns_of(schedule) for i, schedule in enumerate(self.schedules)}
-        every = {
-            i: settings
-            for i, settings in every.items()
-            if all(settings.get(name) == value for name, value in fixed.items())
-        }
-        kinds = {tuple(settings) for settings in every.values()}
-        seen: dict[str, set[Any]] = {name: set() for kind in kinds for name in kind}
-        for settings in every.values():
-            for name, value in settings.items():
-                seen[name].add(value)
-        names = [name for name, values in seen.items() if len(values) > 1]
-        if len(kinds) != 1 or len(names) != count or "schedule" in names:
-            raise ValueError(
-                f"{'One setting' if count == 1 else 'Two settings'} of one kind of schedule must "
-                f"vary in such a picture. Received: schedules that vary in {names or 'nothing'}. "
-                "Hold others at a value, as in heat_map(epochs_per_drop=5), or look at rows()."
-            )
-        return {i: {name: settings[name] for name in names} for i, settings in every.items()}
-
-    def _axes(self, places: Mapping[int, Mapping[str, Any]]) -> Iterator[tuple[str, list[float]]]:
-        for name in next(iter(places.values())):
-            yield name, sorted({settings[name] for settings in places.values()})
+    def _points(self, by: str) -> list[tuple[dict[str, Any], list[float]]]:
+        """The settings of each schedule, and the last values of its runs."""
+        values: dict[int, list[float]] = {i: [] for i in range(len(self.schedules))}
+        for i, j in sorted(self.found):
+            values[i].append(_last_value(self.found[i, j], by))
+        return [(columns_of(self.schedules[i]), each) for i, each in values.items()]
 
 
-def _in_words(setting: str) -> str:
-    return _NAMES.get(setting, setting.replace("_", " "))
+def _last_value(run: Run, by: str) -> float:
+    """Infinity for a run that diverged."""
+    if by not in run.final:
+        raise ValueError(
+            f"`by` must be a key of the history. Received: by={by!r}. "
+            f"There are: {', '.join(run.final)}."
+        )
+    value = run.final[by]
+    return math.inf if run.verdict == "diverged" or math.isnan(value) else value
 
 
 def _is_better_higher(by: str) -> bool:

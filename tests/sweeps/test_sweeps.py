@@ -1,6 +1,7 @@
 """A sweep here: the runs that were asked for, kept in a file whatever happens to the process."""
 
 import doctest
+import importlib
 import itertools
 import json
 import math
@@ -25,10 +26,10 @@ from lrlab.figures import HeatMap, RangeFigure
 from lrlab.sweeps import SweepError, sweep
 from lrlab.sweeps import digest as _digest
 from lrlab.sweeps import results as _sweep
-from lrlab.sweeps import sweep as sweeps
 from lrlab.sweeps.run_file import RunFile
 from lrlab.training import program as _compiled
 
+sweeps = importlib.import_module("lrlab.sweeps.sweep")  # not the function
 ks = keras.optimizers.schedules
 _random = np.random.default_rng(0)
 X = _random.normal(size=(40, 3)).astype("float32")
@@ -597,6 +598,13 @@ class TestSweep:
         part = lrlab.Sweep(experiment, found.schedules, found.seeds, {(0, 0): found.runs[0]})
         assert "1 of 6 cells are filled" in part.heat_map().alt
         assert repr(part).startswith("Sweep(1 of 6 runs")
+
+    def test_a_u_curve_is_of_the_rates_whose_runs_have_finished(self, experiment):
+        found = quietly(experiment, RATES)
+        runs = {index: run for index, run in found.found.items() if index[0] < 2}
+        part = lrlab.Sweep(experiment, found.schedules, found.seeds, runs)
+        assert part._repr_mimebundle_()[0]["image/png"] == part.u_curve().png
+        assert "at 2 learning rates from 0.01 to 0.1" in part.u_curve().alt
 
 
 @pytest.mark.parametrize("rates", [(1e-3, 10.0), (1e-5, 1e12), (1e-9, 1e9)])
