@@ -207,7 +207,7 @@ class DecayMapExplorer(RunExplorer):
                 left = (time.monotonic() - began) / (trained - 1) * len(missing)
                 words += f", about {left:.0f} s left"
             if self._epoch_seconds > SLOW_EPOCH:
-                yield self._so_far(f"{words} (epoch 1 of {self.experiment.epochs})", last=True)
+                yield self._so_far(f"{words} (epoch 1 of {self.experiment.epochs})", always=True)
             with closing(self.follow(cell)) as runs:
                 for run in self.timed(runs):
                     self._start_loss = self._start_loss or run.start_loss
@@ -220,9 +220,9 @@ class DecayMapExplorer(RunExplorer):
             trained += 1
             if trained == 1:  # which may have had to be compiled
                 began = time.monotonic()
-        yield self._so_far(last=True)
+        yield self._so_far(always=True)
 
-    def _so_far(self, progress: str = "", *, last: bool = False) -> Frame[Run | None]:
+    def _so_far(self, progress: str = "", *, always: bool = False) -> Frame[Run | None]:
         """The map as far as it is filled."""
         best, words = self._best(), []
         if best is not None:
@@ -232,7 +232,7 @@ class DecayMapExplorer(RunExplorer):
                 f"<b>{decay.initial_learning_rate:.3g}</b>, times <b>{decay.decay_factor:.3g}</b> "
                 f"every {decay.epochs_per_drop} epochs."
             )
-        return Frame(None, "<br>".join([*words, progress]), last=last)
+        return Frame(None, "<br>".join([*words, progress]), always=always)
 
     # --- what is shown ---
 

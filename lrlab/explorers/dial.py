@@ -158,8 +158,7 @@ class LearningRateDialExplorer(RunExplorer):
                 yield self._untrained()
             if self._at_rest():
                 break
-            rate = self._next_rate()
-            if rate is None:
+            if not self._is_due():
                 time.sleep(_SECONDS_A_LOOK)
                 yield None
                 continue
@@ -167,7 +166,8 @@ class LearningRateDialExplorer(RunExplorer):
                 yield "Compiling the model, once …"
             else:
                 yield self.slow_epoch(self._epochs_done + 1)
-            yield self._train(rate)
+            if (rate := self._next_rate()) is not None:
+                yield self._train(rate)
         if 0 < self._epochs_done < self.experiment.epochs:
             yield f"Paused after epoch {self._where}. Go on, or train one more."
 
@@ -179,7 +179,7 @@ class LearningRateDialExplorer(RunExplorer):
         self._start_loss = self._training.start_loss
         self._show_code()
         words = "Press Go on, then turn the dial while the model trains."
-        return Frame(None, words, last=True)
+        return Frame(None, words, always=True)
 
     def _train(self, rate: float) -> Frame[Run | None]:
         """Train for an epoch, and return what to show of the training so far."""
@@ -190,7 +190,7 @@ class LearningRateDialExplorer(RunExplorer):
         if self._epochs_done == self.experiment.epochs:
             frame = self.finish(self._now, self.schedule())
         else:
-            frame = Frame(self._now, f"Epoch {self._where}", self.schedule(), last=True)
+            frame = Frame(self._now, f"Epoch {self._where}", self.schedule(), always=True)
         self._show_code()
         return frame
 
@@ -211,13 +211,17 @@ class LearningRateDialExplorer(RunExplorer):
                 self._rest()
             return not (self._playing or self._orders or self._from_the_start)
 
+    def _is_due(self) -> bool:
+        """Whether an epoch is to be trained now."""
+        seconds = time.monotonic() - self._epoch_began
+        return bool(self._orders) or seconds >= 1 / self.epochs_per_second.value
+
     def _next_rate(self) -> float | None:
-        """The rate of the epoch that is due now, if one is."""
+        """The rate that was asked for, or that of the dial; None if it was paused meanwhile."""
         with self._steering:
             if self._orders:
                 return self._orders.popleft()
-            due = self._epoch_began + 1 / self.epochs_per_second.value <= time.monotonic()
-            return float(self.learning_rate.value) if self._playing and due else None
+            return float(self.learning_rate.value) if self._playing else None
 
     @property
     def _epochs_done(self) -> int:

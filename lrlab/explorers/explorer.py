@@ -48,14 +48,14 @@ class Frame(Generic[Shown]):
         shown: What is drawn, and kept by a pin; None where there is nothing to pin yet.
         words: What stands below the picture (HTML); None leaves the words that are there.
         settings: What it was made with, if not with the settings that the work was asked for.
-        last: Whether the work was for this. Other frames are left out where they come too fast or
-            newer work waits; the last one is always drawn.
+        always: Whether it is drawn in any case, as what the work was for is. Other frames are left
+            out where they come too fast, or where newer work waits.
     """
 
     shown: Shown
     words: str | None = None
     settings: Any = None
-    last: bool = False
+    always: bool = False
 
 
 # What it says (plain text), what it shows, or None for a place to stop.
@@ -228,8 +228,12 @@ class Explorer(ipywidgets.VBox, Generic[Shown]):
         self._worker.submit(partial(self._do, settings, work))
 
     def stop(self) -> None:
-        """Stop the run that is going on, within an epoch; what it has drawn stays."""
-        if self._worker.busy:
+        """Stop the run that is going on, within an epoch; what it has drawn stays.
+
+        Before it has begun: wait for a control to move.
+        """
+        if self._worker.busy or not self._begun:
+            self._begun = True
             self.say("Stopping …")
             # As a job: whatever the run that gives way still says comes before it.
             self._worker.submit(lambda _: self.say(self.stopped), at_once=True)
@@ -331,12 +335,12 @@ class Explorer(ipywidgets.VBox, Generic[Shown]):
         try:
             with closing(work):
                 for step in work:
-                    last = isinstance(step, Frame) and step.last
-                    if superseded() and not last:
+                    always = isinstance(step, Frame) and step.always
+                    if superseded() and not always:
                         return
                     if isinstance(step, str):
                         self.say(step)
-                    elif step is not None and (last or time.monotonic() >= due):
+                    elif step is not None and (always or time.monotonic() >= due):
                         self._show_frame(step, settings)
                         due = time.monotonic() + 1 / self.frames_per_second
         except Exception as error:  # noqa: BLE001 - whatever somebody's model raises, they read it

@@ -313,7 +313,7 @@ class OptimizerExplorer(RunExplorer):
             self.pins_changed()
         self._raced = True
         settings, run = self._finished or (self._best[-1].settings, self._best[-1].shown)
-        yield Frame(run, _race_in_words(self._best), settings, last=True)
+        yield Frame(run, _race_in_words(self._best), settings, always=True)
 
     def _try(self, settings: Settings, where: str) -> Work[Run | None]:
         """Train a run of a race."""

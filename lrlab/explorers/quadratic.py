@@ -116,7 +116,7 @@ class QuadraticExplorer(Explorer[Descent]):
         verdict = f'<b class="lrlab-{_KINDS[settings.outcome]}">{settings.outcome}</b>'
         final = f"loss after {settings.steps} steps <b>{settings.losses[-1]:.4g}</b>"
         words = f"{final}<br>{verdict}: {html.escape(settings.reason)}"
-        yield Frame(settings, words, last=True)
+        yield Frame(settings, words, always=True)
 
     def draw(self, settings: Descent, shown: Descent) -> tuple[bytes, str]:
         """Draw the bowl, and the steps on it."""

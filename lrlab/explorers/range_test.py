@@ -157,11 +157,11 @@ class RangeTestExplorer(ExperimentExplorer[Measured]):
             if done:
                 left = (time.monotonic() - began) / done * (len(wanted) - done)
                 words += f", about {left:.0f} s left"
-            yield self._measured(test, settings, words)
+            yield self._measured(test, settings, words, always=not done)
             run = yield from self.train(rate, seed=seed)
             lost = run.verdict == "diverged"
             self._final.setdefault(rate, {})[seed] = np.nan if lost else run.final["val_loss"]
-        yield self._measured(test, settings, last=True)
+        yield self._measured(test, settings, always=True)
 
     def _new_test(self, lowest: float, highest: float, smoothing: float) -> LearningRateRangeTest:
         from lrlab.callbacks import LearningRateRangeTest
@@ -191,7 +191,7 @@ class RangeTestExplorer(ExperimentExplorer[Measured]):
         settings: Settings,
         progress: str = "",
         *,
-        last: bool = False,
+        always: bool = False,
     ) -> Frame[Measured]:
         """What is measured so far."""
         from lrlab.callbacks.range_test import suggest
@@ -205,7 +205,7 @@ class RangeTestExplorer(ExperimentExplorer[Measured]):
             suggestion,
             {rate: list(self._final[rate].values()) for rate in rates},
         )
-        return Frame(self.measured, self._words(self.measured, progress), last=last)
+        return Frame(self.measured, self._words(self.measured, progress), always=always)
 
     def draw(self, settings: Settings, shown: Measured) -> tuple[bytes, str]:
         """Draw the test, and the losses of the trainings."""

@@ -195,7 +195,7 @@ class RunExplorer(ExperimentExplorer["Run | None"]):
         """Keep a finished run, and return what to show of it."""
         self.runs.append(run)
         self._finished = settings, run
-        return Frame(run, outcome(run), settings, last=True)
+        return Frame(run, outcome(run), settings, always=True)
 
     def _progress(self, run: Run, seconds: float) -> str | None:
         done, epochs = len(run.history["loss"]), self.experiment.epochs

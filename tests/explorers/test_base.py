@@ -10,26 +10,17 @@ from lrlab.backend import keras
 
 import numpy as np
 import pytest
+from small import SOON, data, model
 
 import lrlab
 from lrlab import Experiment, LearningRateExplorer
 from lrlab.explorers import Explorer, Frame, RunExplorer, number_slider
 from lrlab.figures import Curves, CurvesFigure
 
-SOON = 60  # seconds after which something that should happen at once has not happened
-_random = np.random.default_rng(0)
-X = _random.normal(size=(40, 3)).astype("float32")
-LABELS = (X[:, 0] > 0).astype("int64")
-
-
-def model():
-    layers = [keras.layers.Dense(4, "relu"), keras.layers.Dense(2, "softmax")]
-    return keras.Sequential([keras.Input((3,)), *layers])
-
 
 @pytest.fixture(scope="module")
 def experiment():
-    return Experiment(model, (X, LABELS, X[:10], LABELS[:10]), epochs=4, batch_size=8)
+    return Experiment(model, tuple(data().values()), epochs=4, batch_size=8)
 
 
 class MomentumExplorer(RunExplorer):
@@ -112,7 +103,7 @@ class CountingExplorer(Explorer):
             yield f"{number} <of {settings}>"
             yield Frame(number, f"<b>{number}</b>")
         self.runs.append(settings)
-        yield Frame(settings, "done", last=True)
+        yield Frame(settings, "done", always=True)
 
     def draw(self, settings, shown):
         self.drawn.append((settings, shown))
@@ -168,6 +159,15 @@ class TestBeginning:
         explorer.wait(SOON)
         assert list(explorer.runs) == [3], "a second view of it runs nothing"
 
+    def test_stopped_before_that_it_waits_for_a_control(self):
+        explorer = CountingExplorer()
+        explorer.stop()
+        explorer._picture.set_state({"displayed": True})
+        assert explorer.wait(SOON) is None
+        assert explorer._picture.words == explorer.stopped
+        explorer.upto.value = 4
+        assert explorer.wait(SOON) == 4
+
     def test_it_begins_when_a_cell_displays_it(self, monkeypatch):
         monkeypatch.setenv("LRLAB_WAIT", "1")
         explorer = CountingExplorer()
@@ -188,7 +188,7 @@ class TestBeginning:
 
 
 class TestWork:
-    def test_the_last_frame_is_always_drawn_and_others_at_their_pace(self):
+    def test_some_frames_are_always_drawn_and_others_at_their_pace(self):
         explorer = CountingExplorer(9)
         explorer.wait(SOON)
         assert explorer.drawn[-1] == (9, 9)
@@ -212,7 +212,7 @@ class TestWork:
                     reached.set()
                     assert go_on.wait(SOON)
                     yield None
-                    yield Frame(settings, "never", last=False)
+                    yield Frame(settings, "never")
                 finally:
                     closed.append(settings)
 

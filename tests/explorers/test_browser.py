@@ -305,7 +305,7 @@ def test_the_picture_follows_the_theme_of_the_page(notebook, explorer):
     try:
         notebook.command("apputils:change-theme", theme="JupyterLab Dark")
         assert explorer.wait_for_picture(other_than=light) != light
-        assert notebook.ask("print(explorer._figure.theme)") == "dark"
+        assert notebook.ask("print(explorer._figures['curves'].theme)") == "dark"
     finally:
         notebook.command("apputils:change-theme", theme="JupyterLab Light")
     eventually(explorer.png, light)

@@ -1,32 +1,21 @@
 """The decay map: a real training stands behind each cell, and each is made once."""
 
-import contextlib
 import doctest
-import io
-import re
 import threading
 
 from lrlab.backend import keras
 
 import numpy as np
 import pytest
+from small import SOON, data, made, model, printed_by
 
 import lrlab
 from lrlab import DecayMapExplorer, Experiment, StepDecay
 from lrlab.explorers import decay_map
 
-SOON = 60  # seconds after which something that should happen at once has not happened
-_random = np.random.default_rng(0)
-X = _random.normal(size=(40, 3)).astype("float32")
-LABELS = (X[:, 0] > 0).astype("int64")
-DATA = (X, LABELS, X[:10], LABELS[:10])
-GIVEN = dict(zip(("x_train", "y_train", "x_val", "y_val"), DATA, strict=True))
+DATA = tuple(data().values())
+X = DATA[0]
 RATES, FACTORS = [0.01, 0.1, 1.0], [0.1, 0.5]
-
-
-def model():
-    layers = [keras.layers.Dense(4, "relu"), keras.layers.Dense(2, "softmax")]
-    return keras.Sequential([keras.Input((3,)), *layers])
 
 
 @pytest.fixture(scope="module")
@@ -34,21 +23,14 @@ def experiment():
     return Experiment(model, DATA, epochs=6, batch_size=8)
 
 
-@contextlib.contextmanager
-def made(experiment, **settings):
+def map_of(experiment, **settings):
     given = {"initial_learning_rates": RATES, "decay_factors": FACTORS, "epochs_per_drop": 2}
-    explorer = DecayMapExplorer(experiment, **(given | settings))
-    explorer.begin()
-    try:
-        yield explorer
-    finally:
-        explorer.stop()
-        explorer.wait(SOON)
+    return made(DecayMapExplorer, experiment, **(given | settings))
 
 
 @pytest.fixture
 def explorer(experiment):
-    with made(experiment) as explorer:
+    with map_of(experiment) as explorer:
         explorer.wait(SOON)
         yield explorer
 
@@ -93,7 +75,7 @@ class TestMap:
         self, experiment, trained
     ):
         rates, factors = [0.1, 0.2, 0.3, 0.4, 0.5], [0.2, 0.4, 0.6]
-        with made(experiment, initial_learning_rates=rates, decay_factors=factors) as explorer:
+        with map_of(experiment, initial_learning_rates=rates, decay_factors=factors) as explorer:
             explorer.wait(SOON)
         rows = [rates.index(schedule.initial_learning_rate) for schedule in trained]
         columns = [factors.index(schedule.decay_factor) for schedule in trained]
@@ -103,7 +85,9 @@ class TestMap:
         assert len(set(cells)) == len(cells) == 15
 
     def test_settings_are_put_in_order(self, experiment):
-        with made(experiment, initial_learning_rates=[1, 0.1, 1.0], decay_factors=[1]) as explorer:
+        with map_of(
+            experiment, initial_learning_rates=[1, 0.1, 1.0], decay_factors=[1]
+        ) as explorer:
             assert explorer.initial_learning_rate.options == (("0.1", 0.1), ("1", 1.0))
             explorer.wait(SOON)
             assert explorer.values.shape == (2, 1)
@@ -115,7 +99,7 @@ class TestMap:
             epochs=20,
             batch_size=8,
         )
-        with made(line, initial_learning_rates=[0.01, 9.0], decay_factors=[1.0]) as explorer:
+        with map_of(line, initial_learning_rates=[0.01, 9.0], decay_factors=[1.0]) as explorer:
             explorer.wait(SOON)
             assert explorer.values[1, 0] == np.inf
             assert np.isfinite(explorer.values[0, 0])
@@ -167,7 +151,7 @@ class TestChoosing:
         assert trained == []
 
     def test_a_chosen_cell_that_is_missing_is_trained_next(self, experiment, trained):
-        with made(experiment) as explorer:
+        with map_of(experiment) as explorer:
             explorer.stop()
             explorer.wait(SOON)
             explorer._made.clear()
@@ -202,7 +186,7 @@ class TestStopping:
                 yield run
 
         monkeypatch.setattr(experiment, "follow", held)
-        with made(experiment) as explorer:
+        with map_of(experiment) as explorer:
             assert reached.wait(SOON)
             explorer.stop()
             go.set()
@@ -323,12 +307,10 @@ class TestWords:
 @pytest.mark.parametrize("keys", [(), ("Up",), ("Up", "Up", "Right")])
 def test_the_code_is_plain_keras_that_gives_the_numbers_of_the_chosen_cell(explorer, keys):
     press(explorer, *keys)
-    run, printed = explorer.wait(SOON), io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        exec(explorer.code, {"build_model": model, **GIVEN})  # noqa: S102
-    numbers = dict(re.findall(r"^(\w+): (\S+)$", printed.getvalue(), re.MULTILINE))
+    run = explorer.wait(SOON)
+    numbers = printed_by(explorer.code, build_model=model, **data())
     for name in ("loss", "val_loss", "accuracy", "val_accuracy"):
-        assert float(numbers[name]) == pytest.approx(run.final[name], abs=1e-4)
+        assert numbers[name] == pytest.approx(run.final[name], abs=1e-4)
 
 
 def test_the_public_name_is_this_class():

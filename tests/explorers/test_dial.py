@@ -1,8 +1,6 @@
 """The dial: a training that is steered by hand, and what is left of the moves."""
 
-import contextlib
 import doctest
-import io
 import threading
 import time
 
@@ -10,6 +8,7 @@ from lrlab.backend import keras
 
 import numpy as np
 import pytest
+from small import SOON, button, data, made, model, printed_by
 
 import lrlab
 from lrlab import Experiment, LearningRateDialExplorer, LearningRateExplorer, explorers, schedules
@@ -17,17 +16,10 @@ from lrlab.experiment import Steered
 from lrlab.experiment import by_hand as steering
 from lrlab.schedules import RatesByEpoch
 
-SOON = 60  # seconds after which something that should happen at once has not happened
-_random = np.random.default_rng(0)
-X = _random.normal(size=(44, 3)).astype("float32")  # batches of 8 leave a last one of 4
-LABELS = (X[:, 0] > 0).astype("int64")
-DATA = (X, LABELS, X[:10], LABELS[:10])
+GIVEN = data(44)  # batches of 8 leave a last one of 4
+DATA = tuple(GIVEN.values())
+X, LABELS, *_ = DATA
 MOVES = [0.5, 0.5, 0.1, 1.0, 0.1, 0.01]
-
-
-def model():
-    layers = [keras.layers.Dense(4, "relu"), keras.layers.Dense(2, "softmax")]
-    return keras.Sequential([keras.Input((3,)), *layers])
 
 
 @pytest.fixture(scope="module", params=["sgd", "adam"])
@@ -40,20 +32,14 @@ def experiment():
     return Experiment(model, DATA, epochs=6, batch_size=8)
 
 
-@contextlib.contextmanager
-def made(experiment, **settings):
-    explorer = LearningRateDialExplorer(experiment, **settings)
-    try:
-        explorer.wait(SOON)
-        yield explorer
-    finally:
-        explorer.stop()
-        explorer.wait(SOON)
+def dial_of(experiment, **settings):
+    return made(LearningRateDialExplorer, experiment, **settings)
 
 
 @pytest.fixture
 def dial(experiment):
-    with made(experiment, learning_rate=0.5, epochs_per_second=30) as explorer:
+    with dial_of(experiment, learning_rate=0.5, epochs_per_second=30) as explorer:
+        explorer.wait(SOON)
         yield explorer
 
 
@@ -70,12 +56,6 @@ def until(condition):
     while not condition():
         assert time.monotonic() < deadline, "it never came"
         time.sleep(0.005)
-
-
-def button(explorer, words):
-    rows = [getattr(row, "children", ()) for row in explorer.children]
-    (found,) = [widget for row in rows for widget in row if widget.description == words]
-    return found
 
 
 def test_the_examples_in_the_docstrings_run():
@@ -180,14 +160,10 @@ class TestMoves:
     @pytest.mark.parametrize("epochs", [3, 6])
     def test_the_code_gives_the_same_numbers_also_of_a_training_under_way(self, dial, epochs):
         run = moved(dial, MOVES[:epochs])
-        given = dict(zip(("x_train", "y_train", "x_val", "y_val"), DATA, strict=True))
-        printed = io.StringIO()
-        with contextlib.redirect_stdout(printed):
-            exec(compile(dial.code, "program", "exec"), {"build_model": model, **given})  # noqa: S102
-        found = dict(line.split(": ") for line in printed.getvalue().splitlines())
+        found = printed_by(dial.code, build_model=model, **GIVEN)
         assert set(found) == set(run.final)
         for name, value in found.items():
-            assert float(value) == pytest.approx(run.final[name], abs=1e-4), name
+            assert value == pytest.approx(run.final[name], abs=1e-4), name
 
     def test_before_the_first_epoch_the_code_has_the_rate_of_the_dial(self, dial):
         assert "learning_rate=0.5" in dial.code
@@ -211,7 +187,7 @@ class TestMoves:
 
 class TestButtons:
     def test_pause_and_go_on(self, experiment):
-        with made(experiment, epochs_per_second=2.0) as dial:
+        with dial_of(experiment, epochs_per_second=2.0) as dial:
             button(dial, "Go on").click()
             until(lambda: dial._now)
             button(dial, "Pause").click()
@@ -250,7 +226,7 @@ class TestButtons:
         assert moved(dial, MOVES[:2]).history == first.history
 
     def test_start_again_goes_on_if_it_was_going_on(self, experiment):
-        with made(experiment, epochs_per_second=10.0) as dial:
+        with dial_of(experiment, epochs_per_second=10.0) as dial:
             dial.go_on()
             until(lambda: dial._now)
             dial.start_again()
@@ -262,7 +238,7 @@ class TestButtons:
         assert dial.pins == [("0.5 … 0.1", run)]
 
     def test_speed_is_kept(self, experiment):
-        with made(experiment, epochs_per_second=20.0) as dial:
+        with dial_of(experiment, epochs_per_second=20.0) as dial:
             dial.step()
             dial.wait(SOON)
             began = time.monotonic()
@@ -285,7 +261,7 @@ def test_the_controls_do_not_wait_for_tensorflow(experiment, monkeypatch):
         return experiment
 
     monkeypatch.setattr("lrlab.explorers.run_explorer.default_experiment", default)
-    with made(None) as dial:
+    with dial_of(None) as dial:
         dial.step()
         assert dial.wait(SOON)
     assert threading.current_thread() not in threads

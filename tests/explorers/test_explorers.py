@@ -7,7 +7,7 @@ import io
 import math
 import threading
 import types
-from contextlib import closing, contextmanager
+from contextlib import closing
 
 from lrlab.backend import keras
 
@@ -15,24 +15,17 @@ import numpy as np
 import psutil
 import pytest
 import traitlets
+from small import SOON, button, data, made, model
 
 import lrlab
 from lrlab import Experiment, LearningRateExplorer, StepDecay, StepDecayExplorer
 from lrlab.explorers import run_explorer as base
 from lrlab.explorers import worker as workers
 
-SOON = 60  # seconds after which something that should happen at once has not happened
 PNG = b"\x89PNG"
 EVERY_KIND = sorted(name for name in lrlab.__all__ if name.endswith("Explorer"))
-_random = np.random.default_rng(0)
-X = _random.normal(size=(40, 3)).astype("float32")
-LABELS = (X[:, 0] > 0).astype("int64")
-DATA = (X, LABELS, X[:10], LABELS[:10])
-
-
-def model():
-    layers = [keras.layers.Dense(4, "relu"), keras.layers.Dense(2, "softmax")]
-    return keras.Sequential([keras.Input((3,)), *layers])
+DATA = tuple(data().values())
+X = DATA[0]
 
 
 @pytest.fixture(scope="module")
@@ -43,17 +36,6 @@ def experiment():
 @pytest.fixture(scope="module")
 def full_batch():
     return Experiment(model, DATA, epochs=6, batch_size=40)
-
-
-@contextmanager
-def made(kind, *args, **kwargs):
-    explorer = kind(*args, **kwargs)
-    explorer.begin()
-    try:
-        yield explorer
-    finally:
-        explorer.stop()
-        explorer.wait(SOON)
 
 
 @pytest.fixture
@@ -77,16 +59,6 @@ def resident_megabytes():
 
 def readout(explorer):
     return explorer._picture.words
-
-
-def button(explorer, words):
-    (found,) = [
-        widget
-        for row in explorer.children
-        for widget in getattr(row, "children", ())
-        if widget.description == words
-    ]
-    return found
 
 
 class Gate(keras.layers.Layer):

@@ -1,10 +1,7 @@
 """The optimizer explorer: Keras's own optimizers and defaults, compiled once each, raced fairly."""
 
-import contextlib
 import doctest
 import inspect
-import io
-import re
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -13,6 +10,7 @@ from lrlab.backend import keras
 
 import numpy as np
 import pytest
+from small import SOON, data, made, model, printed_by
 
 import lrlab
 from lrlab import Experiment, OptimizerExplorer
@@ -21,17 +19,8 @@ from lrlab.explorers.explorer import Pin
 from lrlab.explorers.optimizers import OPTIMIZERS, Settings
 from lrlab.training import program as _compiled
 
-SOON = 120  # seconds after which something that should happen at once has not happened
-_random = np.random.default_rng(0)
-X = _random.normal(size=(40, 3)).astype("float32")
-LABELS = (X[:, 0] > 0).astype("int64")
-DATA = (X, LABELS, X[:10], LABELS[:10])
-GIVEN = dict(zip(("x_train", "y_train", "x_val", "y_val"), DATA, strict=True))
-
-
-def model():
-    layers = [keras.layers.Dense(4, "relu"), keras.layers.Dense(2, "softmax")]
-    return keras.Sequential([keras.Input((3,)), *layers])
+DATA = tuple(data().values())
+X, LABELS, *_ = DATA
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -47,19 +36,9 @@ def experiment():
     return Experiment(model, DATA, epochs=4, batch_size=8)
 
 
-@contextlib.contextmanager
-def made(experiment, **settings):
-    explorer = OptimizerExplorer(experiment, **settings)
-    try:
-        yield explorer
-    finally:
-        explorer.stop()
-        explorer.wait(SOON)
-
-
 @pytest.fixture(scope="module")
 def kept(experiment):
-    with made(experiment) as explorer:
+    with made(OptimizerExplorer, experiment) as explorer:
         yield explorer
 
 
@@ -155,7 +134,7 @@ class TestControls:
 
     def test_first_values_between_the_notches_get_one(self, experiment):
         settings = {"momentum": 0.7, "weight_decay": 0.2, "batch_size": 10, "learning_rate": 0.5}
-        with made(experiment, **settings) as explorer:
+        with made(OptimizerExplorer, experiment, **settings) as explorer:
             assert explorer.settings() == Settings("SGD", 0.5, 0.7, 0.2, 10)
 
     def test_another_optimizer_begins_with_its_own_defaults(self, still):
@@ -241,10 +220,10 @@ class TestTraining:
         size = settings.get("batch_size", 8)
         settled = {"validation_data": DATA[2:], "shuffle": False, "verbose": 0}
         history = plain.fit(X, LABELS, size, 4, **settled).history
-        printed = executed(explorer.code)
+        printed = printed_by(explorer.code, build_model=model, **data())
         for name, values in history.items():
             assert run.history[name] == pytest.approx(values, abs=1e-5)
-            assert float(printed[name]) == pytest.approx(values[-1], abs=1e-4)
+            assert printed[name] == pytest.approx(values[-1], abs=1e-4)
 
     @pytest.mark.parametrize("name", OPTIMIZERS)
     def test_the_code_is_formatted_and_names_the_optimizer(self, still, name):
@@ -303,7 +282,7 @@ class TestTraining:
             return line
 
         line = Experiment(regression, (X, X[:, :1], X[:10], X[:10, :1]), epochs=2, batch_size=8)
-        with made(line, learning_rate=0.1) as explorer:
+        with made(OptimizerExplorer, line, learning_rate=0.1) as explorer:
             run = explorer.wait(SOON)
             keras.utils.set_random_seed(0)
             plain = regression()
@@ -420,13 +399,6 @@ class TestRace:
         explorer.race()
         explorer.wait(SOON)
         assert "RuntimeError: out of memory on purpose" in explorer._picture.words
-
-
-def executed(code):
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        exec(code, {"build_model": model, **GIVEN})  # noqa: S102
-    return dict(re.findall(r"^(\w+): (\S+)$", printed.getvalue(), re.MULTILINE))
 
 
 def test_the_public_name_is_this_class():

@@ -13,23 +13,16 @@ from lrlab.backend import keras
 
 import numpy as np
 import pytest
+from small import SOON, data, made, model
 
 from lrlab import Experiment, LearningRateRangeTest, RangeTestExplorer, explorers
 from lrlab.callbacks.range_test import suggest
 from lrlab.figures import rates as range_figure
 from lrlab.figures.rates import Measured, RangeFigure, describe_range_test
 
-SOON = 60  # seconds after which something that should happen at once has not happened
-_random = np.random.default_rng(0)
-X = _random.normal(size=(44, 3)).astype("float32")
-LABELS = (X[:, 0] > 0).astype("int64")
-DATA = (X, LABELS, X[:10], LABELS[:10])
-GIVEN = dict(zip(("x_train", "y_train", "x_val", "y_val"), DATA, strict=True))
-
-
-def model():
-    layers = [keras.layers.Dense(4, "relu"), keras.layers.Dense(2, "softmax")]
-    return keras.Sequential([keras.Input((3,)), *layers])
+GIVEN = data(44)
+DATA = tuple(GIVEN.values())
+X, LABELS, *_ = DATA
 
 
 @pytest.fixture(scope="module")
@@ -38,20 +31,17 @@ def experiment():
 
 
 @contextlib.contextmanager
-def made(experiment, **settings):
+def tested(experiment, **settings):
+    """An explorer that has done all its work."""
     given = {"lowest": 0.01, "highest": 10.0, "seeds": 2}
-    explorer = RangeTestExplorer(experiment, **(given | settings))
-    try:
+    with made(RangeTestExplorer, experiment, **(given | settings)) as explorer:
         explorer.wait(SOON)
         yield explorer
-    finally:
-        explorer.stop()
-        explorer.wait(SOON)
 
 
 @pytest.fixture
 def explorer(experiment):
-    with made(experiment) as explorer:
+    with tested(experiment) as explorer:
         yield explorer
 
 
@@ -248,7 +238,7 @@ class TestView:
             return experiment
 
         monkeypatch.setattr("lrlab.explorers.run_explorer.default_experiment", default)
-        with made(None, seeds=1) as explorer:
+        with tested(None, seeds=1) as explorer:
             assert explorer.measured.suggestion
         assert threading.current_thread() not in threads
 
@@ -257,7 +247,7 @@ class TestView:
             raise RuntimeError("out of memory on purpose")
 
         monkeypatch.setattr(experiment, "follow", broken)
-        with made(experiment) as explorer:
+        with tested(experiment) as explorer:
             assert "RuntimeError: out of memory on purpose" in explorer._picture.words
             assert repr(explorer) == "RangeTestExplorer: RuntimeError"
 
@@ -269,7 +259,7 @@ class TestView:
             epochs=30,
             batch_size=8,
         )
-        with made(line, highest=10.0, seeds=1) as explorer:
+        with tested(line, highest=10.0, seeds=1) as explorer:
             assert np.isnan(explorer.measured.final[10.0]).all()
             assert explorer.measured.suggestion < 1
             assert explorer.measured.best < 1

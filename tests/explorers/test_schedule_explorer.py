@@ -1,10 +1,8 @@
 """A choice of schedules: each is the Keras one, each trains as planned, each comes out as code."""
 
-import contextlib
 import csv
 import doctest
 import io
-import re
 import subprocess
 import sys
 
@@ -12,21 +10,16 @@ from lrlab.backend import keras
 
 import numpy as np
 import pytest
+from small import SOON, data, model, printed_by
 
 import lrlab
 from lrlab import Experiment, OneCycle, ScheduleExplorer, StepDecay
 from lrlab.explorers import schedule
 from lrlab.explorers.schedule import KINDS, Plan
 
-SOON = 60  # seconds
 EPOCHS, BATCHES = 6, 5
 ks = keras.optimizers.schedules
-_random = np.random.default_rng(0)
-X = _random.normal(size=(40, 3)).astype("float32")
-LABELS = (X[:, 0] > 0).astype("int64")
-DATA = dict(
-    zip(("x_train", "y_train", "x_val", "y_val"), (X, LABELS, X[:9], LABELS[:9]), strict=True)
-)
+DATA = data()
 # For six epochs of five batches: something happens within them.
 SETTINGS = {
     "initial_learning_rate": 0.5,
@@ -62,11 +55,6 @@ KERAS = {
     "cosine with restarts": ks.CosineDecayRestarts(0.5, 10, t_mul=1.0),
     "warm-up": ks.CosineDecay(0.5, 20, warmup_target=1.0, warmup_steps=10),
 }
-
-
-def model():
-    layers = [keras.layers.Dense(4, "relu"), keras.layers.Dense(2, "softmax")]
-    return keras.Sequential([keras.Input((3,)), *layers])
 
 
 @pytest.fixture(scope="module")
@@ -312,13 +300,6 @@ class TestWords:
         assert explorer._figures["curves"]._has_intended
 
 
-def executed(code, **given):
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        exec(compile(code, "program", "exec"), {"__name__": "__main__", **given})  # noqa: S102
-    return dict(re.findall(r"^(\w+): (\S+)$", printed.getvalue(), re.MULTILINE))
-
-
 class TestCode:
     @pytest.mark.parametrize("kind", KINDS)
     def test_it_is_plain_keras_that_gives_the_numbers_of_the_run(self, explorer, kind):
@@ -328,9 +309,9 @@ class TestCode:
         assert "lrlab" not in code
         names = ", ".join(["build_model", *DATA])
         assert code.startswith(f"# Takes as given: {names}.\n")
-        printed = executed(code, build_model=model, **DATA)
+        printed = printed_by(code, build_model=model, **DATA)
         for name in ("loss", "val_loss", "accuracy", "val_accuracy"):
-            assert float(printed[name]) == pytest.approx(run.final[name], abs=1e-4)
+            assert printed[name] == pytest.approx(run.final[name], abs=1e-4)
 
     @pytest.mark.parametrize("kind", KINDS)
     def test_it_is_formatted(self, explorer, kind):

@@ -1,0 +1,56 @@
+"""A problem so small that a training takes milliseconds, and explorers that are put away."""
+
+import contextlib
+import io
+import re
+
+from lrlab.backend import keras
+
+import numpy as np
+
+SOON = 60  # seconds after which something that should happen at once has not happened
+X = np.random.default_rng(0).normal(size=(44, 3)).astype("float32")
+LABELS = (X[:, 0] > 0).astype("int64")
+
+
+def data(samples=40):
+    """The arrays, by the names that a program takes: of 44, batches of 8 leave a smaller one."""
+    x, labels = X[:samples], LABELS[:samples]
+    return {"x_train": x, "y_train": labels, "x_val": x[:10], "y_val": labels[:10]}
+
+
+def model():
+    layers = [keras.layers.Dense(4, "relu"), keras.layers.Dense(2, "softmax")]
+    return keras.Sequential([keras.Input((3,)), *layers])
+
+
+@contextlib.contextmanager
+def made(kind, *args, **settings):
+    """An explorer that has begun, and that has stopped when the test is over."""
+    explorer = kind(*args, **settings)
+    explorer.begin()
+    try:
+        yield explorer
+    finally:
+        explorer.stop()
+        explorer.wait(SOON)
+
+
+def button(explorer, words):
+    """The button with these words."""
+    (found,) = [
+        widget
+        for row in explorer.children
+        for widget in getattr(row, "children", ())
+        if widget.description == words
+    ]
+    return found
+
+
+def printed_by(code, **given):
+    """The numbers that a program prints, by their names."""
+    into = io.StringIO()
+    with contextlib.redirect_stdout(into):
+        exec(compile(code, "program", "exec"), {"__name__": "__main__", **given})  # noqa: S102
+    found = re.findall(r"^(\w+): (\S+)$", into.getvalue(), re.MULTILINE)
+    return {name: float(value) for name, value in found}
