@@ -14,10 +14,10 @@ PARALLEL := -n $(WORKERS) --dist loadscope
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test notebooks explorable bench lint check-isa clean
+.PHONY: help setup lab test notebooks illustrations explorable bench lint check-isa clean
 
 help:  ## Print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 	@echo 'ARGS="..." is passed on to the tool:  make lab ARGS="--no-browser --port=9999"'
 
 setup: $(INSTALLED)  ## Create .venv and install everything (PYTHON=python3.12 chooses the Python)
@@ -45,6 +45,9 @@ test: setup  ## Run the unit tests, every notebook against its stored outputs, a
 
 notebooks: setup  ## Run the notebooks again and store their outputs (ARGS: which ones)
 	$(VENV)/bin/python tools/run_notebooks.py $(ARGS)
+
+illustrations: setup  ## Draw the illustrations of the notebooks again
+	$(VENV)/bin/python tools/draw_illustrations.py
 
 explorable: setup  ## Train a grid of step decays, write build/step_decay.html: sliders without a kernel
 	$(VENV)/bin/python tools/make_explorable.py $(ARGS)

@@ -254,7 +254,7 @@ MAY_IMPORT = {
         "backend checks experiment figures keras_code training",
         "keras tensorflow scipy ipywidgets IPython",
     ),
-    "figures": ("backend quadratic schedules", "matplotlib PIL keras"),
+    "figures": ("quadratic", "matplotlib PIL"),
     "sweeps": ("backend checks experiment figures schedules training", "keras pandas"),
     "export": ("checks experiment figures schedules sweeps", ""),
     "explorers": (

@@ -1,5 +1,6 @@
 """Values made into pixels, and into words for those who cannot see them."""
 
+from lrlab.figures.comparisons import losses_over_epochs, schedules_side_by_side
 from lrlab.figures.curves import Curves, CurvesFigure, describe
 from lrlab.figures.heat_map import HeatMap
 from lrlab.figures.picture import Picture
@@ -17,4 +18,6 @@ __all__ = [
     "RangeFigure",
     "SharpnessFigure",
     "describe",
+    "losses_over_epochs",
+    "schedules_side_by_side",
 ]

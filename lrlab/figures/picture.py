@@ -1,13 +1,21 @@
 """The one stored picture: a PNG file that a notebook shows, and what it shows in words."""
 
+from __future__ import annotations
+
 import base64
 import html
+import io
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["Picture"]
+from PIL import Image
 
-_WIDTH = 760  # pixels that a picture takes in a page
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["WIDTH", "Picture"]
+
+WIDTH = 760  # pixels that a picture takes in a page
 
 
 @dataclass(frozen=True)
@@ -26,6 +34,14 @@ class Picture:
     png: bytes
     alt: str
 
+    @classmethod
+    def of(cls, figure: Figure, alt: str) -> Picture:
+        """Store a Matplotlib figure, in few colours so that a notebook stays small."""
+        file, small = io.BytesIO(), io.BytesIO()
+        figure.savefig(file, format="png")
+        Image.open(file).convert("RGB").quantize(64).save(small, "png", optimize=True)
+        return cls(small.getvalue(), alt)
+
     def __repr__(self) -> str:
         return self.alt
 
@@ -33,6 +49,6 @@ class Picture:
         """The same file twice: most pages take a text alternative from HTML alone."""
         file = base64.b64encode(self.png).decode()
         alt = html.escape(self.alt)
-        image = f'<img alt="{alt}" width="{_WIDTH}" src="data:image/png;base64,{file}">'
+        image = f'<img alt="{alt}" width="{WIDTH}" src="data:image/png;base64,{file}">'
         data = {"image/png": file, "text/html": image, "text/plain": self.alt}
-        return data, {"image/png": {"width": _WIDTH, "alt": self.alt}}
+        return data, {"image/png": {"width": WIDTH, "alt": self.alt}}

@@ -19,7 +19,7 @@ from matplotlib.transforms import IdentityTransform
 from lrlab.figures.ink import FONT, THEMES, Theme, check_theme
 from lrlab.figures.screen import Screen
 
-__all__ = ["LEAST_SIZE", "LINE_HEIGHT", "SIZE", "Plot", "check_look", "check_rates"]
+__all__ = ["LEAST_SIZE", "LINE_HEIGHT", "SIZE", "Plot", "check_look", "check_rates", "style_axes"]
 
 SIZE, LEAST_SIZE = (760, 460), (700, 320)  # pixels; on less the labels overlap
 LINE_HEIGHT = 17  # pixels
@@ -92,13 +92,7 @@ class Plot:
         across, up = self.size
         box = (left / across, bottom / up, width / across, height / up)
         axes = self._figure.add_axes(box, facecolor=self._ink["background"])
-        axes.set_axisbelow(True)
-        if grid:
-            axes.grid(visible=True, color=self._ink["grid"], lw=0.8, ls="-")
-        axes.tick_params(color=self._ink["faint"], labelcolor=self._ink["text"])
-        axes.tick_params(labelsize=FONT["size"], labelfontfamily=FONT["family"])
-        for side, spine in axes.spines.items():
-            spine.set(visible=side in ("left", "bottom"), color=self._ink["faint"], lw=1)
+        style_axes(axes, self._ink, grid=grid)
         return axes
 
     def _name_axes(self, axes: Axes, across: str = "", up: str = "", *, gap: float = 72) -> None:
@@ -146,6 +140,24 @@ class Plot:
     def _add_marks(self, axes: Axes, colour: str, marker: str, size: float, **style: Any) -> Line2D:
         """Marks that change from frame to frame."""
         return self._add_line(axes, colour, marker=marker, ms=size, ls="", **style)
+
+
+def style_axes(
+    axes: Axes,
+    ink: dict[str, Any],
+    *,
+    grid: bool = True,
+    size: float = FONT["size"],
+    line: float = 1.0,
+) -> None:
+    """Give axes the colours of a theme, numbers of a size and an edge of a width in points."""
+    axes.set_axisbelow(True)
+    if grid:
+        axes.grid(visible=True, color=ink["grid"], lw=0.8, ls="-")
+    axes.tick_params(color=ink["faint"], labelcolor=ink["text"])
+    axes.tick_params(labelsize=size, labelfontfamily=FONT["family"])
+    for side, spine in axes.spines.items():
+        spine.set(visible=side in ("left", "bottom"), color=ink["faint"], lw=line)
 
 
 def check_look(size: Sequence[int], theme: str, least: tuple[int, int] = LEAST_SIZE) -> None:

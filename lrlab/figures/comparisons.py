@@ -1,0 +1,134 @@
+"""Pictures that compare finished runs: their losses over the epochs, schedules side by side.
+
+They are drawn once, for reading, and are a `Picture`, which says in words what it shows.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+from lrlab.figures.ink import DASHES, DOTS, FONT, THEMES
+from lrlab.figures.picture import WIDTH, Picture
+from lrlab.figures.plot import style_axes
+
+__all__ = ["losses_over_epochs", "new_panels", "schedules_side_by_side"]
+
+_INK = THEMES["light"]
+# Told apart by dashes and marks too; the first are the widest, so that none hides another.
+_CURVES: tuple[dict[str, Any], ...] = (
+    {"color": _INK["validation"], "ls": DOTS, "lw": 3, "marker": "s", "ms": 9},
+    {"color": _INK["text"], "ls": DASHES, "lw": 2, "marker": "^", "ms": 7},
+    {"color": _INK["training"], "ls": "-", "lw": 2.5, "marker": "o", "ms": 5},
+    {"color": _INK["pins"][0], "ls": (0, (4, 1, 1, 1)), "lw": 2, "marker": "x", "ms": 7},
+)
+_LOSSES = {"loss": "training loss", "val_loss": "validation loss"}
+
+
+def losses_over_epochs(
+    histories: Mapping[str, Mapping[str, Sequence[float]]], key: str = "val_loss"
+) -> Picture:
+    """Draw a loss of each training over the epochs, on a logarithmic axis.
+
+    Args:
+        histories: By name, the history of a `Run` or of what `fit` returns; one to four. A loss
+            that is not finite, or not above 0, is left out.
+        key: Which value of the histories.
+
+    Raises:
+        ValueError: If there are none or too many, or one has no loss to draw.
+
+    Example:
+        >>> print(losses_over_epochs({"0.1": {"val_loss": [0.8, 0.4]}, "1": {"val_loss": [2, 3]}}))
+        The validation loss over 2 epochs, on a logarithmic axis. 0.1: from 0.8 to 0.4. 1: from 2 \
+to 3.
+    """
+    if not 1 <= len(histories) <= len(_CURVES):
+        raise ValueError(
+            f"`histories` must be one to {len(_CURVES)}: more curves cannot be told apart. "
+            f"Received: {len(histories)}. Draw two pictures."
+        )
+    name_of_loss, words, longest = _LOSSES.get(key, key), [], 0
+    figure, (axes,) = new_panels(360)
+    for (name, history), style in zip(histories.items(), _CURVES, strict=False):
+        losses = np.asarray(history.get(key, ()), dtype=float)
+        drawn = np.flatnonzero(np.isfinite(losses) & (losses > 0))
+        if not drawn.size:
+            raise ValueError(
+                f"Each history must have a value above 0 under {key!r}. Received: {name!r} with "
+                f"{sorted(history)}. Train it with validation data, or choose another key."
+            )
+        shown = np.full(len(losses), np.nan)
+        shown[drawn] = losses[drawn]
+        axes.plot(np.arange(1, len(losses) + 1), shown, label=name, clip_on=False, **style)
+        longest = max(longest, len(losses))
+        words.append(f"{name}: from {shown[drawn[0]]:.2g} to {shown[drawn[-1]]:.2g}.")
+    axes.set(xlim=(0, longest), yscale="log", xlabel="epoch", ylabel=f"{name_of_loss} (log scale)")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda loss, _: f"{loss:g}"))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.set_xticks(range(0, longest + 1, max(1, longest // 5)))
+    wide = sum(len(name) + 10 for name in histories) > 90  # a name has its line before it
+    figure.legend(
+        loc="outside upper center",
+        ncols=2 if wide else len(histories),
+        frameon=False,
+        handlelength=4,
+        labelcolor=_INK["text"],
+        prop=FONT,
+    )
+    return Picture.of(
+        figure,
+        f"The {name_of_loss} over {longest} epochs, on a logarithmic axis. {' '.join(words)}",
+    )
+
+
+def schedules_side_by_side(
+    learning_rates: Mapping[str, np.ndarray], steps_per_epoch: int
+) -> Picture:
+    """Draw the learning rates of each schedule in a small picture of its own, four in a row.
+
+    Args:
+        learning_rates: By name, the rate of every step, as `lrlab.preview` gives it.
+        steps_per_epoch: Batches an epoch.
+
+    Example:
+        >>> rates = {"constant": np.full(6, 0.1), "halved": np.repeat([0.2, 0.1], 3)}
+        >>> print(schedules_side_by_side(rates, steps_per_epoch=3))
+        The learning rate over 2 epochs. constant: from 0.1 to 0.1. halved: from 0.2 to 0.1.
+    """
+    several, words = len(learning_rates), []
+    highest = max(rates.max() for rates in learning_rates.values())
+    epochs = max(len(rates) for rates in learning_rates.values()) // steps_per_epoch
+    rows = -(-several // 4)
+    figure, panels = new_panels(60 + 150 * rows, rows=rows, columns=min(4, several))
+    for axes, (name, rates) in zip(panels, learning_rates.items(), strict=False):
+        axes.plot(np.arange(len(rates)) / steps_per_epoch, rates, color=_INK["training"], lw=2)
+        axes.set_title(name, color=_INK["text"], **FONT)
+        top = int(rates.argmax())
+        over = f" over {rates[top]:.3g} in epoch {top // steps_per_epoch}"
+        rises = over if rates[top] > 1.001 * max(rates[0], rates[-1]) else ""
+        words.append(f"{name}: from {rates[0]:.3g}{rises} to {rates[-1]:.3g}.")
+    for number, axes in enumerate(panels):
+        axes.set(xlim=(0, epochs), ylim=(-0.03 * highest, 1.08 * highest))
+        axes.set_visible(number < several)
+        axes.set_xticks(range(0, epochs + 1, max(1, epochs // 3)))
+    figure.supxlabel("epoch", color=_INK["text"], **FONT)
+    figure.supylabel("learning rate", color=_INK["text"], **FONT)
+    return Picture.of(figure, f"The learning rate over {epochs} epochs. {' '.join(words)}")
+
+
+def new_panels(height: int, *, rows: int = 1, columns: int = 1) -> tuple[Figure, list[Axes]]:
+    """Axes row by row, in a still figure with room for their labels, so many pixels high."""
+    inches = (WIDTH / 100, height / 100)
+    paper = _INK["background"]
+    figure = Figure(figsize=inches, dpi=100, facecolor=paper, layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel().tolist()
+    for axes in panels:
+        style_axes(axes, _INK, size=9 if len(panels) > 1 else 11, line=0.8)
+        for label in (axes.xaxis.label, axes.yaxis.label):
+            label.set(color=_INK["text"], **FONT)
+    return figure, panels
