@@ -28,12 +28,11 @@ def as_run(
     return answer
 
 
-def as_function(answer: Any, name: str) -> Callable[..., Any]:
+def as_function(answer: object, name: str) -> Callable[..., Any]:
     """Return the answer, if it is a function; `name` is what the notebook calls it."""
     if not callable(answer):
         raise Hint(f"Give the function itself: check(..., {name}), with no parentheses after it.")
-    function: Callable[..., Any] = answer
-    return function
+    return answer
 
 
 def call(function: Callable[..., Any], *arguments: Any, start: str = "It") -> Any:

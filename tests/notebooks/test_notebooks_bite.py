@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-# name: (notebook, module, what stands there, what is put there instead)
+# name: (notebook, where in the package, what stands there, what is put there instead)
 CHANGES = {
     "decay power": (
         "03_step_decay",
@@ -40,15 +40,21 @@ CHANGES = {
     ),
     "batch order": (
         "02_setting_the_learning_rate",
-        "_compiled.py",
+        "training/*.py",
         "array[index], whole), index)",
         "array[full - 1 - index], whole), index)",
     ),
     "seed": (
         "02_setting_the_learning_rate",
-        "experiment.py",
+        "experiment/experiment.py",
         "        seed: int = 0,\n    ) -> None:",
         "        seed: int = 1,\n    ) -> None:",
+    ),
+    "right answer of an exercise": (
+        "03_step_decay",
+        "course/notebook_03.py",
+        "0.8 * 0.5 ** (epoch // 4)",
+        "0.7 * 0.5 ** (epoch // 4)",
     ),
 }
 
@@ -82,19 +88,20 @@ def run_notebook(
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_changed_number_turns_a_notebook_red(change, repository, tmp_path):
-    notebook, module, before, after = CHANGES[change]
+    notebook, where, before, after = CHANGES[change]
     shutil.copytree(
         repository / "lrlab", tmp_path / "lrlab", ignore=shutil.ignore_patterns("__pycache__")
     )
-    source = (tmp_path / "lrlab" / module).read_text()
-    assert source.count(before) == 1, f"{module} no longer has {before!r} exactly once"
-    (tmp_path / "lrlab" / module).write_text(source.replace(before, after))
+    sources = {path: path.read_text() for path in (tmp_path / "lrlab").glob(where)}
+    places = [path for path, source in sources.items() for _ in range(source.count(before))]
+    assert len(places) == 1, f"{where} no longer has {before!r} exactly once"
+    places[0].write_text(sources[places[0]].replace(before, after))
 
     done = run_notebook(repository, tmp_path, notebook)
 
     # Red because an output differs, with cells before it green: not because the copy is broken.
     assert done.returncode == 1, done.stdout + done.stderr
-    assert re.search(r"mismatch '(text/plain|stdout)'", done.stdout), done.stdout
+    assert re.search(r"mismatch '(text/plain|text/markdown|stdout)'", done.stdout), done.stdout
     assert re.search(r"1 failed, [1-9]\d* passed", done.stdout), done.stdout
 
 
