@@ -1,4 +1,8 @@
-"""Learning rates over time: a schedule knows epochs and steps, and no optimizer, plot or widget."""
+"""Learning rates over time: a schedule knows epochs and steps, and no optimizer, plot or widget.
+
+One that has a method `as_plain_keras` says how it is written in Keras without lrlab: it returns the
+lines that define it, none or several, and the expression that stands for it after these.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import inspect
 import math
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 import numpy as np
@@ -94,6 +98,12 @@ class StepDecay:
             staircase=True,
         )
 
+    def as_plain_keras(self) -> tuple[str, str]:
+        """Return a function of the epoch, and its name."""
+        first, factor, interval = astuple(self)
+        rate = f"{first!r} * {factor!r} ** (epoch // {interval!r})"
+        return f"def schedule(epoch):\n    return {rate}", "schedule"
+
 
 @dataclass(frozen=True)
 class OneCycle:
@@ -174,15 +184,104 @@ class OneCycle:
             >>> round(float(schedule(0)), 4), round(float(schedule(4 * 45)), 4)
             (0.1, 1.0)
         """
-        from lrlab.one_cycle import OneCycleSchedule
-
         last = self.epochs * as_whole_number(steps_per_epoch, "steps_per_epoch", 1)
         peak = self.warmup_fraction * last
-        return OneCycleSchedule(self.max_learning_rate, peak, last, self.div, self.div_final)
+        kind = sys.modules[__name__].OneCycleSchedule  # which is made when it is first asked for
+        return kind(self.max_learning_rate, peak, last, self.div, self.div_final)
 
 
 def _half_cosine(start: float, end: float, done: float) -> float:
     return end + (start - end) * (1 + math.cos(math.pi * done)) / 2
+
+
+def __getattr__(name: str) -> Any:
+    """Make `OneCycleSchedule`, a class of Keras's, when it is first asked for."""
+    if name != "OneCycleSchedule":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from lrlab.backend import keras
+
+    cosine = keras.optimizers.schedules.CosineDecay
+
+    class OneCycleSchedule(keras.optimizers.schedules.LearningRateSchedule):
+        """`OneCycle` by the step: half a cosine up and half a cosine down.
+
+        Args:
+            max_learning_rate: The rate at the top.
+            peak_step: The step at the top; need not be whole.
+            last_step: The step from which on the rate stays at its lowest.
+            div: The top divided by the first rate.
+            div_final: The top divided by the last rate.
+        """
+
+        __qualname__ = name
+
+        def __init__(
+            self,
+            max_learning_rate: float,
+            peak_step: float,
+            last_step: float,
+            div: float,
+            div_final: float,
+        ) -> None:
+            self.config = {
+                "max_learning_rate": max_learning_rate,
+                "peak_step": peak_step,
+                "last_step": last_step,
+                "div": div,
+                "div_final": div_final,
+            }
+            # Towards a multiple above 1, a cosine "decay" rises.
+            self.up = cosine(max_learning_rate / div, peak_step, alpha=div)
+            self.down = cosine(max_learning_rate, last_step - peak_step, alpha=1 / div_final)
+
+        def __call__(self, step: Any) -> Any:
+            """Return the learning rate of a step, or of each of several."""
+            step = keras.ops.cast(step, "float32")
+            beyond = step - self.config["peak_step"]
+            return keras.ops.where(beyond < 0, self.up(step), self.down(beyond))
+
+        def get_config(self) -> dict[str, float]:
+            """Return the arguments, as Keras stores them in a saved model."""
+            return dict(self.config)
+
+        def as_plain_keras(self) -> tuple[str, str]:
+            """Return a class that does the same, and the expression that makes one."""
+            first, top = self.up.initial_learning_rate, self.down.initial_learning_rate
+            definition = _PLAIN_ONE_CYCLE.format(
+                first=first,
+                top=top,
+                last=top * self.down.alpha,
+                peak=self.config["peak_step"],
+                up=_cosine_line("up", self.up),
+                down=_cosine_line("down", self.down),
+            )
+            return definition, "OneCycle()"
+
+    # Of two threads that are first, both get the same.
+    made = globals().setdefault(name, OneCycleSchedule)
+    return keras.saving.register_keras_serializable("lrlab")(made)
+
+
+_PLAIN_ONE_CYCLE = """\
+class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
+    # Up along half a cosine from {first:.6g} to {top:.6g}, then down to {last:.6g}.
+    peak = {peak!r}  # step
+{up}
+{down}
+
+    def __call__(self, step):
+        step = keras.ops.cast(step, "float32")
+        beyond = step - self.peak
+        return keras.ops.where(beyond < 0, self.up(step), self.down(beyond))
+"""
+
+
+def _cosine_line(name: str, decay: keras.optimizers.schedules.CosineDecay) -> str:
+    """A line of the class above, or three where it would be too long."""
+    call = f"    {name} = keras.optimizers.schedules.CosineDecay("
+    arguments = f"{decay.initial_learning_rate!r}, {decay.decay_steps!r}, alpha={decay.alpha!r}"
+    line = f"{call}{arguments})"
+    return line if len(line) <= 88 else f"{call}\n        {arguments}\n    )"
 
 
 def _no_epoch(kind: str, name: str) -> ValueError:

@@ -242,8 +242,7 @@ MAY_IMPORT = {
     "data": ("", "sklearn"),
     "quadratic": ("", ""),
     "models": ("backend data", "keras"),
-    "one_cycle": ("backend", "keras"),
-    "schedules": ("backend checks one_cycle", "keras"),
+    "schedules": ("backend checks", "keras"),
     "training": ("backend checks", "keras tensorflow"),
     "keras_code": ("backend data schedules training", "keras"),
     "experiment": (

@@ -201,6 +201,20 @@ class TestOneCycle:
         assert revived.get_config() == schedule.get_config()
         assert float(revived(77)) == float(schedule(77))
 
+    def test_the_schedule_of_an_optimizer_can_be_pickled(self):
+        """Its class is made when it is first asked for, but has its place in the module."""
+        schedule = OneCycle(0.5, 10).to_keras(20)
+        assert type(schedule) is schedules.OneCycleSchedule
+        revived = pickle.loads(pickle.dumps(schedule))
+        assert type(revived) is type(schedule)
+        assert float(revived(77)) == float(schedule(77))
+
+    def test_keras_knows_its_class_by_the_name_that_saved_models_have(self):
+        name = keras.saving.get_registered_name(schedules.OneCycleSchedule)
+        assert name == "lrlab>OneCycleSchedule"
+        assert keras.saving.get_registered_object(name) is schedules.OneCycleSchedule
+        assert not hasattr(schedules, "OneCycleschedule")
+
     def test_keras_takes_it_for_a_function_of_the_epoch(self):
         model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
         model.compile("sgd", "mse")

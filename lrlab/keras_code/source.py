@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from lrlab.backend import keras
 
+from lrlab.schedules import Schedule, is_keras_schedule
+from lrlab.training.internals import arguments_of_function
+
 _LINE = 88  # columns, what Black and Ruff take by default
+# Arguments of callbacks that are kept in an attribute of another name.
+_KEPT_AS = {"separator": "sep"}
 
 
 class Name(str):
@@ -194,3 +201,123 @@ def _literal(value: Any) -> str:
         comma = "," if isinstance(value, tuple) and len(value) == 1 else ""
         return f"({items}{comma})" if isinstance(value, tuple) else f"[{items}]"
     return repr(value)
+
+
+def bracketed(opening: str, items: Sequence[str], closing: str, indent: int = 0) -> str:
+    """Items between brackets: on one line if they fit, else each on its own."""
+    line = f"{opening}{', '.join(items)}{closing}"
+    if len(line) + indent <= _LINE and "\n" not in line:
+        return line
+    lines = "".join(f"{' ' * (indent + 4)}{item},\n" for item in items)
+    return f"{opening}\n{lines}{' ' * indent}{closing}"
+
+
+def serialized_or_name(value: Any, name: str, given: list[str]) -> Any:
+    """Return a value for `source`; what has none is taken as given under its name."""
+    if isinstance(value, str | int | float):
+        return value
+    written = keras.saving.serialize_keras_object(value)
+    with suppress(ValueError, TypeError):
+        source(written, 0)
+        if _keeps_settings(value, written):
+            return written
+    given.append(name)
+    return Name(name)
+
+
+def _keeps_settings(value: Any, written: Any) -> bool:
+    """Tell whether Keras serialized a loss or metrics in full: of a Huber loss it forgets delta."""
+    revived = keras.saving.deserialize_keras_object(written)
+    before, after = (
+        [arguments_of_function(part) for part in keras.tree.flatten(parts)]
+        for parts in (value, revived)
+    )
+    return before == after
+
+
+def source_of_schedule(
+    schedule: Schedule, epochs: int, given: list[str]
+) -> tuple[list[str], Any, list[str]]:
+    """Return the lines that define it, what the optimizer gets, and the callbacks it needs."""
+    definition: list[str] = []
+    if hasattr(schedule, "as_plain_keras"):
+        text, expression = schedule.as_plain_keras()
+        definition, rate = ["", "", *text.splitlines(), "", ""], Name(expression)
+    elif is_keras_schedule(schedule):
+        rate = serialized_or_name(schedule, "schedule", given)
+    elif callable(schedule):
+        rates = [repr(float(schedule(epoch))) for epoch in range(epochs)]
+        definition = ["", "# One an epoch.", bracketed("learning_rates = [", rates, "]")]
+        rate = Name("lambda epoch: learning_rates[epoch]")
+    else:
+        rate = Name(repr(float(schedule)))
+    if callable(schedule) and not is_keras_schedule(schedule):
+        return definition, None, [f"keras.callbacks.LearningRateScheduler({rate})"]
+    return definition, rate, []
+
+
+def source_of_compile(arguments: Mapping[str, Any], rate: Any, given: list[str]) -> str:
+    """Write `model.compile(...)` with this rate in the optimizer, or its default one for None."""
+    before, lines = [], ["model.compile("]
+    for name, value in arguments.items():
+        if name == "optimizer":
+            try:
+                value = _with_rate(keras.saving.serialize_keras_object(value), rate)
+                value = Name(source(value, 4, len("optimizer=")))
+            except (ValueError, TypeError):  # one of somebody's own
+                given.append(name)
+                value = Name(name)
+                if rate is not None:
+                    setting = "optimizer.learning_rate = "
+                    before.append(f"{setting}{source(rate, 0, len(setting))}")
+        elif value is None:
+            continue
+        else:
+            value = serialized_or_name(value, name, given)
+        lines.append(f"    {name}={source(value, 4, len(name) + 1)},")
+    return "\n".join([*before, *lines, ")"])
+
+
+def _with_rate(optimizer: Any, rate: Any) -> Any:
+    """A serialized optimizer with this rate, or with its default one for None."""
+    config = dict(optimizer["config"])
+    if "inner_optimizer" in config:  # of a LossScaleOptimizer, which takes no rate itself
+        config["inner_optimizer"] = _with_rate(config["inner_optimizer"], rate)
+    else:
+        config.pop("learning_rate", None)
+        config |= {} if rate is None else {"learning_rate": rate}
+    return optimizer | {"config": config}
+
+
+def source_of_callback(callback: keras.callbacks.Callback, given: list[str]) -> str:
+    """Write a built-in callback with the arguments that differ from their defaults.
+
+    Callbacks have no `get_config`, but keep most of their arguments in attributes of that name.
+    """
+    if hasattr(callback, "as_plain_keras"):
+        name: str = callback.as_plain_keras().name
+        return name
+    cls = type(callback)
+    arguments = {}
+    for name, parameter in inspect.signature(cls).parameters.items():
+        if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
+            continue
+        value = getattr(callback, _KEPT_AS.get(name, name), parameter.default)
+        if name == "min_delta":  # stored with the sign of the direction of improvement
+            value = abs(value)
+        if parameter.default is parameter.empty or value != parameter.default:
+            arguments[name] = value
+    built_in = cls.__module__.startswith("keras.")
+    if not (built_in and all(map(_is_literal, arguments.values()))):
+        name = "".join("_" * c.isupper() + c.lower() for c in cls.__name__).strip("_")
+        name += f"_{sum(g.startswith(name) for g in given) + 1}" if name in given else ""
+        given.append(name)
+        return name
+    return call(f"keras.callbacks.{cls.__name__}", arguments, 8)
+
+
+def _is_literal(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return all(map(_is_literal, value))
+    finite = not isinstance(value, float) or math.isfinite(value)
+    return value is None or (type(value) in (bool, int, float, str) and finite)

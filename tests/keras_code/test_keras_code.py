@@ -257,6 +257,21 @@ class TestCompletePrograms:
         (table,) = re.findall(r"learning_rates = (\[.*?\])\n", code, re.DOTALL)
         assert eval(table) == [0.3 / (1 + epoch) for epoch in range(30)]  # noqa: S307
 
+    def test_a_schedule_can_say_how_it_is_written(self):
+        """Whoever adds one need not touch what writes the code."""
+
+        class Halving:
+            def __call__(self, epoch):
+                return 0.5 / 2**epoch
+
+            def as_plain_keras(self):
+                return "def halving(epoch):\n    return 0.5 / 2**epoch", "halving"
+
+        run = Experiment(own_model, DATA, epochs=EPOCHS).run(Halving())
+        assert "LearningRateScheduler(halving)" in run.code
+        assert formatted(run.code) == run.code
+        assert_prints(executed(run.code, build_model=own_model, **GIVEN), run)
+
     @pytest.mark.parametrize("rate", [1, np.float32(0.5), np.array(1.0)])
     def test_a_rate_of_any_type_is_written_as_a_float(self, rate):
         code = Experiment(own_model, DATA, epochs=1).code(rate)
