@@ -10,7 +10,7 @@ from typing import Any
 from lrlab.checks import as_learning_rate
 from lrlab.explorers.controls import choice, epochs_slider, number_slider, rate_slider
 from lrlab.explorers.explorer import Explorer, Frame, Work
-from lrlab.figures.bowl import BowlFigure, describe
+from lrlab.figures.bowl import BowlFigure, describe_bowl
 from lrlab.quadratic import Descent
 
 _STARTS = {"parabola": (1.25,), "valley": (1.6, 1.0)}
@@ -124,7 +124,7 @@ class QuadraticExplorer(Explorer[Descent]):
         new_figure = partial(BowlFigure, weights, theme=self.theme)
         figure = self.figure(f"{weights} weights", new_figure)
         figure.draw(shown, [pin for pin in self.pins if len(pin[1].start) == weights])
-        return figure.png(), describe(shown)
+        return figure.png(), describe_bowl(shown)
 
     @property
     def code(self) -> str:

@@ -1,15 +1,17 @@
 """Values made into pixels, and into words for those who cannot see them."""
 
+from lrlab.figures.bowl import BowlFigure, describe_bowl
 from lrlab.figures.comparisons import losses_over_epochs, schedules_side_by_side
 from lrlab.figures.curves import Curves, CurvesFigure, describe
 from lrlab.figures.heat_map import HeatMap
 from lrlab.figures.picture import Picture
-from lrlab.figures.plane import BoundaryFigure
-from lrlab.figures.rates import Measured, RangeFigure
-from lrlab.figures.sharpness import SharpnessFigure
+from lrlab.figures.plane import BoundaryFigure, describe_boundary
+from lrlab.figures.rates import Measured, RangeFigure, describe_range_test
+from lrlab.figures.sharpness import SharpnessFigure, describe_sharpness
 
 __all__ = [
     "BoundaryFigure",
+    "BowlFigure",
     "Curves",
     "CurvesFigure",
     "HeatMap",
@@ -18,6 +20,10 @@ __all__ = [
     "RangeFigure",
     "SharpnessFigure",
     "describe",
+    "describe_boundary",
+    "describe_bowl",
+    "describe_range_test",
+    "describe_sharpness",
     "losses_over_epochs",
     "schedules_side_by_side",
 ]

@@ -186,11 +186,11 @@ def _contours(descent: Descent) -> tuple[np.ndarray, np.ndarray]:
     return np.outer(along, np.cos(turn)).ravel(), np.outer(across, np.sin(turn)).ravel()
 
 
-def describe(descent: Descent) -> str:
+def describe_bowl(descent: Descent) -> str:
     """Say in plain words what the picture shows, for those who cannot see it.
 
     Example:
-        >>> for line in describe(Descent((1.0,), (1.0,), 0.5, steps=2)).split(". "):
+        >>> for line in describe_bowl(Descent((1.0,), (1.0,), 0.5, steps=2)).split(". "):
         ...     print(line)
         Gradient descent on a parabola, 2 steps: the weight goes from 1 to 0.25
         The loss goes from 0.5 to 0.0312

@@ -306,13 +306,13 @@ class CurvesFigure(Plot):
         self._train_end.set_data(x[last], np.minimum(y[last], self._edge))
         self._val.set_data(x_val, y_val)
         self._val_end.set_data(x_val[last], np.minimum(y_val[last], self._edge))
-        self._above.set_data(above, np.full(len(above), self._edge))
+        self._mark(self._above, above, self._edge)
         self._break.set_data(*mark)
         low, high = self._rates
         x, rates = _staircase(run)
         self._rate.set_data(x, np.clip(rates, low, high))
-        self._rate_above.set_data(x[rates > high], np.full_like(x[rates > high], 0.8 * high))
-        self._rate_below.set_data(x[rates < low], np.full_like(x[rates < low], 1.25 * low))
+        self._mark(self._rate_above, x[rates > high], 0.8 * high)
+        self._mark(self._rate_below, x[rates < low], 1.25 * low)
         steps = np.arange(len(intended)) * self.epochs / max(len(intended), 1)
         self._intended.set_data(steps, np.clip(intended, low, high))
 

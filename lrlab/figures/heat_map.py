@@ -204,45 +204,29 @@ class HeatMap(Plot):
         ink, right = self._ink, self.size[0] - _RIGHT - 86
         self._text(_LEFT, self.size[1] - self._header, self.labels[2])
         self._add_legend(right, "diverged", ())
-        box = Rectangle(
-            (right - 30, self.size[1] - self._header - 2),
-            22,
-            14,
-            transform=IdentityTransform(),
-            **_HATCHED,
-            edgecolor=ink["faint"],
-        )
-        self._figure.add_artist(box)
+        corner = (right - 30, self.size[1] - self._header - 2)
+        style = _HATCHED | {"edgecolor": ink["faint"], "transform": IdentityTransform()}
+        self._figure.add_artist(Rectangle(corner, 22, 14, **style))
         words = "highest" if self._highest else "lowest"
         self._add_legend(right - 110, words, (-12,), color=ink["text"], **_DIAMOND)
 
     def _make_moving_artists(self) -> None:
         ink, axes = self._ink, self._axes
         moves: dict[str, Any] = {"animated": True}
-        self._mesh = axes.pcolormesh(
-            self._values, cmap=self._colours, edgecolors=ink["background"], lw=2, **moves
-        )
+        cells = {"cmap": self._colours, "edgecolors": ink["background"], "lw": 2}
+        self._mesh = axes.pcolormesh(self._values, **cells, **moves)
         self._lost = PolyCollection([], **_HATCHED, edgecolor=ink["faint"], **moves)
         axes.add_collection(self._lost)
         self._moving = [self._mesh, self._lost]
         self._missing = self._add_marks(axes, "faint", ".", 3)
         self._best = self._add_line(axes, "#000000", clip_on=False, **_DIAMOND)
+        frame: dict[str, Any] = {"fill": False, "clip_on": False, "zorder": 5}
         self._frames = [
-            Rectangle(
-                (0, 0),
-                1,
-                1,
-                fill=False,
-                clip_on=False,
-                zorder=5,
-                edgecolor=ink[colour],
-                lw=points,
-                **moves,
-            )
+            Rectangle((0, 0), 1, 1, edgecolor=ink[colour], lw=points, **frame, **moves)
             for colour, points in (("text", 5), ("background", 1.5))
         ]
-        for frame in self._frames:
-            axes.add_patch(frame)
+        for rectangle in self._frames:
+            axes.add_patch(rectangle)
         x, low, high = self.size[0] - _RIGHT + _BAR + 20, _BOTTOM, self.size[1] - _TOP
         self._ends = [
             self._text(x, y - 5, "", on=self._scale, **moves)

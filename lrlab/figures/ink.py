@@ -4,68 +4,48 @@ The only place for colours. Whoever needs no picture may have it without Matplot
 """
 
 import re
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
-__all__ = [
-    "DASHES",
-    "DOTS",
-    "FONT",
-    "PAGE",
-    "THEMES",
-    "Theme",
-    "check_theme",
-    "css_variables",
-    "number_text",
-    "result_text",
-    "rounded",
-    "short_number_text",
-]
-
 Theme: TypeAlias = Literal["light", "dark"]
 
-# Okabe and Ito's colours for all kinds of sight (https://jfly.uni-koeln.de/color/), pins muted;
-# lines differ in dashes and width too, so that they can be told apart in greyscale.
-THEMES: dict[Theme, dict[str, Any]] = {
-    "light": {
-        "background": "#ffffff",
-        "text": "#222222",
-        "faint": "#707070",
-        "grid": "#dddddd",
-        "training": "#0072b2",
-        "validation": "#d55e00",
-        "rate": "#222222",
-        "pins": ("#b8609a", "#1f9474", "#a87c00", "#6f7f92"),
-    },
-    "dark": {
-        "background": "#111111",
-        "text": "#eeeeee",
-        "faint": "#a0a0a0",
-        "grid": "#333333",
-        "training": "#56b4e9",
-        "validation": "#e69f00",
-        "rate": "#eeeeee",
-        "pins": ("#cc79a7", "#1fa881", "#b3a93a", "#8899aa"),
-    },
+# Each colour on light paper and on dark. Curves have Okabe and Ito's, for all kinds of sight
+# (https://jfly.uni-koeln.de/color/), pins muted; lines differ in dashes and width too, so that they
+# can be told apart in greyscale.
+_PICTURE = {
+    "background": ("#ffffff", "#111111"),
+    "text": ("#222222", "#eeeeee"),
+    "faint": ("#707070", "#a0a0a0"),
+    "grid": ("#dddddd", "#333333"),
+    "training": ("#0072b2", "#56b4e9"),
+    "validation": ("#d55e00", "#e69f00"),
+    "rate": ("#222222", "#eeeeee"),
 }
-# Of words on a page: the verdicts, at least 4.5 to 1 against JupyterLab's light and dark page, and
-# the paper that code stands on. They are not in the palette of a picture.
-PAGE: dict[Theme, dict[str, str]] = {
-    "light": {
-        "good": "#1b7f5c",
-        "low": "#0072b2",
-        "noisy": "#a15c00",
-        "bad": "#b3446c",
-        "paper": "#f5f5f5",
-    },
-    "dark": {
-        "good": "#5fc9a0",
-        "low": "#6cc0f0",
-        "noisy": "#f0b050",
-        "bad": "#ee8fb5",
-        "paper": "#1d1d1d",
-    },
+_PINS = (
+    ("#b8609a", "#cc79a7"),
+    ("#1f9474", "#1fa881"),
+    ("#a87c00", "#b3a93a"),
+    ("#6f7f92", "#8899aa"),
+)
+# Of a verdict's word, at least 4.5 to 1 against JupyterLab's page, and of the paper below code.
+_PAGE = {
+    "good": ("#1b7f5c", "#5fc9a0"),
+    "low": ("#0072b2", "#6cc0f0"),
+    "noisy": ("#a15c00", "#f0b050"),
+    "bad": ("#b3446c", "#ee8fb5"),
+    "paper": ("#f5f5f5", "#1d1d1d"),
+}
+THEMES: dict[Theme, dict[str, Any]] = {  # the inks of a picture
+    theme: {
+        **{name: pair[side] for name, pair in _PICTURE.items()},
+        "pins": tuple(pair[side] for pair in _PINS),
+    }
+    for side, theme in enumerate(get_args(Theme))
+}
+PAGE: dict[Theme, dict[str, str]] = {  # what a page has besides
+    theme: {name: pair[side] for name, pair in _PAGE.items()}
+    for side, theme in enumerate(get_args(Theme))
 }
 FONT: dict[str, Any] = {"family": "DejaVu Sans", "size": 11}  # points, at 100 dots an inch
 DASHES, DOTS = (0, (4, 2)), (0, (1, 1.2))  # of a line: points of ink, points of paper
@@ -84,12 +64,8 @@ def css_variables(theme: Theme, prefix: str = "") -> str:
         >>> css_variables("dark", "lrlab-")[:52]
         '--lrlab-background: #111111; --lrlab-text: #eeeeee; '
     """
-    colours = {**THEMES[theme], **PAGE[theme]}
-    return " ".join(
-        f"--{prefix}{name}: {colour};"
-        for name, colour in colours.items()
-        if isinstance(colour, str)
-    )
+    colours = {name: THEMES[theme][name] for name in _PICTURE} | PAGE[theme]
+    return " ".join(f"--{prefix}{name}: {colour};" for name, colour in colours.items())
 
 
 def number_text(value: float) -> str:

@@ -1,5 +1,7 @@
 """The plane of two inputs: what a network answers where, and the points that it learned from."""
 
+from typing import Any
+
 import numpy as np
 from matplotlib.colors import ListedColormap, to_rgb
 
@@ -57,21 +59,13 @@ class BoundaryFigure(Plot):
             interpolation="nearest",
             animated=True,
         )
-        points = [
-            axes.plot(
-                *x[np.ravel(labels) == number].T,
-                marker=_MARKERS[number],
-                color=colour,
-                ls="",
-                ms=5,
-                mec=ink["background"],
-                mew=0.5,
-                animated=True,
-                label=f"class {number}",
-            )[0]
-            for number, colour in enumerate(colours[: int(np.max(labels)) + 1])
-        ]
-        self._moving = [self._regions, *points]
+        self._moving = [self._regions]
+        points = []
+        style: dict[str, Any] = {"mec": ink["background"], "mew": 0.5}
+        for number, colour in enumerate(colours[: int(np.max(labels)) + 1]):
+            marks = self._add_marks(axes, colour, _MARKERS[number], 5, **style)
+            marks.set(data=x[np.ravel(labels) == number].T, label=f"class {number}")
+            points.append(marks)
         for spine in axes.spines.values():
             spine.set(visible=True, lw=0.8)
         style = {"color": ink["text"], **FONT}

@@ -111,6 +111,11 @@ class Plot:
         )
         return text
 
+    @staticmethod
+    def _mark(line: Line2D, places: np.ndarray, height: float) -> None:
+        """Put marks at one height."""
+        line.set_data(places, np.full(len(places), height))
+
     def _pin_colour(self, number: int) -> str:
         """The colour of the run that was pinned as the first, second, third ... counted from 0."""
         pins: tuple[str, ...] = self._ink["pins"]

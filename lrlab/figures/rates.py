@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
 from lrlab.figures.ink import DASHES, DOTS, Theme
@@ -117,22 +118,34 @@ class RangeFigure(Plot):
             self._fit_view(measured.lowest)
         self._begin()
         edge = self._top - 0.03 * (self._top - self._bottom)
-        far = edge + 3 * (edge - self._bottom)
-        rates, losses = measured.learning_rates, measured.losses
-        seen = np.isfinite(losses)
-        inside = seen & (losses <= self._top)
-        self._batches.set_data(rates[inside], losses[inside])
-        self._exploded.set_data(rates[~inside], np.full((~inside).sum(), edge))
+        far = edge + 3 * (edge - self._bottom)  # a line that leaves the view must not go to 1e30
+        self._split(measured.learning_rates, measured.losses, self._batches, self._exploded, edge)
         shown = np.isfinite(measured.smoothed)
-        # A line that leaves the view must not be drawn at 1e30.
-        self._smoothed.set_data(rates[shown], np.clip(measured.smoothed[shown], None, far))
-        self._move_final(measured, edge, far)
-        if measured.suggestion is not None:
-            self._suggested.set_data([measured.suggestion] * 2, [self._bottom, self._top])
-        else:
+        smoothed = np.minimum(measured.smoothed[shown], far)
+        self._smoothed.set_data(measured.learning_rates[shown], smoothed)
+        points = [(rate, loss) for rate, losses in measured.final.items() for loss in losses]
+        rates, losses = np.array(points, dtype=float).reshape(-1, 2).T
+        self._split(rates, losses, self._final, self._lost, edge)
+        middles = measured.middles
+        heights = np.array([*middles.values()])
+        heights[np.isinf(heights)] = np.nan
+        self._middle.set_data([*middles], np.minimum(heights, far))
+        best = [] if measured.best is None else [measured.best]
+        self._best.set_data(best, [middles[rate] for rate in best])
+        if measured.suggestion is None:
             self._suggested.set_data([], [])
+        else:
+            self._suggested.set_data([measured.suggestion] * 2, [self._bottom, self._top])
         self._draw_moving()
         self._write_words(measured, edge)
+
+    def _split(
+        self, rates: np.ndarray, losses: np.ndarray, dots: Line2D, crosses: Line2D, edge: float
+    ) -> None:
+        """Losses in view are dots; the others, which exploded or were lost, stand at the edge."""
+        inside = np.isfinite(losses) & (losses <= self._top)
+        dots.set_data(rates[inside], losses[inside])
+        self._mark(crosses, rates[~inside], edge)
 
     def _fit_view(self, lowest: float) -> None:
         """Give the loss axis room for the lowest loss."""
@@ -143,20 +156,6 @@ class RangeFigure(Plot):
         self._axes.set_ylim(self._bottom, self._top)
         self._untrained.set_y(self._place(self._axes, 1, start)[1] - 5)
         self._stale = True
-
-    def _move_final(self, measured: Measured, edge: float, far: float) -> None:
-        points = [(rate, loss) for rate, losses in measured.final.items() for loss in losses]
-        rates, losses = np.array(points, dtype=float).reshape(-1, 2).T
-        inside = losses <= self._top
-        self._final.set_data(rates[inside], losses[inside])
-        self._lost.set_data(rates[~inside], np.full((~inside).sum(), edge))
-        middles = measured.middles
-        self._middle.set_data(
-            list(middles),
-            [min(loss, far) if loss < np.inf else np.nan for loss in middles.values()],
-        )
-        best = measured.best
-        self._best.set_data([] if best is None else [best], [] if best is None else [middles[best]])
 
     def _write_words(self, measured: Measured, edge: float) -> None:
         """The suggested rate above its line, the best one beside the axes."""

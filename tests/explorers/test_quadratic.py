@@ -21,7 +21,7 @@ import lrlab
 from lrlab import QuadraticExplorer, quadratic
 from lrlab.explorers import quadratic as explorers_quadratic
 from lrlab.figures import bowl
-from lrlab.figures.bowl import BowlFigure, describe
+from lrlab.figures.bowl import BowlFigure, describe_bowl
 from lrlab.quadratic import Descent
 
 SOON = 60  # seconds
@@ -186,11 +186,11 @@ class TestPicture:
         assert len(figure._end.get_xdata()) == 0
 
     def test_words_say_what_it_shows(self):
-        assert describe(parabola(2.1, steps=2)) == (
+        assert describe_bowl(parabola(2.1, steps=2)) == (
             "Gradient descent on a parabola, 2 steps: the weight goes from 1.25 to 1.51. The loss "
             "goes from 0.781 to 1.14. The learning rate 2.1 is above the limit of 2: it diverges."
         )
-        assert "the weights go from 1.6, 1 to" in describe(valley(0.1))
+        assert "the weights go from 1.6, 1 to" in describe_bowl(valley(0.1))
 
     def test_the_figure_needs_neither_keras_nor_widgets(self):
         for module in (bowl, quadratic):
@@ -234,7 +234,7 @@ class TestExplorer:
         words = explorer._picture.words
         assert f"<b>{descent.losses[-1]:.4g}</b>" in words
         assert f">diverges</b>: {descent.reason}" in words
-        assert explorer._picture.alt == describe(descent)
+        assert explorer._picture.alt == describe_bowl(descent)
 
     def test_repr_is_a_line_with_settings_and_result(self, explorer):
         assert repr(explorer) == (

@@ -9,6 +9,7 @@ from PIL import Image
 
 from lrlab.figures import (
     BoundaryFigure,
+    BowlFigure,
     Curves,
     CurvesFigure,
     HeatMap,
@@ -17,7 +18,6 @@ from lrlab.figures import (
     SharpnessFigure,
     ticks,
 )
-from lrlab.figures.bowl import BowlFigure
 from lrlab.quadratic import Descent
 
 NAN, INF = np.nan, np.inf
