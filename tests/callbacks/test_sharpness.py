@@ -15,7 +15,6 @@ import pytest
 
 import lrlab
 from lrlab.explorers import sharpness as explorer_module
-from lrlab.figures import sharpness as sharpness_figure
 
 _sharpness = importlib.import_module("lrlab.callbacks.sharpness")  # not the function
 
@@ -302,7 +301,7 @@ class TestExplorer:
             lrlab.SharpnessExplorer(None)
 
 
-@pytest.mark.parametrize("module", [_sharpness, sharpness_figure, explorer_module])
+@pytest.mark.parametrize("module", [_sharpness, explorer_module])
 def test_the_examples_run(module):
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
     assert doctest.testmod(module, optionflags=flags).failed == 0

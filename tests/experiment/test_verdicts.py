@@ -11,7 +11,6 @@ import pytest
 
 from lrlab import Experiment, StepDecay, data, models
 from lrlab.experiment.verdicts import judge
-from lrlab.figures import Measured, RangeFigure
 
 VERDICTS = ["too low", "good", "noisy", "stuck", "diverged"]
 SENTENCES = re.compile(r"([A-Z][^.]*[a-z0-9+%]([.]\d[^.]*)*\. ?)+")
@@ -253,13 +252,3 @@ class TestNegativeLosses:
     def test_a_loss_that_stays_is_too_low_or_stuck(self):
         assert verdict([-0.5, -0.501], -0.5, moved=0.001) == "too low"
         assert verdict([-0.5, -0.5], -0.5, moved=3.0) == "stuck"
-
-    @pytest.mark.parametrize("start", [-0.5, 0.0, 0.5])
-    def test_the_picture_of_a_range_test_has_room_for_them(self, start):
-        rates, losses = np.geomspace(0.01, 10, 4), np.array([-0.5, -0.8, -2.0, np.inf])
-        figure = RangeFigure(start)
-        figure.draw(Measured(rates, losses, losses, 0.1, {1.0: [-3.0, np.nan]}))
-        low, high = figure._axes.get_ylim()
-        assert low < -3.0
-        assert high > start
-        np.testing.assert_array_equal(figure._batches.get_ydata(), losses[:3])

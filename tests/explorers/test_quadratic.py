@@ -1,6 +1,5 @@
 """Gradient descent on a bowl: numbers by hand, numbers of Keras, and what the picture shows."""
 
-import ast
 import contextlib
 import csv
 import doctest
@@ -9,7 +8,6 @@ import math
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 from lrlab.backend import keras
 
@@ -20,12 +18,10 @@ from PIL import Image
 import lrlab
 from lrlab import QuadraticExplorer, quadratic
 from lrlab.explorers import quadratic as explorers_quadratic
-from lrlab.figures import bowl
-from lrlab.figures.bowl import BowlFigure, describe_bowl
+from lrlab.figures import describe_bowl
 from lrlab.quadratic import Descent
 
 SOON = 60  # seconds
-PATH, END = (0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00)
 
 
 def parabola(rate, momentum=0.0, steps=20, curvature=1.0):
@@ -43,7 +39,7 @@ def explorer():
     return made
 
 
-@pytest.mark.parametrize("module", [quadratic, bowl, explorers_quadratic])
+@pytest.mark.parametrize("module", [quadratic, explorers_quadratic])
 def test_the_examples_in_the_docstrings_run(module):
     assert doctest.testmod(module).failed == 0
 
@@ -121,82 +117,6 @@ class TestDescent:
             best = valley(2 / (1 + 1 / condition), condition)
             expected = (condition - 1) / (condition + 1)
             assert [best.growth(c) for c in best.curvatures] == pytest.approx([expected] * 2)
-
-
-def pixels(figure):
-    return np.asarray(Image.open(io.BytesIO(figure.png())).convert("RGB")).astype(int)
-
-
-def where(figure, colour):
-    return np.nonzero((np.abs(pixels(figure) - colour) <= 17).all(axis=-1))
-
-
-def drawn(descent, **options):
-    figure = BowlFigure(len(descent.start), **options)
-    figure.draw(descent)
-    return figure
-
-
-class TestPicture:
-    @pytest.mark.parametrize("descent", [parabola(0.1), valley(1.8)])
-    @pytest.mark.parametrize(("theme", "paper"), [("light", 255), ("dark", 17)])
-    def test_a_theme_sets_the_background(self, descent, theme, paper):
-        picture = pixels(drawn(descent, theme=theme))
-        assert picture.shape == (460, 760, 3)
-        assert (picture[0, 0] == paper).all()
-
-    @pytest.mark.parametrize("make", [parabola, valley])
-    def test_a_frame_leaves_no_trace_on_the_next(self, make):
-        figure = drawn(make(2.1))
-        figure.draw(make(0.3))
-        assert figure.png() == drawn(make(0.3)).png()
-
-    def test_drawing_makes_no_new_artists(self):
-        figure = drawn(valley(0.1))
-        before = figure._figure.findobj()
-        for rate in (0.5, 2.1, 9.0):
-            figure.draw(valley(rate, condition=40, momentum=0.5))
-        assert figure._figure.findobj() == before
-
-    def test_the_end_is_marked_where_it_is(self):
-        """A converged one at the bottom of the bowl, in the middle of the axes."""
-        _, columns = where(drawn(parabola(0.9)), END)
-        left, _, width, _ = bowl._PATH_BOX
-        inside = columns < left + width
-        assert abs(columns[inside].mean() - (left + width / 2)) <= 2
-
-    def test_the_limit_stands_between_below_and_above(self):
-        left, bottom, width, _ = bowl._RATE_BOX
-        decades = 5  # of the axis, from 1e-4 to 10
-        for curvature in (0.5, 1.0, 4.0):
-            figure = drawn(parabola(0.1, curvature=curvature))
-            place = left + width * (math.log10(2 / curvature) + 4) / decades
-            strip = slice(460 - bottom - 10, 460 - bottom)
-            below = (np.abs(pixels(figure)[strip] - PATH) <= 17).all(axis=-1).any(axis=0)
-            assert abs(np.flatnonzero(below).max() - place) <= 4
-
-    @pytest.mark.parametrize("rate", [1e-4, 10.0, 1e6])
-    @pytest.mark.parametrize("make", [parabola, valley])
-    def test_any_rate_can_be_drawn(self, make, rate):
-        assert drawn(make(rate, steps=100)).png()[1:4] == b"PNG"
-
-    def test_a_path_that_diverges_ends_outside_the_picture(self):
-        figure = drawn(valley(9.0, condition=100, steps=60))
-        assert len(figure._path.get_xdata()) == 2
-        assert len(figure._end.get_xdata()) == 0
-
-    def test_words_say_what_it_shows(self):
-        assert describe_bowl(parabola(2.1, steps=2)) == (
-            "Gradient descent on a parabola, 2 steps: the weight goes from 1.25 to 1.51. The loss "
-            "goes from 0.781 to 1.14. The learning rate 2.1 is above the limit of 2: it diverges."
-        )
-        assert "the weights go from 1.6, 1 to" in describe_bowl(valley(0.1))
-
-    def test_the_figure_needs_neither_keras_nor_widgets(self):
-        for module in (bowl, quadratic):
-            nodes = ast.walk(ast.parse(Path(module.__file__).read_text()))
-            names = {n.module for n in nodes if isinstance(n, ast.ImportFrom)}
-            assert not {name for name in names if re.search("keras|tensorflow|widgets", name)}
 
 
 class TestExplorer:

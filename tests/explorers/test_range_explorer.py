@@ -17,8 +17,7 @@ from small import SOON, data, made, model
 
 from lrlab import Experiment, LearningRateRangeTest, RangeTestExplorer, explorers
 from lrlab.callbacks.range_test import suggest
-from lrlab.figures import rates as range_figure
-from lrlab.figures.rates import Measured, RangeFigure, describe_range_test
+from lrlab.figures import describe_range_test
 
 GIVEN = data(44)
 DATA = tuple(GIVEN.values())
@@ -60,7 +59,6 @@ def trained(experiment, monkeypatch):
 
 
 def test_the_examples_in_the_docstrings_run():
-    assert doctest.testmod(range_figure).failed == 0
     assert doctest.testmod(explorers.range_test).failed == 0
 
 
@@ -170,13 +168,6 @@ class TestTheTrainings:
             own = [experiment.run(rate, seed=seed).final["val_loss"] for seed in (0, 1)]
             assert final[rate] == pytest.approx(own)
 
-    def test_the_best_is_the_lowest_median(self):
-        final = {0.1: [0.5, 0.4, 0.1], 1.0: [0.3, np.nan, 0.2], 10.0: [np.nan, np.nan, 0.0]}
-        measured = Measured(np.ones(1), np.ones(1), np.ones(1), None, final)
-        assert measured.middles == {0.1: 0.4, 1.0: 0.3, 10.0: np.inf}
-        assert measured.best == 1.0
-        assert Measured(np.ones(1), np.ones(1), np.ones(1)).best is None
-
     def test_stop_keeps_those_that_are_done(self, experiment, monkeypatch):
         reached, go_on = threading.Event(), threading.Event()
         follow, done = experiment.follow, []
@@ -263,27 +254,3 @@ class TestView:
             assert np.isnan(explorer.measured.final[10.0]).all()
             assert explorer.measured.suggestion < 1
             assert explorer.measured.best < 1
-
-
-class TestFigure:
-    RATES = np.geomspace(0.01, 10, 4)
-
-    def test_a_start_loss_that_cannot_be_drawn_is_refused(self):
-        with pytest.raises(ValueError, match="start_loss=nan"):
-            RangeFigure(np.nan)
-
-    def test_it_draws_what_is_not_finite_and_what_is_huge(self):
-        losses = np.array([2.0, 1e30, np.inf, np.nan])
-        figure = RangeFigure(2.0)
-        figure.draw(Measured(self.RATES, losses, losses, None, {1.0: [np.nan, 1e30]}))
-        assert figure.png()[:4] == b"\x89PNG"
-
-    def test_without_a_batch_it_says_so(self):
-        empty = np.empty(0)
-        assert describe_range_test(Measured(empty, empty, empty)) == "No rate is tested yet."
-
-    def test_without_a_finite_loss_it_says_so(self):
-        lost = np.full(4, np.nan)
-        assert describe_range_test(Measured(self.RATES, lost, lost)).endswith(
-            "no batch has a finite loss."
-        )

@@ -1,13 +1,11 @@
 """Pictures of finished runs: what they say in words, and that nothing in them is cut."""
 
-import doctest
-
 import numpy as np
 import pytest
 from still_pictures import check_file, check_labels, drawn_by
 
 import lrlab
-from lrlab.figures import comparisons, losses_over_epochs, schedules_side_by_side
+from lrlab.figures import losses_over_epochs, schedules_side_by_side
 
 LOSSES = {"low": [0.8, 0.5, 0.3], "high": [0.4, 0.2, 0.2], "higher": [0.4, 0.1, 0.05]}
 
@@ -98,7 +96,3 @@ def test_side_by_side_says_where_a_schedule_is_highest():
     rates = lrlab.preview(lambda epoch: 0.1 if epoch != 2 else 0.7, 4, 3)
     rise = schedules_side_by_side({"up": rates}, 3).alt
     assert rise.endswith("up: from 0.1 over 0.7 in epoch 2 to 0.1.")
-
-
-def test_the_examples_in_the_docstrings_run():
-    assert doctest.testmod(comparisons).failed == 0

@@ -1,6 +1,5 @@
 """What the picture of a run shows, read from its pixels and its words."""
 
-import doctest
 import io
 import math
 import threading
@@ -31,10 +30,6 @@ def drawn(current, epochs=4, *, pinned=(), intended=None, start_loss=2.4, **opti
     figure = CurvesFigure(epochs, start_loss=start_loss, **options)
     figure.draw(current, pinned, intended)
     return figure
-
-
-def test_the_examples_in_the_docstrings_run():
-    assert doctest.testmod(figures).failed == 0
 
 
 class TestCurves:

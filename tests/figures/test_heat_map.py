@@ -1,13 +1,12 @@
 """A heat map: each value has its cell, its colour and its number, and words say the same."""
 
-import doctest
 import io
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from lrlab.figures import HeatMap, heat_map
+from lrlab.figures import HeatMap
 
 LABELS = {"row_label": "rate", "column_label": "factor", "value_label": "loss"}
 ROWS, COLUMNS = [0.01, 0.1, 1.0], [0.25, 0.5]
@@ -42,10 +41,6 @@ def colour(heat_map, i, j):
 
 def brightness(heat_map, i, j):
     return colour(heat_map, i, j) @ [0.299, 0.587, 0.114]
-
-
-def test_the_examples_in_the_docstrings_run():
-    assert doctest.testmod(heat_map).failed == 0
 
 
 def test_the_lower_the_value_the_brighter_its_cell_even_in_greyscale(made):

@@ -1,6 +1,5 @@
 """Colours have one place, which fills the pages, and can be read; numbers are written there."""
 
-import doctest
 import re
 from pathlib import Path
 from typing import get_args
@@ -33,10 +32,6 @@ def luminance(colour):
 def contrast(one, other):
     low, high = sorted(map(luminance, (one, other)))
     return (high + 0.05) / (low + 0.05)
-
-
-def test_the_examples_in_the_docstrings_run():
-    assert doctest.testmod(ink).failed == 0
 
 
 @every_theme

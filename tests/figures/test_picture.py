@@ -1,14 +1,8 @@
 """The stored picture: its file, and its words wherever a page looks for them."""
 
-import doctest
-
-from lrlab.figures import Picture, picture
+from lrlab.figures import Picture
 
 ONE = Picture(b"\x89PNG...", 'A "loss" < 1 & falling')
-
-
-def test_the_examples_in_the_docstrings_run():
-    assert doctest.testmod(picture).failed == 0
 
 
 def test_a_page_finds_the_words_in_html_in_text_and_beside_the_file():

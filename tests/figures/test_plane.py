@@ -1,6 +1,5 @@
 """The plane of two inputs: the network is asked where it is drawn, and its answers are drawn."""
 
-import doctest
 import io
 
 from lrlab.backend import keras
@@ -32,12 +31,6 @@ def head(units, activation):
 def moons():
     data = lrlab.data.moons()
     return lrlab.Experiment(lambda: lrlab.models.mlp(data, (4,)), data, epochs=2)
-
-
-def test_the_examples_in_the_docstrings_run():
-    results = doctest.testmod(boundary)
-    assert results.attempted > 0
-    assert results.failed == 0
 
 
 @pytest.mark.parametrize("activation", ["sigmoid", None])

@@ -1,6 +1,5 @@
 """What all figures that move have in common, whatever they show."""
 
-import doctest
 import io
 
 import numpy as np
@@ -16,7 +15,6 @@ from lrlab.figures import (
     Measured,
     RangeFigure,
     SharpnessFigure,
-    ticks,
 )
 from lrlab.quadratic import Descent
 
@@ -91,10 +89,6 @@ def background(figure):
     """The pixels that stay from frame to frame."""
     figure._begin()
     return np.array(figure.screen._pixels)
-
-
-def test_the_examples_in_the_docstrings_run():
-    assert doctest.testmod(ticks).failed == 0
 
 
 @every_figure
