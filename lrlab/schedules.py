@@ -10,7 +10,7 @@ import inspect
 import math
 import sys
 from collections.abc import Callable
-from dataclasses import astuple, dataclass
+from dataclasses import asdict, astuple, dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 import numpy as np
@@ -202,6 +202,7 @@ def __getattr__(name: str) -> Any:
 
     cosine = keras.optimizers.schedules.CosineDecay
 
+    @dataclass(eq=False, repr=False)
     class OneCycleSchedule(keras.optimizers.schedules.LearningRateSchedule):
         """`OneCycle` by the step: half a cosine up and half a cosine down.
 
@@ -215,57 +216,48 @@ def __getattr__(name: str) -> Any:
 
         __qualname__ = name
 
-        def __init__(
-            self,
-            max_learning_rate: float,
-            peak_step: float,
-            last_step: float,
-            div: float,
-            div_final: float,
-        ) -> None:
-            self.config = {
-                "max_learning_rate": max_learning_rate,
-                "peak_step": peak_step,
-                "last_step": last_step,
-                "div": div,
-                "div_final": div_final,
-            }
+        max_learning_rate: float
+        peak_step: float
+        last_step: float
+        div: float
+        div_final: float
+
+        def __post_init__(self) -> None:
+            top, down_in = self.max_learning_rate, self.last_step - self.peak_step
             # Towards a multiple above 1, a cosine "decay" rises.
-            self.up = cosine(max_learning_rate / div, peak_step, alpha=div)
-            self.down = cosine(max_learning_rate, last_step - peak_step, alpha=1 / div_final)
+            self.up = cosine(top / self.div, self.peak_step, alpha=self.div)
+            self.down = cosine(top, down_in, alpha=1 / self.div_final)
 
         def __call__(self, step: Any) -> Any:
             """Return the learning rate of a step, or of each of several."""
             step = keras.ops.cast(step, "float32")
-            beyond = step - self.config["peak_step"]
+            beyond = step - self.peak_step
             return keras.ops.where(beyond < 0, self.up(step), self.down(beyond))
 
         def get_config(self) -> dict[str, float]:
             """Return the arguments, as Keras stores them in a saved model."""
-            return dict(self.config)
+            return asdict(self)
 
         def as_plain_keras(self) -> tuple[str, str]:
             """Return a class that does the same, and the expression that makes one."""
-            first, top = self.up.initial_learning_rate, self.down.initial_learning_rate
             definition = _PLAIN_ONE_CYCLE.format(
-                first=first,
-                top=top,
-                last=top * self.down.alpha,
-                peak=self.config["peak_step"],
+                cycle=self,
+                last=self.max_learning_rate * self.down.alpha,
                 up=_cosine_line("up", self.up),
                 down=_cosine_line("down", self.down),
             )
             return definition, "OneCycle()"
 
-    # Of two threads that are first, both get the same.
+    # Two threads that are first both get the same one.
     made = globals().setdefault(name, OneCycleSchedule)
     return keras.saving.register_keras_serializable("lrlab")(made)
 
 
 _PLAIN_ONE_CYCLE = """\
 class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
-    # Up along half a cosine from {first:.6g} to {top:.6g}, then down to {last:.6g}.
-    peak = {peak!r}  # step
+    # Up along half a cosine from {cycle.up.initial_learning_rate:.6g} to \
+{cycle.max_learning_rate:.6g}, then down to {last:.6g}.
+    peak = {cycle.peak_step!r}  # step
 {up}
 {down}
 

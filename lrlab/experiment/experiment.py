@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from typing import Any
 
 from lrlab.backend import keras, tf
@@ -122,7 +122,7 @@ class Experiment:
         }
         self._turns = Turns()
         self._starts: dict[int, Start] = {}
-        self._model_sources: dict[int, str | None] = {}
+        self._model_source = cache(self._write_model)
         self._variants: list[Experiment] = []
         self._making = threading.Lock()
 
@@ -182,7 +182,7 @@ class Experiment:
         table = recorder = None
         if members and not is_keras_schedule(schedule):
             # A callback may change the rate. Then the optimizer keeps it, and it is written down.
-            recorder = RateRecorder.beside(members, self.steps_per_epoch)
+            recorder = RateRecorder(members, self.steps_per_epoch)
             members = [recorder, *members]
         else:
             table = rates.reshape(self.epochs, -1).astype(np.float32)
@@ -272,7 +272,7 @@ class Experiment:
             build if compiled else build_model, self.dataset, **self._settings | changed
         )
         variant._turns = self._turns  # metrics that were given as objects belong to both
-        variant._model_sources = self._model_sources
+        variant._model_source = self._model_source
         if variant.batch_size == self.batch_size:  # and so may the data
             variant._training, variant._validation = self._training, self._validation
         return variant
@@ -359,22 +359,20 @@ class Experiment:
             seed=seed,
         )
 
-    def _model_source(self, seed: int) -> str | None:
+    def _write_model(self, seed: int) -> str | None:
         """Write the source that builds from a seed what `build_model` does; None if there is none.
 
         `build_model` may do more than stack layers: seed anew, load weights, share an initializer.
-        So the source is tried, once a seed, for a slider that moves asks for the code again.
+        So the source is tried, which takes long enough to be done once a seed.
         """
-        if seed not in self._model_sources:
-            found = None
-            with suppress(ValueError):
-                if self.dataset.code:
-                    source = source_of_model(self.model)
-                    names = {"keras": keras, "layers": keras.layers}
-                    tried = self._build(seed, lambda: eval(source, names))  # noqa: S307 - ours
-                    found = source if same_variables(tried, self._build(seed)) else None
-            self._model_sources[seed] = found
-        return self._model_sources[seed]
+        with suppress(ValueError):
+            if self.dataset.code:
+                source = source_of_model(self.model)
+                names = {"keras": keras, "layers": keras.layers}
+                tried = self._build(seed, lambda: eval(source, names))  # noqa: S307 - ours
+                if same_variables(tried, self._build(seed)):
+                    return source
+        return None
 
 
 def _unpickle(

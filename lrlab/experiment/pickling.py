@@ -6,7 +6,9 @@ they were defined in a notebook.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from lrlab.backend import keras
@@ -14,18 +16,10 @@ from lrlab.backend import keras
 
 @dataclass(frozen=True)
 class _Packed:
-    """A Keras object: its class, which cloudpickle takes by value, and what is in it."""
+    """A Keras object: what makes it, of a class that cloudpickle takes by value, and from what."""
 
-    kind: Any
-    config: dict[str, Any] | None
-    fields: dict[str, Any]
-
-    def unpack(self) -> Any:
-        if self.config is not None:
-            return self.kind.from_config(self.config)
-        made = self.kind.__new__(self.kind)
-        vars(made).update(self.fields)
-        return made
+    make: Callable[[dict[str, Any]], Any]
+    content: dict[str, Any]
 
 
 def pack(structure: Any) -> Any:
@@ -37,9 +31,9 @@ def pack(structure: Any) -> Any:
 
     def pack_part(part: Any) -> Any:
         if isinstance(part, keras.optimizers.Optimizer | keras.metrics.Metric):
-            return _Packed(type(part), part.get_config(), {})
+            return _Packed(type(part).from_config, part.get_config())
         if isinstance(part, keras.losses.Loss):
-            return _Packed(type(part), None, dict(vars(part)))
+            return _Packed(partial(_with_attributes, type(part)), dict(vars(part)))
         return part
 
     return keras.tree.map_structure(pack_part, structure)
@@ -48,5 +42,11 @@ def pack(structure: Any) -> Any:
 def unpack(structure: Any) -> Any:
     """Return what `pack` was given, the Keras objects in it new ones."""
     return keras.tree.map_structure(
-        lambda part: part.unpack() if isinstance(part, _Packed) else part, structure
+        lambda part: part.make(part.content) if isinstance(part, _Packed) else part, structure
     )
+
+
+def _with_attributes(kind: Any, attributes: dict[str, Any]) -> Any:
+    made = kind.__new__(kind)
+    vars(made).update(attributes)
+    return made

@@ -11,43 +11,30 @@ from lrlab.schedules import Schedule, is_keras_schedule
 from lrlab.training.session import CallbackNeeds
 
 
-class RateRecorder(keras.callbacks.Callback):
+class RateRecorder(keras.callbacks.LambdaCallback):
     """Write down the rate of every step; the first of the callbacks, before one sets the next.
+
+    It looks at every batch only where another callback does so anyway.
 
     Attributes:
         rates: The rate of every step.
         rates_at_end: The rate of each epoch's last step.
     """
 
-    def __init__(self, steps_per_epoch: int) -> None:
-        super().__init__()
+    def __init__(self, callbacks: Sequence[keras.callbacks.Callback], steps_per_epoch: int) -> None:
         self.rates: list[float] = []
         self.rates_at_end: list[float] = []
-        self._steps_per_epoch = steps_per_epoch
 
-    @classmethod
-    def beside(
-        cls, callbacks: Sequence[keras.callbacks.Callback], steps_per_epoch: int
-    ) -> RateRecorder:
-        """One that looks at every batch only where another callback does so anyway."""
+        def record(steps: int) -> None:
+            self.rates += [float(self.model.optimizer.learning_rate)] * steps
+
+        def end_epoch(epoch: int, logs: Any) -> None:
+            record(0 if by_batch else steps_per_epoch)
+            self.rates_at_end.append(self.rates[-1])
+
         by_batch = CallbackNeeds(callbacks).train_batches
-        return (_BatchRateRecorder if by_batch else cls)(steps_per_epoch)
-
-    def _rate(self) -> float:
-        return float(self.model.optimizer.learning_rate)
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Take the rate for that of all the epoch's steps."""
-        self.rates += [self._rate()] * self._steps_per_epoch
-        self.rates_at_end.append(self.rates[-1])
-
-
-class _BatchRateRecorder(RateRecorder):
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self.rates.append(self._rate())
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        self.rates_at_end.append(self.rates[-1])
+        end_batch = (lambda batch, logs: record(1)) if by_batch else None
+        super().__init__(on_train_batch_end=end_batch, on_epoch_end=end_epoch)
 
 
 def callbacks_with_schedule(
