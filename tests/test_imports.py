@@ -250,7 +250,7 @@ MAY_IMPORT = {
         "keras tensorflow",
     ),
     "callbacks": (
-        "backend checks experiment figures keras_code training",
+        "backend checks figures keras_code training",
         "keras tensorflow scipy ipywidgets IPython",
     ),
     "figures": ("quadratic", "matplotlib PIL"),

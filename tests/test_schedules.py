@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from lrlab import OneCycle, StepDecay, preview, schedules
-from lrlab.checks import as_learning_rate, as_whole_number
+from lrlab.schedules import RatesByEpoch
 
 NOT_A_RATE = [
     0,
@@ -253,6 +253,17 @@ class TestOneCycle:
             cycle.div = 2
 
 
+class TestRatesByEpoch:
+    @pytest.mark.parametrize(("rates", "says"), [((), "at least one"), ((0.1, 0), "above 0")])
+    def test_rates_that_cannot_work_are_refused(self, rates, says):
+        with pytest.raises(ValueError, match=says):
+            RatesByEpoch(rates)
+
+    def test_keras_takes_it(self):
+        rates = preview(RatesByEpoch((0.5, 0.1)), 3, 2)
+        assert rates.tolist() == [0.5, 0.5, 0.1, 0.1, 0.1, 0.1]
+
+
 class TestPreview:
     def test_a_number_stays_what_it_is(self):
         for rate in (0.5, np.float32(0.5), np.array(0.5)):
@@ -333,23 +344,6 @@ class TestPreview:
     def test_a_keras_schedule_that_gives_no_usable_rate_is_refused(self, value):
         with pytest.raises(ValueError, match=r"finite learning rate that is not negative|number"):
             preview(Returns(value), 2, 2)
-
-
-class TestChecks:
-    @pytest.mark.parametrize(
-        "check",
-        [lambda: as_learning_rate("x", "speed"), lambda: as_whole_number("x", "speed", 2)],
-    )
-    def test_a_message_names_the_rule_the_value_and_the_cure(self, check):
-        with pytest.raises(ValueError, match=r"^`speed` must be .*Received: speed='x'\. \w+.*\.$"):
-            check()
-
-    @pytest.mark.parametrize(
-        ("value", "least", "cure"), [(2.5, 1, 2), (0, 1, 1), ("x", 1, 1), (-3, 0, 0)]
-    )
-    def test_a_whole_number_is_suggested(self, value, least, cure):
-        with pytest.raises(ValueError, match=f"epochs={cure}"):
-            as_whole_number(value, "epochs", least)
 
 
 def test_schedules_need_neither_keras_nor_tensorflow():

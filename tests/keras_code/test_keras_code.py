@@ -15,7 +15,6 @@ import pytest
 from keras import layers
 
 from lrlab import Experiment, OneCycle, StepDecay, data, models
-from lrlab.keras_code.source import source
 
 pytestmark = pytest.mark.usefixtures("without_xla")
 ks = keras.optimizers.schedules
@@ -501,15 +500,3 @@ class TestCallbacks:
         (call,) = re.findall(r"CSVLogger\(filename=(.*?)\)\]?,$", code, re.MULTILINE)
         assert eval(call) == name  # noqa: S307
         compile(code, "program", "exec")
-
-
-class TestSource:
-    @pytest.mark.parametrize(
-        "value",
-        ['"', "'", "\\", "\\'\"", "\n\t\0", "é", "a\"b'c", 1, 1.5, None, True, (1,), (1, "b"), []],
-    )
-    def test_a_plain_value_means_itself(self, value):
-        assert eval(source(value, 0)) == value  # noqa: S307
-
-    def test_text_stands_in_double_quotes(self):
-        assert source("relu", 0) == '"relu"'
