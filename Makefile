@@ -10,8 +10,23 @@ INSTALLED := $(VENV)/installed-in-$(shell pwd | cksum | cut -d ' ' -f 1)
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=120
 # A notebook or a test file keeps to one process: its cells build on one another.
 PARALLEL := -n $(WORKERS) --dist loadscope
+# What `make test` takes up, and what else may be named to check less of it.
+TESTS ?= tests notebooks
+# The processors that `make check-isa` computes as, and with how many threads each.
+ISA ?= sse42 avx2 avx512
+THREADS ?= 1 2
+AS_sse42 := ONEDNN_MAX_CPU_ISA=SSE41 XLA_FLAGS=--xla_cpu_max_isa=SSE4_2
+AS_avx2 := ONEDNN_MAX_CPU_ISA=AVX2 XLA_FLAGS=--xla_cpu_max_isa=AVX2
+AS_avx512 := ONEDNN_MAX_CPU_ISA=AVX512_CORE XLA_FLAGS=--xla_cpu_max_isa=AVX512
+as_processor = $(or $(AS_$(1)),$(error ISA must be of sse42, avx2, avx512. Received: $(1)))
+with_threads = TF_NUM_INTRAOP_THREADS=$(1) TF_NUM_INTEROP_THREADS=$(1)
 # JupyterLab asks root for this; in a container one is root.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
+
+define NEWLINE
+
+
+endef
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lab test notebooks illustrations explorable bench lint check-isa clean
@@ -41,7 +56,7 @@ lab: setup  ## Open JupyterLab on notebooks/, on this machine only, protected by
 	  --ServerApp.ip=127.0.0.1 --ServerApp.root_dir=notebooks $(AS_ROOT) $(ARGS)
 
 test: setup  ## Run the unit tests, every notebook against its stored outputs, and the browser tests
-	$(RUN) pytest $(PARALLEL) $(NBVAL) tests notebooks $(ARGS)
+	$(RUN) pytest $(PARALLEL) $(NBVAL) $(TESTS) $(ARGS)
 
 notebooks: setup  ## Run the notebooks again and store their outputs (ARGS: which ones)
 	$(VENV)/bin/python tools/run_notebooks.py $(ARGS)
@@ -65,9 +80,9 @@ lint: setup  ## Check formatting, lint, types and spelling
 	$(RUN) mypy
 	$(VENV)/bin/codespell
 
-check-isa: setup  ## Run the notebooks as a processor without AVX would
-	ONEDNN_MAX_CPU_ISA=SSE41 XLA_FLAGS=--xla_cpu_max_isa=SSE4_2 \
-	  $(RUN) pytest $(PARALLEL) $(NBVAL) notebooks $(ARGS)
+check-isa: setup  ## Test as other processors would compute, one after another (ISA=avx2 THREADS=1: as one)
+	$(foreach isa,$(ISA),$(foreach threads,$(THREADS),$(call as_processor,$(isa)) $(call with_threads,$(threads)) \
+	  $(RUN) pytest $(PARALLEL) $(NBVAL) $(TESTS) $(ARGS)$(NEWLINE)))
 
 clean:  ## Remove .venv and everything that can be made again
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache
