@@ -23,7 +23,8 @@ __all__ = ["Record", "RunFile", "record_of", "run_from"]
 Record: TypeAlias = dict[str, Any]
 
 # What every line begins with: a file that is something else is left alone.
-_BEGINNING = b'{"lrlab_run": "'
+_HEADER, _RUN = b'{"lrlab_sweep": ', b'{"lrlab_run": "'
+_VERSION = 2
 _SECONDS_TO_DISK = 0.2
 
 
@@ -31,27 +32,22 @@ def record_of(run: Run, rates: np.ndarray) -> Record:
     """Return what came of a run; `rates` is what its schedule asked for, a value a step."""
     as_asked = np.array_equal(run.learning_rates, rates[: len(run.learning_rates)])
     return {
-        "history": {name: _plain(values) for name, values in run.history.items()},
-        "learning_rates": len(run.learning_rates) if as_asked else _plain(run.learning_rates),
-        "start_loss": _plain(run.start_loss),
-        "moved": _plain(run.moved),
+        "history": {name: _for_json(values) for name, values in run.history.items()},
+        "learning_rates": len(run.learning_rates) if as_asked else _for_json(run.learning_rates),
+        "start_loss": _for_json(run.start_loss),
+        "moved": _for_json(run.moved),
     }
 
 
 def run_from(
-    record: Record,
-    *,
-    schedule: Schedule,
-    rates: np.ndarray,
-    seed: int,
-    write_code: Callable[[], str],
+    record: Record, schedule: Schedule, rates: np.ndarray, seed: int, write_code: Callable[[], str]
 ) -> Run:
     """Return the run that `record_of` was given, to the last bit."""
     used = record["learning_rates"]
     return Run(
         schedule=schedule,
-        history={name: _numbers(values) for name, values in record["history"].items()},
-        learning_rates=rates[:used] if isinstance(used, int) else np.array(_numbers(used)),
+        history={name: _from_json(values) for name, values in record["history"].items()},
+        learning_rates=rates[:used] if isinstance(used, int) else np.array(_from_json(used)),
         start_loss=float(record["start_loss"]),
         moved=float(record["moved"]),
         write_code=write_code,
@@ -59,43 +55,46 @@ def run_from(
     )
 
 
-def _plain(value: Any) -> Any:
+def _for_json(value: Any) -> Any:
     """Numbers for JSON, which has no NaN and no infinity: these become words."""
     if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [_for_json(item) for item in value]
     number = float(value)
     return number if math.isfinite(number) else str(number)
 
 
-def _numbers(value: Any) -> Any:
-    return [_numbers(item) for item in value] if isinstance(value, list) else float(value)
+def _from_json(value: Any) -> Any:
+    return [_from_json(item) for item in value] if isinstance(value, list) else float(value)
 
 
 class RunFile:
-    """A file of runs, each under its key; what a process that was killed left half-written is cut.
+    """A file of the runs of one experiment; what a killed process left half-written is cut off.
 
-    A damaged line further up is passed over with a warning. A file has one writer at a time.
+    Its first line says which experiment that is, and each further one holds a run under its key. A
+    damaged line is passed over with a warning. A file has one writer at a time.
 
     Args:
         path: Made if it is not there.
+        header: What the experiment is, in JSON's types.
 
     Attributes:
         records: What is in it, by key.
 
     Raises:
-        ValueError: If the file is something else, or somebody is writing to it.
+        ValueError: If the file is something else or of another experiment, or somebody is writing
+            to it.
         OSError: If it cannot be written.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], header: Mapping[str, Any]) -> None:
         self.path = Path(path)
         self._file = self.path.open("ab")
         self._synced = 0.0
         try:
             self._lock()
-            self.records = self._read()
+            self.records = self._read(header)
         except BaseException:
             self._file.close()
             raise
@@ -117,10 +116,12 @@ class RunFile:
         except OSError:  # a file system without locks
             return
 
-    def _read(self) -> dict[str, Record]:
+    def _read(self, header: Mapping[str, Any]) -> dict[str, Record]:
         *lines, rest = self.path.read_bytes().split(b"\n")
+        if lines:
+            self._check_header(lines[0].strip(b"\0"), header)
         records, damaged = {}, []
-        for number, line in enumerate(lines, 1):
+        for number, line in enumerate(lines[1:], 2):
             try:
                 entry = json.loads(line.strip(b"\0"))
                 entry["run"]["history"]
@@ -128,34 +129,57 @@ class RunFile:
             except (ValueError, LookupError, TypeError):
                 # A machine that fails leaves zeros where it was about to write.
                 zeros = line and not line.strip(b"\0")
-                if not zeros and not line.startswith(_BEGINNING):
+                if not zeros and not line.startswith(_RUN):
                     raise self._another_file(line, number) from None
                 damaged.append(number)
         if rest:
-            begun = rest.rstrip(b"\0")
-            if not begun.startswith(_BEGINNING[: len(begun)]):
+            begun, expected = rest.rstrip(b"\0"), _RUN if lines else _HEADER
+            if not begun.startswith(expected[: len(begun)]):
                 raise self._another_file(rest, len(lines) + 1)
             self._file.truncate(sum(map(len, lines)) + len(lines))
+        if not lines:
+            self._write({"lrlab_sweep": _VERSION, **header})
         if damaged:
             words = f"{str(self.path)!r} has damaged lines: {', '.join(map(str, damaged))}. "
             warnings.warn(f"{words}Their runs are trained again.", stacklevel=4)
         return records
 
+    def _check_header(self, line: bytes, header: Mapping[str, Any]) -> None:
+        if not line.startswith(_HEADER):
+            raise self._another_file(line, 1)
+        here = {"lrlab_sweep": _VERSION, **header}
+        try:
+            there = json.loads(line)
+        except ValueError:
+            words = "whose first line, which says what its runs are of, is damaged"
+            raise self._refusal(words) from None
+        names = [n for n in here | there if json.dumps(here.get(n)) != json.dumps(there.get(n))]
+        if names:
+            raise self._refusal(f"of another experiment: it differs in {', '.join(names)}")
+
     def _another_file(self, line: bytes, number: int) -> ValueError:
+        if number == 1 and line.startswith(_RUN):
+            return self._refusal("of an older lrlab, which does not say what its runs are of")
+        return self._refusal(f"whose line {number} begins {line[:40]!r}")
+
+    def _refusal(self, received: str) -> ValueError:
         return ValueError(
-            "`path` must be a new file, or one that a sweep has written. Received: "
-            f"{str(self.path)!r}, whose line {number} begins {line[:40]!r}. Give another path."
+            "`path` must be a new file, or one that a sweep has written of this experiment. "
+            f"Received: {str(self.path)!r}, {received}. Give another path; this file stays as it "
+            "is."
         )
 
     def append(self, key: str, record: Record, about: Mapping[str, Any]) -> None:
         """Write a run, with a few words about it for a person who opens the file."""
-        line = json.dumps({"lrlab_run": key, **about, "run": record}, allow_nan=False)
-        self._file.write(line.encode() + b"\n")
+        self._write({"lrlab_run": key, **about, "run": record})
+        self.records[key] = record
+
+    def _write(self, line: Mapping[str, Any]) -> None:
+        self._file.write(json.dumps(line, allow_nan=False).encode() + b"\n")
         self._file.flush()  # the system has it now, and keeps it if this process is killed
         if time.monotonic() - self._synced > _SECONDS_TO_DISK:  # and if the machine fails
             os.fsync(self._file.fileno())
             self._synced = time.monotonic()
-        self.records[key] = record
 
     def close(self) -> None:
         """Wait until all of it is on the disk."""

@@ -19,13 +19,14 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from lrlab.checks import as_whole_number
-from lrlab.experiment.experiment import Experiment, Run
+from lrlab.experiment.experiment import Experiment
 from lrlab.experiment.rates import callbacks_with_schedule
+from lrlab.experiment.run import Run
 from lrlab.schedules import Schedule, preview
 from lrlab.sweeps.results import Sweep, label_of
 from lrlab.sweeps.run_file import Record, RunFile, record_of, run_from
-from lrlab.sweeps.same import identity_of_experiment, identity_of_run
-from lrlab.sweeps.workers import RunFailed, spread
+from lrlab.sweeps.same import Callbacks, check_first_epoch, header_of, key_of
+from lrlab.sweeps.workers import RunFailed, train_on
 
 __all__ = ["Sweep", "SweepError", "sweep"]
 
@@ -43,14 +44,13 @@ class SweepError(RuntimeError):
 
 
 @dataclass(frozen=True, eq=False)
-class _Place:
+class _AskedRun:
     """A run that was asked for: where it stands among the others, and what it is."""
 
     index: tuple[int, int]  # of the schedule and of the seed
     schedule: Schedule
     rates: np.ndarray
     seed: int
-    key: str
 
 
 def sweep(
@@ -58,7 +58,7 @@ def sweep(
     schedules: Any,
     *,
     seeds: int | Sequence[int] = 1,
-    callbacks: Sequence[keras.callbacks.Callback] = (),
+    callbacks: Callbacks = (),
     executor: Executor | None = None,
     path: str | os.PathLike[str] | None = None,
     on_run: Callable[[Run], object] | None = None,
@@ -82,14 +82,16 @@ def sweep(
             is sent the experiment once, compiles it once, and computes in one thread, unless
             `TF_NUM_INTRAOP_THREADS` says otherwise. The executor is left open.
         path: A file to which each run is appended as it finishes, as a line of JSON. A sweep with
-            the same path trains only what is missing there. Whatever changes a run's numbers
-            makes it another run: data, model, first weights, optimizer, loss, metrics, epochs,
-            batch size, seed, callbacks, rates, and the versions of the packages that it uses.
+            the same path trains only what is missing there: runs of other rates, seeds or
+            callbacks. It must be of the same experiment: data, model, first weights, optimizer,
+            loss, metrics, epochs, batch size, and versions of lrlab, Keras, TensorFlow and NumPy.
+            Code is compared by what comes of it: one epoch of a stored run is trained again.
         on_run: Called with each run, in the order in which they finish; those of the file first.
         progress: Whether to show a progress bar.
 
     Raises:
-        ValueError: If an argument cannot work, before anything is trained.
+        ValueError: If an argument cannot work, before anything is trained, or if the runs of the
+            file are not of this experiment.
         SweepError: If a run fails or its worker dies. It has the runs that had finished.
 
     Example:
@@ -105,99 +107,96 @@ def sweep(
     wanted, starts = _as_schedules(schedules), _as_seeds(seeds, experiment.seed)
     _check_executor(executor)
     callbacks = keras.tree.flatten(callbacks or [])
-    places = _places(experiment, wanted, starts, callbacks)
-    fresh = cloudpickle.dumps([_unused(callback) for callback in callbacks])
-    of_key: dict[str, list[_Place]] = {}
-    for place in places:
-        of_key.setdefault(place.key, []).append(place)
+    asked = _asked_runs(experiment, wanted, starts, callbacks)
+    total = len(wanted) * len(starts)
+    fresh = cloudpickle.dumps([_without_model(callback) for callback in callbacks])
     found: dict[tuple[int, int], Run] = {}
 
-    with ExitStack() as stack:
-        bar = stack.enter_context(tqdm(total=len(places), unit="run", disable=not progress))
-        file = stack.enter_context(closing(RunFile(path))) if path is not None else None
+    def run_of(each: _AskedRun, record: Record) -> Run:
+        code = partial(experiment.code, each.schedule, callbacks, seed=each.seed)
+        return run_from(record, each.schedule, each.rates, each.seed, code)
 
-        def take(key: str, record: Record) -> None:
-            for place in of_key[key]:
-                run = found[place.index] = run_from(
-                    record,
-                    schedule=place.schedule,
-                    rates=place.rates,
-                    seed=place.seed,
-                    write_code=partial(experiment.code, place.schedule, callbacks, seed=place.seed),
-                )
+    with ExitStack() as stack:
+        bar = stack.enter_context(tqdm(total=total, unit="run", disable=not progress))
+        file = None
+        if path is not None:
+            file = stack.enter_context(closing(RunFile(path, header_of(experiment))))
+        known = file.records if file else {}
+        stored = {key: known[key] for key in asked if key in known}
+        missing = {key: each[0] for key, each in asked.items() if key not in known}
+
+        def finish(key: str, record: Record) -> None:
+            for each in asked[key]:
+                run = found[each.index] = run_of(each, record)
                 bar.update()
                 if on_run is not None:
                     on_run(run)
 
-        def result() -> Sweep:
-            return Sweep(experiment, wanted, starts, found)
-
-        known = file.records if file else {}
         try:
-            for key in filter(known.__contains__, of_key):
-                take(key, known[key])
-            missing = {key: each[0] for key, each in of_key.items() if key not in known}
-            coming = stack.enter_context(closing(_coming(experiment, missing, fresh, executor)))
-            for key, record in coming:
+            if stored:
+                runs = [run_of(asked[key][0], record) for key, record in stored.items()]
+                check_first_epoch(experiment, runs, cloudpickle.loads(fresh))
+            for key, record in stored.items():
+                finish(key, record)
+            training = closing(_train(experiment, missing, fresh, executor))
+            for key, record in stack.enter_context(training):
                 if file:
-                    place = missing[key]
-                    about = {"schedule": label_of(place.schedule), "seed": place.seed}
+                    about = {"schedule": label_of(missing[key].schedule), "seed": missing[key].seed}
                     file.append(key, record, about)
-                take(key, record)
+                finish(key, record)
         except KeyboardInterrupt:
-            words = f"Interrupted: {len(found)} of {len(places)} runs have finished."
+            words = f"Interrupted: {len(found)} of {total} runs have finished."
             warnings.warn(words, stacklevel=2)
         except RunFailed as failed:
-            place, error = of_key[failed.key][0], failed.__cause__
+            each, error = asked[failed.key][0], failed.__cause__
             kept = f" and in {os.fspath(path)!r}" if path is not None else ""
             raise SweepError(
-                f"The run with {label_of(place.schedule)} and seed {place.seed} failed: "
-                f"{type(error).__name__}: {error} ({len(found)} of {len(places)} runs had "
+                f"The run with {label_of(each.schedule)} and seed {each.seed} failed: "
+                f"{type(error).__name__}: {error} ({len(found)} of {total} runs had "
                 f"finished; they are in this error's `sweep`{kept}.)",
-                result(),
+                Sweep(experiment, wanted, starts, found),
             ) from error
-    return result()
+    return Sweep(experiment, wanted, starts, found)
 
 
-def _coming(
+def _train(
     experiment: Experiment,
-    missing: Mapping[str, _Place],
+    missing: Mapping[str, _AskedRun],
     callbacks: bytes,
     executor: Executor | None,
 ) -> Generator[tuple[str, Record], None, None]:
-    """Train what is missing, here or elsewhere, and yield each run's record."""
+    """Train runs, here or elsewhere, and yield the key and the record of each as it finishes."""
     if executor is not None:
-        fresh = cloudpickle.loads(callbacks)
         tasks = {
-            key: cloudpickle.dumps((place.schedule, fresh, place.seed))
-            for key, place in missing.items()
+            key: cloudpickle.dumps((each.schedule, callbacks, each.seed))
+            for key, each in missing.items()
         }
-        yield from spread(executor, experiment, tasks)
+        yield from train_on(executor, experiment, tasks)
         return
-    for key, place in missing.items():
+    for key, each in missing.items():
         try:
             own = cloudpickle.loads(callbacks)
-            run = experiment.run(place.schedule, callbacks=own, seed=place.seed)
+            run = experiment.run(each.schedule, callbacks=own, seed=each.seed)
         except Exception as error:
-            raise RunFailed(key) from error
-        yield key, record_of(run, place.rates)
+            raise RunFailed(key, error) from error
+        yield key, record_of(run, each.rates)
 
 
-def _places(
+def _asked_runs(
     experiment: Experiment,
     schedules: Sequence[Schedule],
     seeds: Sequence[int],
-    callbacks: Sequence[keras.callbacks.Callback],
-) -> list[_Place]:
-    """All runs asked for, with their keys; a schedule that cannot work is found here."""
-    identity, places = identity_of_experiment(experiment), []
+    callbacks: Callbacks,
+) -> dict[str, list[_AskedRun]]:
+    """All runs asked for, by their keys; a schedule that cannot work is found here."""
+    asked: dict[str, list[_AskedRun]] = {}
     for i, schedule in enumerate(schedules):
         rates = preview(schedule, experiment.epochs, experiment.steps_per_epoch)
         callbacks_with_schedule(schedule, callbacks)
         for j, seed in enumerate(seeds):
-            key = identity_of_run(identity, schedule, rates, seed, callbacks)
-            places.append(_Place((i, j), schedule, rates, seed, key))
-    return places
+            key = key_of(schedule, rates, seed, callbacks)
+            asked.setdefault(key, []).append(_AskedRun((i, j), schedule, rates, seed))
+    return asked
 
 
 def _as_schedules(schedules: Any) -> tuple[Schedule, ...]:
@@ -242,9 +241,8 @@ def _check_executor(executor: Executor | None) -> None:
         )
 
 
-def _unused(callback: keras.callbacks.Callback) -> keras.callbacks.Callback:
+def _without_model(callback: keras.callbacks.Callback) -> keras.callbacks.Callback:
     """A copy without the model that it last saw, which is not to travel with it."""
     copied = copy.copy(callback)
-    if isinstance(copied, keras.callbacks.Callback):
-        keras.callbacks.Callback.set_model(copied, None)  # some set up more in their own
+    keras.callbacks.Callback.set_model(copied, None)
     return copied

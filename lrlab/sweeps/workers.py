@@ -2,7 +2,7 @@
 
 A worker is sent no more than a run's settings and the name of the experiment. One that does not
 know that name says so, and the run comes again with the experiment in a pickle. That takes no more
-than `submit` from an executor, and a worker that starts late, or anew, learns in the same way.
+than `submit` from an executor, and a worker that starts late, or again, learns in the same way.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ if TYPE_CHECKING:
     from lrlab.experiment.experiment import Experiment
     from lrlab.sweeps.run_file import Record
 
-__all__ = ["RunFailed", "spread"]
+__all__ = ["RunFailed", "train_on"]
 
 # Data and compiled programs stay in the worker's memory.
-_MOST_KEPT = 4
+_MOST_EXPERIMENTS = 4
 
-_kept: dict[str, Experiment] = {}
-_loading = threading.Lock()
+_experiments: dict[str, Experiment] = {}  # of this worker, by name, the last used at the end
+_experiments_lock = threading.Lock()
 
 
 @dataclass(frozen=True)
-class _Unknown:
+class _LacksExperiment:
     """What a worker answers that lacks the experiment."""
 
     worker: str
@@ -46,12 +46,13 @@ class _Unknown:
 class RunFailed(Exception):  # noqa: N818 - it carries the error, which is its cause
     """A run that did not end well; the error is its cause."""
 
-    def __init__(self, key: str) -> None:
+    def __init__(self, key: str, error: Exception) -> None:
         super().__init__(key)
         self.key = key
+        self.__cause__ = error
 
 
-def spread(
+def train_on(
     executor: Executor, experiment: Experiment, tasks: Mapping[str, bytes]
 ) -> Generator[tuple[str, Record], None, None]:
     """Have workers train, and yield the key and the record of each run as it comes.
@@ -61,7 +62,7 @@ def spread(
     Args:
         executor: With `submit`, which returns a `concurrent.futures.Future`.
         experiment: What to train.
-        tasks: By key, the pickle of (schedule, callbacks, seed).
+        tasks: By key, the pickle of the schedule, of the pickle of the callbacks, and of the seed.
 
     Raises:
         RunFailed: If a run raises, or its worker dies; after what has been answered by then.
@@ -69,78 +70,76 @@ def spread(
     pickled = cloudpickle.dumps(experiment)
     name = hashlib.sha256(pickled).hexdigest()
     answered: queue.SimpleQueue[Future[Any]] = queue.SimpleQueue()
-    out: dict[Future[Any], tuple[str, str]] = {}  # the key, and for which worker it has the pickle
+    # The key of each run, and the worker for which it has the experiment with it.
+    in_flight: dict[Future[Any], tuple[str, str]] = {}
     waiting: list[str] = []  # for a worker that is being sent the experiment
     failed: RunFailed | None = None
 
     def submit(key: str, worker: str = "") -> None:
+        nonlocal failed
         # Dask takes two calls with the same arguments for one, and answers both with one result.
         once = uuid.uuid4().hex
         try:
-            future = executor.submit(train, name, pickled if worker else None, tasks[key], once)
-        except Exception as error:
-            raise RunFailed(key) from error
-        out[future] = key, worker
+            future = executor.submit(train_run, name, pickled if worker else None, tasks[key], once)
+        except Exception as error:  # noqa: BLE001 - it is raised after what has been answered
+            failed = failed or RunFailed(key, error)
+            return
+        in_flight[future] = key, worker
         future.add_done_callback(answered.put)
 
     try:
-        try:
-            for key in tasks:
+        for key in tasks:
+            if not failed:
                 submit(key)
-        except RunFailed as error:
-            failed = error
-        while out and not (failed and answered.empty()):
+        while in_flight and not (failed and answered.empty()):
             future = answered.get()
-            key, sent_for = out.pop(future)
+            key, sent_for = in_flight.pop(future)
             try:
-                answer = _answer(future, key)
-                if not isinstance(answer, _Unknown):
-                    yield key, answer
-                elif any(worker == answer.worker for _, worker in out.values()):
-                    waiting.append(key)
-                elif not failed:
-                    submit(key, answer.worker)
-                while sent_for and waiting and not failed:
-                    submit(waiting.pop(0))
-            except RunFailed as error:
-                failed = failed or error
+                answer = future.result()
+            except Exception as error:  # noqa: BLE001 - as above
+                failed = failed or RunFailed(key, error)
+                continue
+            if not isinstance(answer, _LacksExperiment):
+                yield key, answer
+            elif any(worker == answer.worker for _, worker in in_flight.values()):
+                waiting.append(key)
+            elif not failed:
+                submit(key, answer.worker)
+            while sent_for and waiting and not failed:
+                submit(waiting.pop(0))
         if failed:
             raise failed
     finally:
-        for future in out:
+        for future in in_flight:
             future.cancel()
 
 
-def _answer(future: Future[Any], key: str) -> Any:
-    try:
-        return future.result()
-    except Exception as error:
-        raise RunFailed(key) from error
-
-
-def train(name: str, pickled: bytes | None, task: bytes, once: str) -> Record | _Unknown:
+def train_run(
+    name: str, pickled: bytes | None, task: bytes, once: str
+) -> Record | _LacksExperiment:
     """In a worker: train a run of the experiment of this name, and return its record."""
-    experiment = _known(name, pickled)
+    experiment = _experiment_named(name, pickled)
     if experiment is None:
-        return _Unknown(f"{platform.node()} {os.getpid()}")
+        return _LacksExperiment(f"{platform.node()} {os.getpid()}")
     from lrlab.schedules import preview
     from lrlab.sweeps.run_file import record_of
 
     schedule, callbacks, seed = cloudpickle.loads(task)
     rates = preview(schedule, experiment.epochs, experiment.steps_per_epoch)
-    return record_of(experiment.run(schedule, callbacks=callbacks, seed=seed), rates)
+    run = experiment.run(schedule, callbacks=cloudpickle.loads(callbacks), seed=seed)
+    return record_of(run, rates)
 
 
-def _known(name: str, pickled: bytes | None) -> Experiment | None:
-    with _loading:  # a worker may have several threads
-        if name not in _kept and pickled is not None:
+def _experiment_named(name: str, pickled: bytes | None) -> Experiment | None:
+    with _experiments_lock:  # a worker may have several threads
+        if name not in _experiments and pickled is not None:
             _compute_in_one_thread()
-            while len(_kept) >= _MOST_KEPT:
-                del _kept[next(iter(_kept))]
-            _kept[name] = cloudpickle.loads(pickled)
-        if name in _kept:
-            _kept[name] = _kept.pop(name)  # the last in line to be dropped
-        return _kept.get(name)
+            while len(_experiments) >= _MOST_EXPERIMENTS:
+                del _experiments[next(iter(_experiments))]
+            _experiments[name] = cloudpickle.loads(pickled)
+        if name in _experiments:
+            _experiments[name] = _experiments.pop(name)  # the last in line to be dropped
+        return _experiments.get(name)
 
 
 def _compute_in_one_thread() -> None:

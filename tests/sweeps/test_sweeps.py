@@ -23,9 +23,9 @@ import lrlab
 from lrlab import Experiment, StepDecay
 from lrlab.figures import HeatMap
 from lrlab.sweeps import SweepError, sweep
-from lrlab.sweeps import digest as _digest
 from lrlab.sweeps import results as _sweep
 from lrlab.sweeps.run_file import RunFile
+from lrlab.sweeps.same import header_of
 from lrlab.training import program as _compiled
 
 sweeps = importlib.import_module("lrlab.sweeps.sweep")  # not the function
@@ -119,14 +119,16 @@ def quietly(experiment, schedules, **options):
     return sweep(experiment, schedules, **{"progress": False, **options})
 
 
-@pytest.mark.parametrize("module", [sweeps, _sweep, _digest])
+@pytest.mark.parametrize("module", [sweeps, _sweep])
 def test_the_examples_in_the_docstrings_are_true(module):
     assert doctest.testmod(module).failed == 0
     assert doctest.testmod(module).attempted > 1
 
 
 def keys(path):
-    return [json.loads(line)["lrlab_run"] for line in path.read_text().splitlines()]
+    header, *runs = path.read_text().splitlines()
+    assert json.loads(header)["lrlab_sweep"] == 2
+    return [json.loads(line)["lrlab_run"] for line in runs]
 
 
 class RaisesAt(keras.callbacks.Callback):
@@ -294,7 +296,8 @@ class TestPath:
         assert repr(again.history) == repr(run.history)
         assert again.verdict == "diverged"
         # Other programs read it too: JSON has no NaN.
-        json.loads(path.read_text(), parse_constant=lambda name: pytest.fail(name))
+        for line in path.read_text().splitlines():
+            json.loads(line, parse_constant=lambda name: pytest.fail(name))
 
     @pytest.mark.parametrize(
         "changed",
@@ -319,9 +322,43 @@ class TestPath:
     ):
         path = tmp_path / "runs.jsonl"
         quietly(experiment, [0.1], path=path)
-        quietly(changed(), [0.1], path=path)
-        assert len(pretended) == 2
-        assert len(set(keys(path))) == 2
+        content = path.read_bytes()
+        with pytest.raises(ValueError, match="of another experiment: it differs in "):
+            quietly(changed(), [0.1, 0.2], path=path)
+        assert len(pretended) == 1
+        assert path.read_bytes() == content
+
+    def test_the_first_line_says_what_the_runs_are_of(self, experiment, tmp_path):
+        path = tmp_path / "runs.jsonl"
+        quietly(experiment, [0.1], path=path)
+        header = json.loads(path.read_text().splitlines()[0])
+        assert header["the version of keras"] == keras.__version__
+        assert header["optimizer"][1]["momentum"] == 0.0
+        assert header["loss"] == "sparse_categorical_crossentropy"
+        assert (header["epochs"], header["batch size"]) == (2, 16)
+
+    def test_a_file_of_the_first_kind_is_refused_in_words_and_left_as_it_is(
+        self, experiment, trained, tmp_path
+    ):
+        """It was written by lrlab when files had no header, with this experiment."""
+        stored = (Path(__file__).parent / "runs_without_header.jsonl").read_bytes()
+        path = tmp_path / "runs.jsonl"
+        for content in (stored, stored[:200], b"\0" * 9 + stored):
+            path.write_bytes(content)
+            with pytest.raises(ValueError, match=r"of an older lrlab, .* Give another path"):
+                quietly(experiment, [0.1], path=path)
+            assert path.read_bytes() == content
+        assert trained == []
+
+    def test_a_damaged_first_line_is_no_proof(self, experiment, trained, tmp_path):
+        path = tmp_path / "runs.jsonl"
+        quietly(experiment, [0.1], path=path)
+        content = path.read_bytes().replace(b'"epochs": 2', b'"epochs: 2', 1)
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=r"whose first line, .* is damaged"):
+            quietly(experiment, [0.1], path=path)
+        assert path.read_bytes() == content
+        assert trained == [0.1]
 
     @pytest.mark.parametrize(
         "options",
@@ -351,11 +388,13 @@ class TestPath:
     @pytest.mark.parametrize(
         "make", [lambda v: {"loss": Weighted(v)}, lambda v: {"metrics": [Constant(v)]}]
     )
-    def test_a_loss_or_metric_of_ones_own_counts_by_its_settings(self, pretended, tmp_path, make):
+    def test_a_loss_or_metric_of_ones_own_counts_by_its_settings(self, trained, tmp_path, make):
         path = tmp_path / "runs.jsonl"
-        for value in (1.0, 2.0, 1.0):
-            quietly(experiment_of(**make(value)), [0.1], path=path)
-        assert len(pretended) == 2
+        quietly(experiment_of(**make(1.0)), [0.1], path=path)
+        with pytest.raises(ValueError, match="something changed that no setting shows"):
+            quietly(experiment_of(**make(2.0)), [0.1], path=path)
+        assert quietly(experiment_of(**make(1.0)), [0.1], path=path).complete
+        assert trained == [0.1]
 
     @pytest.mark.parametrize(
         "make",
@@ -385,14 +424,14 @@ class TestPath:
     def test_a_last_line_cut_anywhere_is_cut_off(self, experiment, tmp_path):
         path = tmp_path / "runs.jsonl"
         quietly(experiment, RATES[:2], path=path)
-        content = path.read_bytes()
-        second = content.index(b"\n") + 1
-        first, _ = keys(path)
-        for end in range(second, len(content)):
+        content, header = path.read_bytes(), header_of(experiment)
+        begins = [0, *(at + 1 for at, byte in enumerate(content) if byte == ord("\n"))]
+        for end in (*range(0, begins[2], 9), *range(begins[2], len(content))):
             path.write_bytes(content[:end])
-            with closing(RunFile(path)) as file:
-                assert [*file.records] == [first], end
-            assert path.read_bytes() == content[:second], end
+            with closing(RunFile(path, header)) as file:
+                whole = sum(begin <= end for begin in begins) - 1
+                assert [*file.records] == keys(path)[: max(0, whole - 1)], end
+            assert path.read_bytes() == content[: begins[max(1, whole)]], end
 
     def test_and_is_trained_again(self, experiment, trained, tmp_path):
         path = tmp_path / "runs.jsonl"
@@ -428,13 +467,13 @@ class TestPath:
     ):
         path = tmp_path / "runs.jsonl"
         quietly(experiment, RATES[:2], path=path)
-        first, second = path.read_bytes().splitlines(keepends=True)
-        path.write_bytes(first + damage + second)
-        with pytest.warns(UserWarning, match=r"runs\.jsonl' has damaged lines: 2\.") as caught:
+        header, first, second = path.read_bytes().splitlines(keepends=True)
+        path.write_bytes(header + first + damage + second)
+        with pytest.warns(UserWarning, match=r"runs\.jsonl' has damaged lines: 3\.") as caught:
             assert quietly(experiment, RATES[:2], path=path).complete
         assert caught[0].filename == __file__
         assert trained == RATES[:2]
-        assert path.read_bytes() == first + damage + second
+        assert path.read_bytes() == header + first + damage + second
 
     def test_zeros_that_a_failing_machine_leaves_are_no_run(self, experiment, trained, tmp_path):
         path = tmp_path / "runs.jsonl"
@@ -451,7 +490,7 @@ class TestPath:
     def test_two_sweeps_do_not_write_to_one_file(self, experiment, trained, tmp_path):
         path = tmp_path / "runs.jsonl"
         with (
-            closing(RunFile(path)),
+            closing(RunFile(path, header_of(experiment))),
             pytest.raises(ValueError, match="another one is writing"),
         ):
             quietly(experiment, [0.1], path=path)
@@ -472,7 +511,7 @@ class TestPath:
             f"quietly(experiment_of(net_of_a_worker), {rates}, path=sys.argv[1], executor=pool,"
             " on_run=lambda run: print(run.schedule, flush=True))"
         )
-        environment = os.environ | {"PYTHONPATH": f"{repository}:{repository / 'tests'}"}
+        environment = os.environ | {"PYTHONPATH": f"{repository}:{repository / 'tests' / 'sweeps'}"}
         process = subprocess.Popen(
             [sys.executable, "-c", code, str(path)],
             env=environment,

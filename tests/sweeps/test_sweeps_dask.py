@@ -97,7 +97,7 @@ def dask_as_documented():
 
 def learn(pickled, folder, _):
     """In a worker: know the experiment, and stay busy until the other one does too."""
-    _workers._known(hashlib.sha256(pickled).hexdigest(), pickled)
+    _workers._experiment_named(hashlib.sha256(pickled).hexdigest(), pickled)
     (folder / f"known to {os.getpid()}").touch()
     while len([*folder.glob("known to *")]) < 2:
         time.sleep(0.01)
@@ -133,7 +133,7 @@ def test_after_a_stop_button_the_workers_are_there_for_the_next_sweep(repository
     )
     process = subprocess.Popen(
         [sys.executable, "-c", code, str(tmp_path / "until")],
-        env=os.environ | {"PYTHONPATH": f"{repository}:{repository / 'tests'}"},
+        env=os.environ | {"PYTHONPATH": f"{repository}:{repository / 'tests' / 'sweeps'}"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -189,6 +189,6 @@ def test_a_worker_killed_in_mid_sweep_loses_no_run_and_none_comes_twice(
     assert victim not in client.run(os.getpid).values()
     assert [run.schedule for run in found.runs] == RATES
     assert sorted(seen) == RATES
-    keys = [json.loads(line)["lrlab_run"] for line in path.read_text().splitlines()]
+    keys = [json.loads(line)["lrlab_run"] for line in path.read_text().splitlines()[1:]]
     assert len(set(keys)) == len(keys) == len(RATES)
     assert_same(found.runs, sweep(experiment, RATES, progress=False).runs)

@@ -64,7 +64,7 @@ class OneWorker:
 
     def submit(self, function, *arguments):
         if self.calls in self.forget_at:
-            _workers._kept.clear()
+            _workers._experiments.clear()
         self.calls += 1
         future = Future()
         future.set_result(function(*arguments))
@@ -118,7 +118,7 @@ def test_a_run_is_small_once_the_workers_have_the_experiment(experiment, process
 
 
 def test_a_worker_that_forgets_is_told_again(experiment):
-    _workers._kept.clear()
+    _workers._experiments.clear()
     # The first four calls learn that it lacks the experiment, the next one brings it.
     executor = Weighing(OneWorker(forget_at=(7,)))
     found = sweep(experiment, [0.1, 0.2, 0.3, 0.4], executor=executor, progress=False)
@@ -133,9 +133,11 @@ def test_no_two_calls_are_alike():
     class Forgets(OneWorker):
         def submit(self, function, *arguments):
             calls.append(arguments)
-            return super().submit(lambda *_: _workers._Unknown("a") if len(calls) < 7 else {})
+            return super().submit(
+                lambda *_: _workers._LacksExperiment("a") if len(calls) < 7 else {}
+            )
 
-    assert dict(_workers.spread(Forgets(), "experiment", {"a": b"", "b": b""})) == {
+    assert dict(_workers.train_on(Forgets(), "experiment", {"a": b"", "b": b""})) == {
         "a": {},
         "b": {},
     }
@@ -143,12 +145,12 @@ def test_no_two_calls_are_alike():
 
 
 def test_a_worker_keeps_the_experiments_that_it_used_last(monkeypatch):
-    monkeypatch.setattr(_workers, "_kept", {})
+    monkeypatch.setattr(_workers, "_experiments", {})
     for name in "abcde":
-        assert _workers._known(name, None) is None
-        assert _workers._known(name, cloudpickle.dumps(name)) == name
-        assert _workers._known("a", None) == "a"
-    assert [*_workers._kept] == ["c", "d", "e", "a"]
+        assert _workers._experiment_named(name, None) is None
+        assert _workers._experiment_named(name, cloudpickle.dumps(name)) == name
+        assert _workers._experiment_named("a", None) == "a"
+    assert [*_workers._experiments] == ["c", "d", "e", "a"]
 
 
 def test_a_worker_computes_in_one_thread_unless_told_otherwise(monkeypatch):
@@ -212,7 +214,7 @@ def test_what_was_answered_before_a_run_failed_is_not_lost():
                 future.set_result({"task": task})
             return future
 
-    coming = _workers.spread(FailsAtB(), "experiment", {"a": b"a", "b": b"b", "c": b"c"})
+    coming = _workers.train_on(FailsAtB(), "experiment", {"a": b"a", "b": b"b", "c": b"c"})
     found = [next(coming), next(coming)]
     assert found == [("a", {"task": b"a"}), ("c", {"task": b"c"})]
     with pytest.raises(_workers.RunFailed) as caught:
@@ -252,5 +254,5 @@ def test_a_process_that_dies_is_told_with_its_run(experiment, tmp_path):
     kept = [run.schedule for run in caught.value.sweep.runs]
     assert 0.01 in kept
     assert 0.5 not in kept
-    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    lines = [json.loads(line) for line in path.read_text().splitlines()[1:]]
     assert sorted(line["schedule"] for line in lines) == sorted(f"{rate:g}" for rate in kept)
