@@ -77,6 +77,16 @@ def rates_of_training(schedule, epochs, steps_per_epoch):
     return rates
 
 
+def rates_of_epochs(schedule, epochs):
+    """What Keras trains with where its callback gets a function of the epoch."""
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    scheduler = keras.callbacks.LearningRateScheduler(schedule)
+    x, y = np.zeros((4, 1)), np.zeros(4)
+    history = model.fit(x, y, epochs=epochs, callbacks=[scheduler], verbose=0)
+    return history.history["learning_rate"]
+
+
 def test_the_examples_in_the_docstrings_run():
     assert doctest.testmod(schedules).failed == 0
 
@@ -138,13 +148,7 @@ class TestStepDecay:
             decay.decay_factor = 0.1
 
     def test_keras_takes_it_for_a_function_of_the_epoch(self):
-        model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
-        model.compile("sgd", "mse")
-        scheduler = keras.callbacks.LearningRateScheduler(StepDecay(0.1, 0.5, 2))
-        history = model.fit(
-            np.zeros((4, 1)), np.zeros(4), epochs=5, callbacks=[scheduler], verbose=0
-        )
-        rates = history.history["learning_rate"]
+        rates = rates_of_epochs(StepDecay(0.1, 0.5, 2), 5)
         assert rates == pytest.approx([0.1, 0.1, 0.05, 0.05, 0.025])
 
     def test_an_optimizer_that_gets_it_says_what_to_do_instead(self):
@@ -216,14 +220,8 @@ class TestOneCycle:
         assert not hasattr(schedules, "OneCycleschedule")
 
     def test_keras_takes_it_for_a_function_of_the_epoch(self):
-        model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
-        model.compile("sgd", "mse")
         cycle = OneCycle(0.1, epochs=4)
-        scheduler = keras.callbacks.LearningRateScheduler(cycle)
-        history = model.fit(
-            np.zeros((4, 1)), np.zeros(4), epochs=4, callbacks=[scheduler], verbose=0
-        )
-        assert history.history["learning_rate"] == pytest.approx([cycle(e) for e in range(4)])
+        assert rates_of_epochs(cycle, 4) == pytest.approx([cycle(epoch) for epoch in range(4)])
 
     def test_an_optimizer_that_gets_it_says_what_to_do_instead(self):
         optimizer = keras.optimizers.SGD(learning_rate=OneCycle())

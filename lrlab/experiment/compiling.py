@@ -37,7 +37,7 @@ def compile_model(
     else:
         arguments = {"optimizer": copy_optimizer(optimizer), "loss": loss, "metrics": metrics}
         if loss is None or metrics is None:
-            default = default_loss_and_metrics(dataset, model, x)
+            default = default_loss_and_metrics(model, dataset, x)
             arguments |= {name: default[name] for name in default if arguments[name] is None}
         model.compile(**arguments)
     kept = ("loss", "loss_weights", "metrics", "weighted_metrics")
@@ -67,7 +67,7 @@ def check_can_train(model: keras.Model) -> None:
 
 
 def copy_optimizer(optimizer: Any) -> keras.optimizers.Optimizer:
-    """A fresh copy whose learning rate is a number, for a schedule could not be replaced."""
+    """Return a fresh copy whose learning rate is a number: a schedule could not be replaced."""
     optimizer = keras.optimizers.get(optimizer)
     if optimizer is None:
         raise ValueError(
@@ -114,8 +114,8 @@ def last_activation(model: Any) -> Any:
     return getattr(layer, "activation", None)
 
 
-def default_loss_and_metrics(dataset: Dataset, model: keras.Model, x: Any) -> dict[str, Any]:
-    """The loss and metrics for such data, by what the model gives for some samples."""
+def default_loss_and_metrics(model: keras.Model, dataset: Dataset, x: Any) -> dict[str, Any]:
+    """Return the loss and metrics for such data, by what the model gives for some inputs."""
     if dataset.task == "regression":
         return {"loss": "mse", "metrics": None}
     outputs = model(x, training=False)

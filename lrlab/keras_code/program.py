@@ -77,7 +77,7 @@ def program(
         seed: For `keras.utils.set_random_seed`.
     """
     from lrlab.keras_code.source import (  # which loads Keras
-        bracketed,
+        put_in_brackets,
         source_of_callback,
         source_of_compile,
         source_of_schedule,
@@ -93,7 +93,7 @@ def program(
     before, after = (definition, []) if rate is not None else ([], definition)
     seeding = [*before, f"keras.utils.set_random_seed({seed})", f"model = {building}"]
     listed += [source_of_callback(callback, given) for callback in callbacks]
-    argument = f"    {bracketed('callbacks=[', listed, '],', 4)}\n" if listed else ""
+    argument = f"    {put_in_brackets('callbacks=[', listed, '],', 4)}\n" if listed else ""
     fit = _FIT.format(batch_size=batch_size, epochs=epochs, callbacks=argument)
     compiling = source_of_compile(compile_arguments, rate, given)
     header = [f"# Takes as given: {', '.join(dict.fromkeys(given))}."] if given else []

@@ -153,7 +153,7 @@ def _arguments(value: dict[str, Any]) -> dict[str, Any]:
         if parameter.default is parameter.empty and key in config
     ]
     revive = keras.saving.deserialize_keras_object
-    default = cls(**{key: revive(_without_names(config[key])) for key in required}).get_config()
+    default = cls(**{key: revive(_drop_names(config[key])) for key in required}).get_config()
     optional = [key for key in (*parameters, *config) if key in config and key not in required]
     if value["module"] != "keras.metrics":  # whose names are the keys of the history
         optional = [key for key in optional if key != "name"]
@@ -161,11 +161,11 @@ def _arguments(value: dict[str, Any]) -> dict[str, Any]:
     return {str(i): config[key] for i, key in enumerate(required)} | changed
 
 
-def _without_names(value: Any) -> Any:
+def _drop_names(value: Any) -> Any:
     """A serialized object without arguments that are names, of which only source can be made."""
     if not isinstance(value, dict):
         return value
-    return {k: _without_names(item) for k, item in value.items() if not isinstance(item, Name)}
+    return {k: _drop_names(item) for k, item in value.items() if not isinstance(item, Name)}
 
 
 def call(name: str, arguments: dict[str, Any], indent: int, taken: int = 0) -> str:
@@ -203,8 +203,8 @@ def _literal(value: Any) -> str:
     return repr(value)
 
 
-def bracketed(opening: str, items: Sequence[str], closing: str, indent: int = 0) -> str:
-    """Items between brackets: on one line if they fit, else each on its own."""
+def put_in_brackets(opening: str, items: Sequence[str], closing: str, indent: int = 0) -> str:
+    """Write items between brackets: on one line if they fit, else each on its own."""
     line = f"{opening}{', '.join(items)}{closing}"
     if len(line) + indent <= _LINE and "\n" not in line:
         return line
@@ -212,7 +212,7 @@ def bracketed(opening: str, items: Sequence[str], closing: str, indent: int = 0)
     return f"{opening}\n{lines}{' ' * indent}{closing}"
 
 
-def serialized_or_name(value: Any, name: str, given: list[str]) -> Any:
+def serialize_or_name(value: Any, name: str, given: list[str]) -> Any:
     """Return a value for `source`; what has none is taken as given under its name."""
     if isinstance(value, str | int | float):
         return value
@@ -244,10 +244,10 @@ def source_of_schedule(
         text, expression = schedule.as_plain_keras()
         definition, rate = ["", "", *text.splitlines(), "", ""], Name(expression)
     elif is_keras_schedule(schedule):
-        rate = serialized_or_name(schedule, "schedule", given)
+        rate = serialize_or_name(schedule, "schedule", given)
     elif callable(schedule):
         rates = [repr(float(schedule(epoch))) for epoch in range(epochs)]
-        definition = ["", "# One an epoch.", bracketed("learning_rates = [", rates, "]")]
+        definition = ["", "# One an epoch.", put_in_brackets("learning_rates = [", rates, "]")]
         rate = Name("lambda epoch: learning_rates[epoch]")
     else:
         rate = Name(repr(float(schedule)))
@@ -262,7 +262,7 @@ def source_of_compile(arguments: Mapping[str, Any], rate: Any, given: list[str])
     for name, value in arguments.items():
         if name == "optimizer":
             try:
-                value = _with_rate(keras.saving.serialize_keras_object(value), rate)
+                value = _set_rate(keras.saving.serialize_keras_object(value), rate)
                 value = Name(source(value, 4, len("optimizer=")))
             except (ValueError, TypeError):  # one of somebody's own
                 given.append(name)
@@ -273,16 +273,16 @@ def source_of_compile(arguments: Mapping[str, Any], rate: Any, given: list[str])
         elif value is None:
             continue
         else:
-            value = serialized_or_name(value, name, given)
+            value = serialize_or_name(value, name, given)
         lines.append(f"    {name}={source(value, 4, len(name) + 1)},")
     return "\n".join([*before, *lines, ")"])
 
 
-def _with_rate(optimizer: Any, rate: Any) -> Any:
+def _set_rate(optimizer: Any, rate: Any) -> Any:
     """A serialized optimizer with this rate, or with its default one for None."""
     config = dict(optimizer["config"])
     if "inner_optimizer" in config:  # of a LossScaleOptimizer, which takes no rate itself
-        config["inner_optimizer"] = _with_rate(config["inner_optimizer"], rate)
+        config["inner_optimizer"] = _set_rate(config["inner_optimizer"], rate)
     else:
         config.pop("learning_rate", None)
         config |= {} if rate is None else {"learning_rate": rate}

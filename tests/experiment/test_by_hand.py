@@ -46,7 +46,10 @@ class TestSteered:
         plain.compile(name, "sparse_categorical_crossentropy", metrics=["accuracy"])
         scheduler = keras.callbacks.LearningRateScheduler(lambda epoch: MOVES[epoch])
         history = plain.fit(
-            *(X, LABELS, 8, 3),
+            X,
+            LABELS,
+            batch_size=8,
+            epochs=3,
             validation_data=DATA[2:],
             shuffle=False,
             callbacks=[scheduler],

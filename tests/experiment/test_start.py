@@ -53,8 +53,12 @@ class TestSameStart:
     @pytest.mark.parametrize(
         "build",
         [
-            *(dense, with_state, compiled(lambda: keras.optimizers.Adam(0.1))),
-            *(without_input, Subclass, noisy),
+            dense,
+            with_state,
+            compiled(lambda: keras.optimizers.Adam(0.1)),
+            without_input,
+            Subclass,
+            noisy,
         ],
     )
     def test_a_run_from_another_seed_is_that_of_an_experiment_with_it(self, build):
