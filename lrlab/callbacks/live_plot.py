@@ -101,7 +101,7 @@ class LivePlot(keras.callbacks.Callback):
         from ipywidgets import Image
 
         if self._figure is not None:
-            self._figure.start_anew()
+            self._figure.reset_view()
         width, height = self._look["size"]
         self._image = Image(value=_NOTHING, format="png", width=width, height=height)
         self._handle = _display(self, display_id=True)
@@ -149,7 +149,7 @@ class LivePlot(keras.callbacks.Callback):
         """The picture of what was trained so far, as a PNG file."""
         if self._figure is None or self._figure.epochs != self._epochs:
             self._figure = _SPARE.pop(self._kind, None) or CurvesFigure(self._epochs, **self._look)
-            self._figure.start_anew()
+            self._figure.reset_view()
         self._figure.draw(self.curves)
         return self._figure.png()
 

@@ -65,7 +65,7 @@ class BowlFigure(Plot):
         self._begin()
         self._move(descent)
         self._draw_moving()
-        self._write(descent)
+        self._write_words(descent)
 
     def _make_axes(self) -> None:
         self._path_axes = path = self._add_axes(*_PATH_BOX)
@@ -147,16 +147,14 @@ class BowlFigure(Plot):
         self._limit.set_data([limit, limit], [0, 1.1])
         self._rate.set_data([now], [0.75])
 
-    def _write(self, descent: Descent) -> None:
-        text, top = self._ink["text"], self.size[1] - self._header
-        final = descent.losses[-1]
-        self.screen.write(_PATH_BOX[0], top, "□ start   ◆ end   " + self._where(descent), text)
-        right = _LOSS_BOX[0] + _LOSS_BOX[2]
-        words = f"loss after {descent.steps} steps: {final:.3g}"
-        self.screen.write(right, top, words, text, to_the_left=True)
-        place, _ = self._place(self._rate_axes, min(descent.limit, _RATES[1]), 0)
+    def _write_words(self, descent: Descent) -> None:
+        header, right = self.size[1] - self._header, _LOSS_BOX[0] + _LOSS_BOX[2]
+        self._write(_PATH_BOX[0], header, f"□ start   ◆ end   {self._where(descent)}")
+        words = f"loss after {descent.steps} steps: {descent.losses[-1]:.3g}"
+        self._write(right, header, words, ha="right")
+        x, _ = self._place(self._rate_axes, min(descent.limit, _RATES[1]), 0)
         words = f"{'2/λ' if not descent.momentum else 'limit'} = {descent.limit:.3g}"
-        self.screen.write(min(place - 20, self.size[0] - 90), _RATE_BOX[1] + 28, words, text)
+        self._write(min(x - 20, self.size[0] - 90), _RATE_BOX[1] + 28, words)
 
     def _where(self, descent: Descent) -> str:
         λ = descent.curvatures[-1]

@@ -147,7 +147,7 @@ class CurvesFigure(Plot):
         self._draw_moving()
         self._write_numbers(run)
 
-    def start_anew(self) -> None:
+    def reset_view(self) -> None:
         """Let the loss axis forget what it has grown for."""
         self._view = self._first_view
 
@@ -318,24 +318,24 @@ class CurvesFigure(Plot):
 
     def _write_numbers(self, run: Curves) -> None:
         """The last values, in the legend and at the end of the rate."""
-        text, header = self._ink["text"], self.size[1] - self._header
-        self.screen.write(_TRAINING + 68, header, _last(run.loss), text)
+        header = self.size[1] - self._header
+        self._write(_TRAINING + 68, header, _last(run.loss))
         val_loss = run.val_loss if run.diverged else run.val_loss[_usual(run.val_loss)]
-        self.screen.write(_VALIDATION + 84, header, _last(val_loss), text)
+        self._write(_VALIDATION + 84, header, _last(val_loss))
         if not run.epochs:
             return
-        words = f"epoch {run.epochs} of {self.epochs}"
-        self.screen.write(self.size[0] - 12, header, words, text, to_the_left=True)
+        self._write(self.size[0] - 12, header, f"epoch {run.epochs} of {self.epochs}", ha="right")
         if run.diverged:
             x, y = self._place(self._loss_axes, *np.asarray(self._break.get_xydata())[0])
-            left = x > self._loss_axes.bbox.x1 - 90
             # Above the mark, which may lie on the line of the untrained model.
-            self.screen.write(x + (-10 if left else 10), y + 5, "diverged", text, to_the_left=left)
+            if x > self._loss_axes.bbox.x1 - 90:
+                self._write(x - 10, y + 5, "diverged", ha="right")
+            else:
+                self._write(x + 10, y + 5, "diverged")
         rates = run.learning_rates[_usual(run.learning_rates)]
         if len(rates):
             _, y = self._place(self._rate_axes, 0, np.clip(rates[-1], *self._rates))
-            x = self.size[0] - _RIGHT + 10
-            self.screen.write(x, y - 5, number_text(rates[-1]), self._ink["rate"])
+            self._write(self.size[0] - _RIGHT + 10, y - 5, number_text(rates[-1]), "rate")
 
 
 def describe(curves: Curves, epochs: int, intended: np.ndarray | None = None) -> str:

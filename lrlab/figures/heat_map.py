@@ -126,7 +126,7 @@ class HeatMap(Plot):
         for text in self._numbers:  # Matplotlib would take ten times as long
             if text.get_visible():
                 x, y = text.get_transform().transform(text.get_position())
-                self.screen.write(x, y - 5, text.get_text(), str(text.get_color()), centred=True)
+                self._write(x, y - 5, text.get_text(), str(text.get_color()), ha="center")
 
     def png(self, beside: Screen | None = None) -> bytes:
         """The picture last drawn, as a PNG file."""

@@ -106,10 +106,13 @@ class Plot:
         """Words on a baseline, at a place in pixels from the lower left corner."""
         style = {"color": self._ink["text"], "va": "baseline", **FONT, **style}
         place = IdentityTransform()
-        text: Text = (on or self._figure).text(
-            x, y, words, transform=place, parse_math=False, **style
-        )
+        parent = on or self._figure
+        text: Text = parent.text(x, y, words, transform=place, parse_math=False, **style)
         return text
+
+    def _write(self, x: float, y: float, words: str, colour: str = "text", **ha: str) -> None:
+        """Words that change from frame to frame, quicker than `_text`."""
+        self.screen.write(x, y, words, self._ink.get(colour, colour), **ha)
 
     @staticmethod
     def _mark(line: Line2D, places: np.ndarray, height: float) -> None:

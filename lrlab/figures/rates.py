@@ -161,15 +161,14 @@ class RangeFigure(Plot):
         """The suggested rate above its line, the best one beside the axes."""
         if measured.suggestion is not None:
             x, y = self._place(self._axes, measured.suggestion, self._top)
-            words = f"suggested {measured.suggestion:.2g}"
-            self.screen.write(x - 4, y + 5, words, self._ink["text"])
+            self._write(x - 4, y + 5, f"suggested {measured.suggestion:.2g}")
         if measured.best is not None:
             y = self._place(self._axes, 1, min(measured.middles[measured.best], edge))[1] - 5
             _, untrained = self._untrained.get_position()
             if abs(y - untrained) < LINE_HEIGHT:
                 y = untrained - LINE_HEIGHT
-            words, colour = f"best {measured.best:.2g}", self._ink["validation"]
-            self.screen.write(self.size[0] - _RIGHT + 10, y, words, colour)
+            words = f"best {measured.best:.2g}"
+            self._write(self.size[0] - _RIGHT + 10, y, words, "validation")
 
     def _make_axes(self, rates: tuple[float, float]) -> None:
         width, height = self.size

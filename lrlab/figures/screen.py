@@ -49,26 +49,17 @@ class Screen:
         """Wipe what was drawn over the background."""
         np.copyto(self._pixels, self._background)
 
-    def write(
-        self,
-        x: float,
-        y: float,
-        words: str,
-        colour: str,
-        *,
-        to_the_left: bool = False,
-        centred: bool = False,
-    ) -> None:
-        """Write on a baseline from a place (up to it, or around it).
+    def write(self, x: float, y: float, words: str, colour: str, ha: str = "left") -> None:
+        """Write on a baseline from a place in pixels from the lower left corner.
 
-        Places are in pixels from the lower left corner.
+        With `ha` the place is the words' "right" end or their "center", as in Matplotlib.
         """
         if not words:
             return
         mask = _mask(words)
         height, width = mask.shape
         row = len(self._pixels) - round(y) - _LINE_HEIGHT + 5
-        column = round(x) - (width if to_the_left else width // 2 if centred else 0)
+        column = round(x) - {"left": 0, "center": width // 2, "right": width}[ha]
         place = self._pixels[row : row + height, max(column, 0) : column + width]
         under = place.view(np.uint8).reshape(*place.shape, 4)[..., :3]
         ink = np.array(to_rgb(colour)) * 255
