@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from lrlab.backend import keras, tf
+from lrlab.backend import keras
 
 import numpy as np
 
@@ -77,14 +78,7 @@ class Start:
     def __init__(self, program: Program, samples: tuple[Any, Any]) -> None:
         model, (x, y) = program.model, samples
         self.state = program.state.take()
-        weights = [(w, tf.cast(w.value, tf.float64)) for w in model.trainable_weights]
-        length = tf.linalg.global_norm([value for _, value in weights])
-
-        def moved() -> Any:
-            ways = [tf.cast(weight.value, tf.float64) - value for weight, value in weights]
-            return tf.linalg.global_norm(ways) / tf.where(length > 0, length, 1)
-
-        self._moved = as_graph(moved)
+        self._weights = [(w, w.numpy().astype(float)) for w in model.trainable_weights]
         # Without arguments, which TensorFlow would look at one by one in every call.
         self.put_back = as_graph(lambda: program.state.assign(self.state))
         with drawing_from(program.generator):
@@ -96,4 +90,9 @@ class Start:
 
     def moved(self) -> float:
         """Return how far the trainable weights are from here, as a share of their length."""
-        return float(self._moved())
+        way = _length(weight.numpy() - first for weight, first in self._weights)
+        return way / (_length(first for _, first in self._weights) or 1)
+
+
+def _length(arrays: Iterable[np.ndarray]) -> float:
+    return math.sqrt(sum((array**2).sum() for array in arrays))
