@@ -1,6 +1,8 @@
 """What importing lrlab loads, what it says when something is missing, and who may import whom."""
 
 import ast
+import importlib
+import inspect
 import os
 import re
 import subprocess
@@ -75,6 +77,16 @@ class TestNames:
     @pytest.mark.parametrize("name", lrlab.__all__)
     def test_every_public_name_exists(self, name):
         assert getattr(lrlab, name).__name__ in (name, f"lrlab.{name}")
+
+    @pytest.mark.parametrize("name", lrlab.__all__)
+    def test_a_public_name_says_a_public_place(self, name):
+        """In its `repr`, in help() and in a pickle."""
+        found = getattr(lrlab, name)
+        place = found.__name__ if inspect.ismodule(found) else found.__module__
+        assert place.partition(".")[0] == "lrlab"
+        assert "._" not in place
+        module = importlib.import_module(place)
+        assert module is found or getattr(module, name) is found
 
     def test_a_public_name_is_found_once(self):
         assert lrlab.StepDecay is lrlab.schedules.StepDecay

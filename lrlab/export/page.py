@@ -181,6 +181,7 @@ def _row(run: Run, names: Sequence[str], limits: Limits) -> dict[str, Any]:
     """The curves of a run, from the untrained model on, and what there is to say about it."""
     curves = Curves(run.history, run.learning_rates, verdict=run.verdict)
     rates = run.history["learning_rate"]
+    rates = [rates[0], *rates]  # that of epoch k ends at k
     highest = 10 * limits.loss[1]  # beyond the axis a value is an arrow, whatever its size
     training, validation = (
         [rounded(min(loss, highest), _DIGITS) if abs(loss) < HUGE else None for loss in losses]
@@ -189,9 +190,7 @@ def _row(run: Run, names: Sequence[str], limits: Limits) -> dict[str, Any]:
     return {
         "training": training,
         "validation": validation,
-        "rate": [
-            rounded(rate, _DIGITS) for rate in (rates[0], *rates)
-        ],  # that of epoch k ends at k
+        "rate": [rounded(rate, _DIGITS) for rate in rates],
         "end": max((epoch for epoch, loss in enumerate(training) if loss is not None), default=0),
         "diverged": curves.diverged,
         "numbers": [result_text(run.final[name]) for name in names],
