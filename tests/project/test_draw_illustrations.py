@@ -34,7 +34,7 @@ PICTURES = {
 
 every_picture = pytest.mark.parametrize("draw", PICTURES.values(), ids=PICTURES)
 every_illustration = pytest.mark.parametrize(
-    ("place", "draw"), tool.ILLUSTRATIONS.items(), ids=lambda value: str(value)
+    ("place", "draw"), tool.ILLUSTRATIONS.items(), ids=[name for _, name in tool.ILLUSTRATIONS]
 )
 
 
