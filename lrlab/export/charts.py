@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from lrlab.figures.curves import can_be_drawn
 from lrlab.figures.ink import rounded
 
 try:
@@ -20,9 +21,8 @@ except ImportError as error:
         f'Received: {error}. Install both: pip install "lrlab[export]"'
     ) from None
 
-__all__ = ["HUGE", "Limits", "bundle", "charts"]
+__all__ = ["Limits", "bundle", "charts"]
 
-HUGE = 1e30  # what lrlab's figures take for infinite
 _DECADES = 30  # with the untrained loss and the best one further apart, the axis is logarithmic
 _DEEPEST = 1e-6  # of the top of an axis; lower values leave it
 _MARK = 90  # area in square pixels
@@ -47,11 +47,12 @@ class Limits:
         def all_of(*names: str) -> np.ndarray:
             parts = [history.get(name, ()) for history in histories for name in names]
             values = np.concatenate([np.asarray(part, float) for part in parts])
-            usual: np.ndarray = values[np.abs(values) < HUGE]
-            return usual
+            drawn: np.ndarray = values[can_be_drawn(values)]
+            return drawn
 
         losses, rates = all_of("loss", "val_loss"), all_of("learning_rate")
-        start = start_loss if 0 < start_loss < HUGE else max(losses, default=1.0)
+        known = start_loss > 0 and can_be_drawn(start_loss)
+        start = start_loss if known else max(losses, default=1.0)
         lowest, highest = min(losses, default=start), max(losses, default=start)
         logarithmic = bool(0 < _DECADES * lowest < start)
         if logarithmic:

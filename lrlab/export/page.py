@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lrlab.checks import as_number
-from lrlab.export.charts import HUGE, Limits, bundle, charts
-from lrlab.figures.curves import Curves, describe
+from lrlab.export.charts import Limits, bundle, charts
+from lrlab.figures.curves import Curves, can_be_drawn, describe
 from lrlab.figures.ink import THEMES, css_variables, result_text, rounded
 from lrlab.schedules import StepDecay
 
@@ -184,7 +184,7 @@ def _row(run: Run, names: Sequence[str], limits: Limits) -> dict[str, Any]:
     rates = [rates[0], *rates]  # that of epoch k ends at k
     highest = 10 * limits.loss[1]  # beyond the axis a value is an arrow, whatever its size
     training, validation = (
-        [rounded(min(loss, highest), _DIGITS) if abs(loss) < HUGE else None for loss in losses]
+        [rounded(min(loss, highest), _DIGITS) if can_be_drawn(loss) else None for loss in losses]
         for losses in ([run.start_loss, *curves.loss], [math.nan, *curves.val_loss])
     )
     return {

@@ -14,7 +14,7 @@ from lrlab.figures.ink import DASHES, DOTS, FONT, Theme, number_text
 from lrlab.figures.plot import LINE_HEIGHT, SIZE, Plot, check_rates
 from lrlab.figures.ticks import LossTicks, decades, epochs_between_ticks, round_up
 
-__all__ = ["Curves", "CurvesFigure", "LossScale", "check_arguments", "describe"]
+__all__ = ["Curves", "CurvesFigure", "LossScale", "can_be_drawn", "check_arguments", "describe"]
 
 Points: TypeAlias = tuple[np.ndarray, np.ndarray]
 LossScale: TypeAlias = Literal["linear", "log"]
@@ -68,7 +68,7 @@ class Curves:
     @property
     def diverged(self) -> bool:
         """Whether the loss was lost: by verdict, or because it ended in NaN or infinity."""
-        return self.verdict == "diverged" or not _usual(self.loss[-1:]).all()
+        return self.verdict == "diverged" or not can_be_drawn(self.loss[-1:]).all()
 
 
 class CurvesFigure(Plot):
@@ -200,7 +200,7 @@ class CurvesFigure(Plot):
 
     def _fit_view(self, runs: Iterable[Curves]) -> None:
         """Widen the loss axis for what it has to show; it never shrinks, so it does not jump."""
-        parts = [part[_usual(part)] for run in runs for part in (run.loss, run.val_loss)]
+        parts = [part[can_be_drawn(part)] for run in runs for part in (run.loss, run.val_loss)]
         parts = [part for part in parts if len(part)]
         bottom, top = self._view
         if self._start_loss is None:
@@ -270,7 +270,7 @@ class CurvesFigure(Plot):
         lost = np.flatnonzero(~(y <= self._view[1]))
         if len(lost):
             first = int(lost[0])
-            end = first + bool(_usual(y[first]))
+            end = first + bool(can_be_drawn(y[first]))
             x, y = x[:end], np.minimum(y[:end], self._edge)
         mark = (x[-1:], y[-1:]) if len(x) else (np.ones(1), np.full(1, self._edge))
         return (x, self._clip(y)), mark
@@ -279,7 +279,7 @@ class CurvesFigure(Plot):
         """The validation curve; after `validation_freq=2` it has a value every other epoch."""
         y = run.val_loss
         x = np.arange(1.0, len(y) + 1) * run.epochs / max(len(y), 1)
-        seen = _usual(y)
+        seen = can_be_drawn(y)
         if run.diverged:
             seen &= np.cumsum(~(y <= self._view[1])) == 0
         return x[seen], self._clip(y[seen])
@@ -320,7 +320,7 @@ class CurvesFigure(Plot):
         """The last values, in the legend and at the end of the rate."""
         header = self.size[1] - self._header
         self._write(_TRAINING + 68, header, _last(run.loss))
-        val_loss = run.val_loss if run.diverged else run.val_loss[_usual(run.val_loss)]
+        val_loss = run.val_loss if run.diverged else run.val_loss[can_be_drawn(run.val_loss)]
         self._write(_VALIDATION + 84, header, _last(val_loss))
         if not run.epochs:
             return
@@ -332,7 +332,7 @@ class CurvesFigure(Plot):
                 self._write(x - 10, y + 5, "diverged", ha="right")
             else:
                 self._write(x + 10, y + 5, "diverged")
-        rates = run.learning_rates[_usual(run.learning_rates)]
+        rates = run.learning_rates[can_be_drawn(run.learning_rates)]
         if len(rates):
             _, y = self._place(self._rate_axes, 0, np.clip(rates[-1], *self._rates))
             self._write(self.size[0] - _RIGHT + 10, y - 5, number_text(rates[-1]), "rate")
@@ -353,7 +353,7 @@ def describe(curves: Curves, epochs: int, intended: np.ndarray | None = None) ->
         Training loss falls from 1.92 to 0.11 in 2 epochs, validation loss ends at 0.14
         The learning rate is 0.1 throughout.
     """
-    loss, val_loss = (part[_usual(part)] for part in (curves.loss, curves.val_loss))
+    loss, val_loss = (part[can_be_drawn(part)] for part in (curves.loss, curves.val_loss))
     if not curves.epochs:
         return "No epoch is trained yet."
     ran = f"{curves.epochs} epoch{'s' * (curves.epochs > 1)}"
@@ -362,7 +362,7 @@ def describe(curves: Curves, epochs: int, intended: np.ndarray | None = None) ->
         text = f"The run diverged at once: in {ran} its training loss was never a finite number"
     elif curves.diverged:
         text = f"The run diverged: training loss starts at {number_text(loss[0])} and "
-        text += f"ends at {number_text(loss[-1])}" if _usual(curves.loss[-1]) else "is lost"
+        text += f"ends at {number_text(loss[-1])}" if can_be_drawn(curves.loss[-1]) else "is lost"
         text += f" in {ran}"
     else:
         verb = "falls" if loss[-1] < loss[0] else "rises"
@@ -384,7 +384,7 @@ def describe(curves: Curves, epochs: int, intended: np.ndarray | None = None) ->
 
 
 def _describe_rates(rates: np.ndarray, name: str = "learning rate") -> str:
-    rates = rates[_usual(rates)]
+    rates = rates[can_be_drawn(rates)]
     if not len(rates):
         return ""
     first, last = number_text(rates[0]), number_text(rates[-1])
@@ -400,7 +400,7 @@ def _describe_rates(rates: np.ndarray, name: str = "learning rate") -> str:
     return f"The {name} goes from {first} to {last}, always between {between}."
 
 
-def _usual(values: Any) -> Any:
+def can_be_drawn(values: Any) -> Any:
     """Where values are finite and small enough to be placed on an axis."""
     return np.abs(values) < _HUGE
 
@@ -418,7 +418,7 @@ def _staircase(run: Curves) -> Points:
 def _last(values: np.ndarray) -> str:
     if not len(values):
         return ""
-    return number_text(values[-1]) if _usual(values[-1]) else "lost"
+    return number_text(values[-1]) if can_be_drawn(values[-1]) else "lost"
 
 
 def check_arguments(
