@@ -51,9 +51,11 @@ $(INSTALLED): pyproject.toml constraints.txt
 
 lab: setup  ## Open JupyterLab on notebooks/, on this machine only, protected by a token
 	@# PREFER_ENV: the kernel is that of .venv, even where a "python3" kernel is registered for the user.
+	@# lrlab.server: small messages leave at once.
 	@# exec: no shell in between, so that ending make ends JupyterLab.
 	JUPYTER_PREFER_ENV_PATH=1 exec $(RUN) jupyterlab \
-	  --ServerApp.ip=127.0.0.1 --ServerApp.root_dir=notebooks $(AS_ROOT) $(ARGS)
+	  --ServerApp.ip=127.0.0.1 --ServerApp.root_dir=notebooks \
+	  --ServerApp.jpserver_extensions=lrlab.server=True $(AS_ROOT) $(ARGS)
 
 test: setup  ## Run the unit tests, every notebook against its stored outputs, and the browser tests
 	$(RUN) pytest $(PARALLEL) $(NBVAL) $(TESTS) $(ARGS)

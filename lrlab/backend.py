@@ -3,24 +3,34 @@
 Every module of lrlab that needs them writes ``from lrlab.backend import keras, tf``.
 """
 
-import gc
+import ctypes
 import os
 import re
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from importlib.machinery import EXTENSION_SUFFIXES
+from importlib.util import find_spec
+from pathlib import Path
 
 __all__ = ["keras", "tf"]
 
 # What TensorFlow's C++ side writes to file descriptor 2 as it starts, whatever TF_CPP_MIN_LOG_LEVEL
-# says. Anything else that arrives there meanwhile, a Python warning for one, is passed on.
+# says. Anything else that arrives there meanwhile is passed on.
 _START_UP_LINE = re.compile(
     rb"WARNING: All log messages before absl::InitializeLog\(\)"
     rb"|[IWE]\d{4} \d\d:\d\d:[\d.]+ +\d+ \S+:\d+\] "
     rb"|\d{4}-\d\d-\d\d \d\d:\d\d:[\d.]+: [IWE] "
     rb"|To enable the following instructions: "
     rb"|Skipping registering GPU devices"
+)
+
+# Its libraries that do so as they are loaded, half a second in which Python runs no other thread.
+# In the rest of the import, some seconds, others may have something to say.
+_LOUD_LIBRARIES = (
+    "python/platform/_pywrap_cpu_feature_guard",
+    "python/profiler/internal/_pywrap_profiler_plugin",
 )
 
 
@@ -71,24 +81,18 @@ def _without_start_up_lines() -> Iterator[None]:
                     os.write(2, line)
 
 
-@contextmanager
-def _without_collecting() -> Iterator[None]:
-    """Search for no garbage: an import makes hardly any, but the search takes longer each time.
-
-    It is a quarter of the time of `import keras`. What is there afterwards counts as old, as it
-    would after the searches.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.unfreeze()
-        if was_enabled:
-            gc.enable()
+def _load_loud_libraries() -> None:
+    """Load them ahead of the import, which finds them in memory and so writes nothing."""
+    found = None if "tensorflow" in sys.modules else find_spec("tensorflow")
+    for folder in (found and found.submodule_search_locations) or ():
+        for name in _LOUD_LIBRARIES:
+            # What is wrong with one, the import says.
+            with suppress(OSError), _without_start_up_lines():
+                ctypes.CDLL(str(Path(folder, name + EXTENSION_SUFFIXES[-1])))
 
 
+# Both variables are how Keras and TensorFlow want to be told, once, before their import. They stay,
+# so that a process started from here does alike, and whoever has set one keeps it.
 # At module level rather than in a function: Python's import lock then makes the second of two
 # threads wait for the first, and a type checker sees two modules.
 if "keras" in sys.modules:
@@ -97,17 +101,19 @@ if "keras" in sys.modules:
     _check_backend(keras.config.backend(), "keras.config.backend()")
 else:
     _check_backend(os.environ.setdefault("KERAS_BACKEND", "tensorflow"), "KERAS_BACKEND")
-# XLA announces its first compilation at level 0.
+# XLA announces its first compilation, whenever that is, at level 0.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
 
-with _without_collecting(), _without_start_up_lines():
-    try:
-        import tensorflow as tf
-    except ModuleNotFoundError as error:
-        if error.name != "tensorflow":
-            raise
-        raise _missing_tensorflow(error) from None
-    import keras
+_load_loud_libraries()
+try:
+    import tensorflow as tf  # isort: skip - Keras would say less plainly that it is missing
 
+    import keras
+except ModuleNotFoundError as error:
+    if error.name != "tensorflow":
+        raise
+    raise _missing_tensorflow(error) from None
+
+with _without_start_up_lines():
     # The first look for devices is what reports a missing CUDA library.
     tf.config.list_physical_devices()

@@ -1,5 +1,9 @@
 """An extension of the Jupyter server: a kernel's small messages leave for the page at once.
 
+Installing lrlab does not switch it on, `make lab` and Binder do. Elsewhere::
+
+    jupyter lab --ServerApp.jpserver_extensions=lrlab.server=True
+
 A server's socket holds a small message back until the page has confirmed the one before (Nagle's
 algorithm), and what it has no answer to a page confirms late, under Linux after 40 ms. So whoever
 drags a slider waits for the kernel's "busy" and "idle" longer than a training takes.

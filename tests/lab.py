@@ -108,6 +108,7 @@ def serving(folder: Path) -> Iterator[Lab]:
     command = [
         *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
         *("--ServerApp.ip=127.0.0.1", "--ServerApp.port=0", f"--ServerApp.root_dir={notebooks}"),
+        "--ServerApp.jpserver_extensions=lrlab.server=True",  # as `make lab` has it
         # The page's commands (run all, restart, change the theme) can then be called by name.
         *("--LabApp.expose_app_in_browser=True", "--LabApp.news_url=None"),
     ]

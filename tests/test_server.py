@@ -1,18 +1,21 @@
-"""The extension of the Jupyter server: installed, and no message waits for the one before it."""
+"""The extension of the Jupyter server: switched on, and no message waits for the one before it."""
 
 import asyncio
+import os
+import re
 import socket
+import subprocess
+import sys
+import tomllib
 from types import SimpleNamespace
 
 import pytest
-from jupyter_core.paths import jupyter_config_path
-from jupyter_server.extension.config import ExtensionConfigManager
 from tornado.httpserver import HTTPServer
 from tornado.testing import bind_unused_port
 from tornado.web import Application
 from tornado.websocket import WebSocketHandler, websocket_connect
 
-from lrlab import server as _server
+from lrlab import server
 
 NAME = "kernel_websocket_connection_class"
 
@@ -39,25 +42,69 @@ class Handler(WebSocketHandler):
 
 async def first_message(application):
     listening, port = bind_unused_port()
-    server = HTTPServer(application)
-    server.add_socket(listening)
+    listener = HTTPServer(application)
+    listener.add_socket(listening)
     client = await websocket_connect(f"ws://127.0.0.1:{port}/")
     try:
         return await client.read_message()
     finally:
         client.close()
-        server.stop()
+        listener.stop()
 
 
 @pytest.mark.parametrize("loaded", [False, True])
 def test_the_extension_takes_the_delay_from_every_connection(loaded):
     application = Application([("/", Handler)], **{NAME: Connection})
     if loaded:
-        _server._load_jupyter_server_extension(SimpleNamespace(web_app=application))
+        server._load_jupyter_server_extension(SimpleNamespace(web_app=application))
     assert asyncio.run(first_message(application)) == f"connected, delays: {not loaded}"
 
 
-def test_a_server_of_this_environment_loads_it():
-    enabled = ExtensionConfigManager(read_config_path=jupyter_config_path())
-    (point,) = _server._jupyter_server_extension_points()
-    assert enabled.get_jpserver_extensions()[point["module"]] is True
+def run(prefix, code, *options):
+    """Run code in a Python that is installed, as far as Jupyter can see, under a prefix."""
+    environment = {name: value for name, value in os.environ.items() if "JUPYTER" not in name}
+    result = subprocess.run(
+        [sys.executable, "-c", f"import sys\nsys.prefix = {str(prefix)!r}\n{code}", *options],
+        env=environment | {"HOME": str(prefix)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def connection_of_a_server(prefix, *options):
+    code = (
+        "from jupyter_server.serverapp import ServerApp\n"
+        "app = ServerApp()\n"
+        "app.initialize([*sys.argv[1:], '--allow-root'], new_httpserver=False)\n"
+        f"print(app.web_app.settings[{NAME!r}].__name__)"
+    )
+    return run(prefix, code, *options).strip()
+
+
+def test_an_installation_leaves_every_server_as_it_is(repository, tmp_path):
+    project = tomllib.loads((repository / "pyproject.toml").read_text())
+    # Neither shared-data, which could lay a file into etc/jupyter, nor any other way past lrlab/.
+    assert project["tool"]["hatch"]["build"]["targets"]["wheel"] == {"packages": ["lrlab"]}
+    assert "entry-points" not in project["project"]
+    assert connection_of_a_server(tmp_path) == "ZMQChannelsWebsocketConnection"
+
+
+def test_make_lab_switches_it_on(repository, tmp_path):
+    recipe = (repository / "Makefile").read_text().partition("\nlab: ")[2].partition("\n\n")[0]
+    (option,) = re.findall(r"--ServerApp\.jpserver_extensions=\S+", recipe)
+    assert connection_of_a_server(tmp_path, option) == "WithoutDelay"
+
+
+def test_binder_switches_it_on(repository, tmp_path):
+    """Its script, run with a Python that installs nothing and says that it lies elsewhere."""
+    python = tmp_path / "bin" / "python"
+    python.parent.mkdir()
+    python.write_text(f"#!/bin/bash\n[[ $2 != *sys.prefix* ]] || echo {tmp_path}\n")
+    python.chmod(0o755)
+    path = f"{python.parent}{os.pathsep}{os.environ['PATH']}"
+    subprocess.run(repository / "binder" / "postBuild", env={"PATH": path}, check=True)
+    assert connection_of_a_server(tmp_path) == "WithoutDelay"

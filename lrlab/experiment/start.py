@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import math
-import random
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -19,16 +18,23 @@ from lrlab.training.internals import (
     drawing_from,
     flatten_layers,
     global_generator,
+    put_back_random_states,
+    random_states,
+    seeded,
 )
 from lrlab.training.program import Program
 from lrlab.training.state import GENERATOR
+from lrlab.training.xla import is_kerass_own
 
 
 def build_from_seed(build_model: Callable[[], keras.Model], seed: int, x: Any) -> keras.Model:
-    """Build a model, and leave the random generators of all but TensorFlow as they were.
+    """Build a model as after `keras.utils.set_random_seed`, but in this thread alone.
 
     A model without an `Input` gets its weights by the shape of x. In the model stays the generator
     from which it draws, in training too, where nothing says another.
+
+    Only for a `build_model` that itself draws from the generators of Python, NumPy or TensorFlow
+    are these seeded, as there is one of each for all threads. The first two are then put back.
     """
     try:
         if isinstance(build_model, keras.Model):
@@ -39,23 +45,43 @@ def build_from_seed(build_model: Callable[[], keras.Model], seed: int, x: Any) -
             "`build_model` must be a function that needs no argument and returns a model. "
             f"Received: {build_model!r} ({error}). Wrap it: lambda: lrlab.models.mlp(dataset)."
         ) from None
-    states = random.getstate(), np.random.get_state()  # noqa: NPY002 - what Keras seeds
+    before = random_states()
+    with seeded(seed):
+        model = _build(build_model, x)
+    if random_states() == before and _draws_through_keras(model):
+        return model
+    # Another thread may have moved them, or a layer of somebody's own draw from where none can see.
+    with seeded(seed):
+        again = _build(build_model, x)
+    if same_variables(model, again):
+        return model
     try:
-        with drawing_from(None):
+        with seeded(seed):
             keras.utils.set_random_seed(seed)
-            model = build_model()
-            if not isinstance(model, keras.Model):
-                raise ValueError(
-                    "`build_model` must return a keras.Model. "
-                    f"Received: {build_model!r}, which returned {type(model).__name__}."
-                )
-            if not all(layer.built for layer in flatten_layers(model)):
-                build_weights(model, x)
-            vars(model)[GENERATOR] = global_generator()
+            return _build(build_model, x)
     finally:
-        random.setstate(states[0])
-        np.random.set_state(states[1])  # noqa: NPY002
+        put_back_random_states(before)
+
+
+def _build(build_model: Callable[[], keras.Model], x: Any) -> keras.Model:
+    model = build_model()
+    if not isinstance(model, keras.Model):
+        raise ValueError(
+            "`build_model` must return a keras.Model. "
+            f"Received: {build_model!r}, which returned {type(model).__name__}."
+        )
+    if not all(layer.built for layer in flatten_layers(model)):
+        build_weights(model, x)
+    vars(model)[GENERATOR] = global_generator()
     return model
+
+
+def _draws_through_keras(model: keras.Model) -> bool:
+    """Whether the first weights of a model come from Keras's own layers and initializers."""
+    parts = flatten_layers(model)
+    for layer in flatten_layers(model):
+        parts += [part for name, part in vars(layer).items() if name.endswith("initializer")]
+    return all(map(is_kerass_own, parts))
 
 
 def same_variables(one: keras.Model, other: keras.Model) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import inspect
 import math
-import random
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 from lrlab.backend import keras
 
 from lrlab.schedules import Schedule, is_keras_schedule
-from lrlab.training.internals import arguments_of_function
+from lrlab.training.internals import arguments_of_function, seeded
 
 _LINE = 88  # columns, what Black and Ruff take by default
 # Arguments of callbacks that are kept in an attribute of another name.
@@ -77,17 +76,15 @@ def source_of_model(model: keras.Model) -> str:
                 f"first weights depend on it. Received: layer {layer.name!r}. Keep the function "
                 "that builds the model."
             )
-    # Default objects are built to compare with, and each of them draws a seed from `random`.
-    state = random.getstate()
+    # Default objects are built to compare with, and each of them draws a seed.
     try:
-        return source(keras.saving.serialize_keras_object(model), 0)
+        with seeded(0):
+            return source(keras.saving.serialize_keras_object(model), 0)
     except (NotImplementedError, TypeError) as error:  # one without a full get_config
         raise ValueError(
             "Only layers that know their settings can be written as code. Received: a model with "
             f"one that does not ({error}). Keep the function that builds the model."
         ) from None
-    finally:
-        random.setstate(state)
 
 
 def _all_layers(model: keras.Sequential) -> Iterator[keras.layers.Layer]:

@@ -7,11 +7,15 @@ tests/training/test_internals.py as well, the first test to fail on a Keras that
 
 from __future__ import annotations
 
+import random
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, cast
 
 from lrlab.backend import keras, tf
+
+import numpy as np
 
 # Modules, not names out of them: one that has gone then fails where it is used, and in its test.
 from keras.src import backend
@@ -19,7 +23,7 @@ from keras.src.backend.common import global_state
 from keras.src.random import seed_generator
 from keras.src.trainers import data_adapters
 from keras.src.trainers.data_adapters import array_data_adapter, array_slicing
-from keras.src.utils import python_utils
+from keras.src.utils import python_utils, rng_utils
 
 # --- data and logs --------------------------------------------------------------------------------
 
@@ -120,6 +124,59 @@ def make_variables(model: keras.Model, batch: Any) -> None:
 
 
 # --- random numbers -------------------------------------------------------------------------------
+
+_THREAD = threading.local()
+
+
+class _RandomOfThread:
+    """What Keras sees as the module `random`: the generator of a thread that is `seeded`, if it is.
+
+    From there comes the seed of every layer and initializer that is given none.
+    """
+
+    def randint(self, low: int, high: int) -> int:
+        # A thread that has called `keras.utils.set_random_seed` since then wants what that gives.
+        own: random.Random | None = getattr(_THREAD, "own", None)
+        if own is None or rng_utils.get_random_seed() is not None:
+            return random.randint(low, high)
+        return own.randint(low, high)
+
+
+seed_generator.python_random = _RandomOfThread()
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Have Keras draw in this thread what it would after `keras.utils.set_random_seed(seed)`.
+
+    That moves the generators of Python, NumPy and TensorFlow under the feet of all other threads.
+    Should it be called within all the same, those of Python and NumPy are put back in the end.
+    """
+    states = random_states()
+    before, said = getattr(_THREAD, "own", None), rng_utils.get_random_seed()
+    global_state.set_global_attribute(rng_utils.GLOBAL_RANDOM_SEED, None)
+    _THREAD.own = random.Random(seed)
+    try:
+        with drawing_from(None):
+            yield
+    finally:
+        _THREAD.own = before
+        if rng_utils.get_random_seed() is not None:
+            put_back_random_states(states)
+        global_state.set_global_attribute(rng_utils.GLOBAL_RANDOM_SEED, said)
+
+
+def random_states() -> tuple[Any, ...]:
+    """Return where the generators of Python and NumPy are, that all threads share."""
+    kind, words, *position = np.random.get_state()  # noqa: NPY002
+    return random.getstate(), (kind, tuple(words), *position)
+
+
+def put_back_random_states(states: tuple[Any, ...]) -> None:
+    """Bring the generators of Python and NumPy back to where they were."""
+    of_python, of_numpy = states
+    random.setstate(of_python)
+    np.random.set_state(of_numpy)  # noqa: NPY002
 
 
 @contextmanager

@@ -6,11 +6,9 @@ them.
 
 from __future__ import annotations
 
-import os
-import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from functools import cached_property, partial
 from typing import Any
 
@@ -34,33 +32,6 @@ from lrlab.training.xla import is_all_kerass_own, uses_xla
 SECONDS_A_CALL = 0.05
 # The same for every training, so that another number of epochs compiles nothing anew.
 EPOCHS_A_CALL = 100
-
-# For XLA's small programs. Its kernels here take microseconds, less than handing one to another
-# thread: one after another they take half of the CPU time and are no slower. And a loop over this
-# little data (bytes) becomes one kernel instead of some thirty a step: a 2-4-2-1 net on 250 points
-# trains 4 times faster. Unrolled loops would run no faster, and take a sixth longer to compile.
-_XLA_FLAGS = (
-    "--xla_cpu_enable_concurrency_optimized_scheduler=false --xla_backend_extra_options="
-    "xla_cpu_small_while_loop_byte_threshold=32768,xla_cpu_disable_loop_unrolling"
-)
-# XLA ends the process at a flag that it does not know. These know them.
-_KNOW_THE_FLAGS = re.compile(r"2\.21\.")
-
-
-@contextmanager
-def _flags_for_small_programs() -> Iterator[None]:
-    """Set flags while XLA reads them, at its first compilation in a process; then no more.
-
-    Whoever has set flags already knows what they want.
-    """
-    if "XLA_FLAGS" in os.environ or not _KNOW_THE_FLAGS.match(tf.__version__):
-        yield
-        return
-    os.environ["XLA_FLAGS"] = _XLA_FLAGS
-    try:
-        yield
-    finally:
-        os.environ.pop("XLA_FLAGS", None)
 
 
 class Program:
@@ -146,20 +117,16 @@ class Program:
     def _with_or_without_xla(self, graph: Callable[..., Any]) -> Callable[..., Any]:
         with_xla = as_graph(graph, jit_compile=True)
         without_xla = as_graph(graph)
-        compiled = False
 
         def call(*args: Any, before: Sequence[Any] | None = None) -> Any:
             """Call it; `before` is the present state, if it is known."""
-            nonlocal compiled
             if self.xla:
                 before = self.state.take() if before is None else before
                 try:
-                    with nullcontext() if compiled else _flags_for_small_programs():
-                        logs = _as_arrays(with_xla(*args))
+                    logs = _as_arrays(with_xla(*args))
                 except tf.errors.OpError:  # a graph that XLA refuses has not begun to run
                     self.xla = False
                 else:
-                    compiled = True
                     # XLA's ReLU passes a NaN on, TensorFlow's makes it 0.
                     if self.model.jit_compile or _finite(logs):
                         return logs

@@ -65,10 +65,11 @@ def is_all_kerass_own(model: keras.Model) -> bool:
     parts = [*layers, model.optimizer, *keras.tree.flatten(model.loss), *model.metrics]
     parts += metrics_as_given(model)
     parts += [getattr(layer, name, None) for layer in layers for name in _PARTS_OF_A_LAYER]
-    return all(_is_kerass_own(part) for part in parts)
+    return all(is_kerass_own(part) for part in parts)
 
 
-def _is_kerass_own(part: object) -> bool:
+def is_kerass_own(part: object) -> bool:
+    """Tell whether an object, its class or a function is Keras's; None and names count as such."""
     if part is None or isinstance(part, str):
         return True
     named = part if isinstance(part, type) or callable(part) else type(part)

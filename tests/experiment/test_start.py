@@ -1,8 +1,9 @@
 """Every run starts from the same weights, state and random seeds, in a model built from a seed."""
 
 import random
+import threading
 
-from lrlab.backend import keras
+from lrlab.backend import keras, tf
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from experiments import (
     GrowsEachBatch,
     HalvesEachEpoch,
     Subclass,
+    X,
     compiled,
     dense,
     experiment_of,
@@ -21,8 +23,10 @@ from experiments import (
 )
 from keras import layers
 from keras.src.random.seed_generator import global_seed_generator
+from tensorflow.python.eager import context
 
 import lrlab
+from lrlab.experiment.start import build_from_seed
 
 ks = keras.optimizers.schedules
 
@@ -113,6 +117,97 @@ class TestSameStart:
         run = experiment_of(with_state).run(0.1)
         assert run.code
         assert run.reason
+        assert states() == before
+
+
+def by_hand(shape, dtype=None):
+    return 0.1 * np.random.normal(size=shape)  # noqa: NPY002 - as somebody may write it
+
+
+def with_initializer(initializer):
+    return keras.Sequential([keras.Input((4,)), layers.Dense(3, kernel_initializer=initializer)])
+
+
+def seeding_itself():
+    keras.utils.set_random_seed(3)
+    return dense()
+
+
+def with_weights():
+    model = dense()
+    model.set_weights([random.random() + weights for weights in model.get_weights()])
+    return model
+
+
+KERASS_OWN = [dense, with_state, without_input, noisy, Subclass]
+THEIR_OWN = [
+    lambda: with_initializer(by_hand),
+    lambda: with_initializer(lambda shape, dtype=None: tf.random.normal(shape)),
+    with_weights,
+    seeding_itself,
+]
+
+
+class TestFromSeed:
+    @pytest.mark.parametrize("build", [*KERASS_OWN, *THEIR_OWN])
+    @pytest.mark.parametrize("seed", [0, 5])
+    def test_the_weights_are_those_after_set_random_seed(self, build, seed):
+        ours = build_from_seed(build, seed, X)
+        keras.utils.set_random_seed(seed)
+        plain = build()
+        plain(X[:1])  # for the weights of one that is unbuilt
+        assert len(ours.variables) == len(plain.variables) > 0
+        for one, other in zip(ours.variables, plain.variables, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+    @pytest.mark.parametrize("build", KERASS_OWN)
+    def test_no_generator_of_the_process_moves_even_for_a_while(self, build):
+        def states():
+            tf_seed = context.global_seed()
+            return random.getstate(), repr(np.random.get_state()), tf_seed  # noqa: NPY002
+
+        def watching():
+            seen.append(states())
+            model = build()
+            seen.append(states())
+            return model
+
+        tf.random.set_seed(11)
+        seen = [states()]
+        build_from_seed(watching, 5, X)
+        twice = build in (Subclass, noisy)  # to see whether a class of one's own draws elsewhere
+        assert len(seen) == (5 if twice else 3)
+        experiment = experiment_of(watching)
+        experiment.run(0.1, seed=3)
+        assert experiment.untrained()
+        seen.append(states())
+        assert seen == seen[:1] * len(seen)
+
+    def test_what_another_thread_draws_meanwhile_is_what_it_would_draw(self):
+        def draw():
+            drawn.append((random.random(), np.random.random()))  # noqa: NPY002
+
+        def build():
+            worker = threading.Thread(target=draw)
+            worker.start()
+            worker.join()
+            return dense()
+
+        keras.utils.set_random_seed(1)
+        expected = [(random.random(), np.random.random()) for _ in range(4)]  # noqa: NPY002
+        keras.utils.set_random_seed(1)
+        drawn = []
+        for seed in (0, 5):
+            build_from_seed(build, seed, X)
+        assert drawn == expected
+
+    @pytest.mark.parametrize("build", THEIR_OWN)
+    def test_generators_that_a_model_draws_from_or_seeds_itself_are_put_back(self, build):
+        def states():
+            return random.getstate(), repr(np.random.get_state())  # noqa: NPY002
+
+        before = states()
+        build_from_seed(build, 0, X)
         assert states() == before
 
 

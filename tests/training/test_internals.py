@@ -15,6 +15,7 @@ from lrlab.backend import keras, tf
 import pytest
 
 import lrlab
+from lrlab import backend
 
 PACKAGE = Path(lrlab.__file__).parent
 INTERNALS = PACKAGE / "training" / "internals.py"
@@ -26,10 +27,13 @@ FUNCTIONS = {
     "backend.common.global_state.set_global_attribute": "to exchange that generator for a while",
     "random.seed_generator.GLOBAL_SEED_GENERATOR": "the name that it goes by",
     "random.seed_generator.global_seed_generator": "to make it, should nothing have drawn yet",
+    "random.seed_generator.python_random": "the seed of every layer that is given none",
     "trainers.data_adapters.get_data_adapter": "arrays, weights and class weights as a step's",
     "trainers.data_adapters.array_data_adapter.can_convert_arrays": "what is an array to `fit`",
     "trainers.data_adapters.array_slicing.convert_to_sliceable": "tensors out of all of these",
     "trainers.data_adapters.array_slicing.train_validation_split": "validation_split, its errors",
+    "utils.rng_utils.GLOBAL_RANDOM_SEED": "whether a thread has seeded Keras itself",
+    "utils.rng_utils.get_random_seed": "the same",
     "utils.python_utils.pythonify_logs": "logs as callbacks get them",
 }
 
@@ -78,6 +82,11 @@ def test_this_keras_has_the_function(name: str) -> None:
 def test_this_keras_has_the_attribute(name: str) -> None:
     made, use = ATTRIBUTES[name]
     assert hasattr(made(), name), use
+
+
+@pytest.mark.parametrize("name", backend._LOUD_LIBRARIES)
+def test_this_tensorflow_has_the_library_that_writes_as_it_is_loaded(name: str) -> None:
+    assert list(Path(tf.__file__).parent.glob(f"{name}*"))
 
 
 def nodes(path: Path) -> Iterator[ast.AST]:
