@@ -56,7 +56,8 @@ class LearningRateRangeTest(keras.callbacks.Callback):
 
     Example:
         >>> import numpy as np
-        >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
+        >>> layer = keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")
+        >>> model = keras.Sequential([keras.Input((1,)), layer])
         >>> model.compile(keras.optimizers.SGD(0.5), loss="mse")
         >>> x = np.ones((64, 1))
         >>> range_test = LearningRateRangeTest(1e-3, 100.0)
