@@ -36,8 +36,6 @@ from lrlab.training.program import Program
 from lrlab.training.session import Session
 from lrlab.training.state import GENERATOR
 
-__all__ = ["Experiment", "Run"]
-
 # The loss of the untrained model is measured on at most this many training samples.
 _SAMPLES_AT_START = 1024
 # What is compiled for a variant stays in memory with it.

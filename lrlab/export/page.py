@@ -19,7 +19,7 @@ from lrlab.figures.ink import THEMES, css_variables, result_text, rounded
 from lrlab.schedules import StepDecay
 
 if TYPE_CHECKING:
-    from lrlab.experiment.experiment import Run
+    from lrlab.experiment.run import Run
     from lrlab.sweeps.sweep import Sweep
 
 _TEMPLATE = Path(__file__).parent / "export.html"

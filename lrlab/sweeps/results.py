@@ -14,7 +14,7 @@ from lrlab.checks import as_number
 if TYPE_CHECKING:
     import pandas as pd
 
-    from lrlab.experiment.experiment import Experiment, Run
+    from lrlab.experiment import Experiment, Run
     from lrlab.figures.picture import Picture
     from lrlab.schedules import Schedule
 

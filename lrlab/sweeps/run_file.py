@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from lrlab.experiment.experiment import Run
+from lrlab.experiment.run import Run
 from lrlab.schedules import Schedule
 
 __all__ = ["Record", "RunFile", "record_of", "run_from"]

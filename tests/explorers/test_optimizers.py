@@ -17,18 +17,10 @@ from lrlab import Experiment, OptimizerExplorer
 from lrlab.explorers import optimizers
 from lrlab.explorers.explorer import Pin
 from lrlab.explorers.optimizers import OPTIMIZERS, Settings
-from lrlab.training import program as _compiled
 
+pytestmark = pytest.mark.usefixtures("without_xla")
 DATA = tuple(data().values())
 X, LABELS, *_ = DATA
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _without_xla():
-    """Which takes longer to compile than these runs take; what they show is the same."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_compiled, "uses_xla", lambda model: False)
-        yield
 
 
 @pytest.fixture(scope="module")

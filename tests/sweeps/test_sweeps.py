@@ -26,8 +26,8 @@ from lrlab.sweeps import SweepError, sweep
 from lrlab.sweeps import results as _sweep
 from lrlab.sweeps.run_file import RunFile
 from lrlab.sweeps.same import header_of
-from lrlab.training import program as _compiled
 
+pytestmark = pytest.mark.usefixtures("without_xla")
 sweeps = importlib.import_module("lrlab.sweeps.sweep")  # not the function
 ks = keras.optimizers.schedules
 _random = np.random.default_rng(0)
@@ -73,14 +73,6 @@ class Constant(keras.metrics.Metric):
 
 def experiment_of(build=net, dataset=DATA, **settings):
     return Experiment(build, dataset, **{"epochs": 2, "batch_size": 16, **settings})
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _without_xla():
-    """Which takes longer to compile than these runs take; what they show is the same."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_compiled, "uses_xla", lambda model: False)
-        yield
 
 
 @pytest.fixture(scope="module")
