@@ -16,10 +16,9 @@ import pytest
 import lrlab
 
 PACKAGE = Path(lrlab.__file__).parent
-HEAVY = {
-    *("tensorflow", "keras", "jax", "torch", "matplotlib", "ipywidgets", "anywidget", "IPython"),
-    *("sklearn", "scipy", "pandas", "numpy", "PIL"),
-}
+TRAINING = {"tensorflow", "keras", "jax", "torch"}
+SHOWING = {"matplotlib", "PIL", "ipywidgets", "anywidget", "IPython"}
+HEAVY = {"numpy", "scipy", "sklearn", "pandas", *TRAINING, *SHOWING}
 
 
 def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:

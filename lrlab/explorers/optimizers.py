@@ -78,8 +78,8 @@ class Settings:
     batch_size: int = 32
 
     @classmethod
-    def usual(cls, optimizer: str, batch_size: int = 32) -> Settings:
-        """Return those that Keras has for an optimizer."""
+    def keras_defaults(cls, optimizer: str, batch_size: int = 32) -> Settings:
+        """Return the settings that Keras gives an optimizer by default."""
         kind = OPTIMIZERS[optimizer]
         return cls(
             optimizer, kind.learning_rate, kind.momentum or 0.0, kind.weight_decay, batch_size
@@ -101,12 +101,12 @@ class Settings:
         return made
 
     def __str__(self) -> str:
-        """Return a few words, those for the usual left out."""
-        usual = Settings.usual(self.optimizer)
+        """Return a few words, those for the defaults left out."""
+        defaults = Settings.keras_defaults(self.optimizer)
         others = [
             f"{name[0]}{getattr(self, name):g}"
             for name in ("momentum", "weight_decay", "batch_size")
-            if getattr(self, name) != getattr(usual, name)
+            if getattr(self, name) != getattr(defaults, name)
         ]
         return " ".join([self.optimizer, f"{self.learning_rate:.3g}", *others])
 
@@ -156,8 +156,8 @@ class OptimizerExplorer(RunExplorer):
         racers: Sequence[str] = ("SGD", "Adam"),
     ) -> None:
         chosen = choice("optimizer", optimizer, OPTIMIZERS, "Which of Keras's optimizers trains")
-        usual = Settings.usual(optimizer, getattr(experiment, "batch_size", 32))
-        first = _first_settings(usual, learning_rate, momentum, weight_decay, batch_size)
+        defaults = Settings.keras_defaults(optimizer, getattr(experiment, "batch_size", 32))
+        first = _first_settings(defaults, learning_rate, momentum, weight_decay, batch_size)
         # To ask the experiment costs milliseconds, for it compares the settings of optimizers.
         self._variant_of = lru_cache(_VARIANTS_KEPT)(self._make_variant)
         self._present = first  # settings, those of the controls
@@ -199,7 +199,7 @@ class OptimizerExplorer(RunExplorer):
         return self.settings().learning_rate
 
     def label(self, settings: Settings) -> str:
-        """Return the optimizer, the rate and what else is not as usual."""
+        """Return the optimizer, the rate and what else is not the default."""
         return str(settings)
 
     def follow(self, settings: Settings) -> Generator[Run, None, None]:
@@ -250,10 +250,8 @@ class OptimizerExplorer(RunExplorer):
             return
         present = self.settings()
         self._left[present.optimizer] = present
-        racers = [
-            replace(self._left.get(name, Settings.usual(name)), batch_size=present.batch_size)
-            for name in names
-        ]
+        left = {name: self._left.get(name) or Settings.keras_defaults(name) for name in names}
+        racers = [replace(left[name], batch_size=present.batch_size) for name in names]
         self.start(present, self._race(racers))
 
     def reset(self) -> None:
@@ -267,7 +265,7 @@ class OptimizerExplorer(RunExplorer):
         name, left = self.optimizer.value, self._present
         if name != left.optimizer:
             self._left[left.optimizer] = left
-            settings = self._left.get(name) or Settings.usual(name)
+            settings = self._left.get(name) or Settings.keras_defaults(name)
             self._present = replace(settings, batch_size=self.batch_size.value)
             self.move(**vars(self._present))
             return
@@ -367,9 +365,9 @@ def _loss_in_words(pin: Pin[Any]) -> str:
 
 
 def _first_settings(
-    usual: Settings, rate: Any, momentum: Any, decay: Any, batch_size: Any
+    defaults: Settings, rate: Any, momentum: Any, decay: Any, batch_size: Any
 ) -> Settings:
-    """The usual settings with those that are given."""
+    """The defaults, but for what is given."""
     changes: dict[str, Any] = {}
     if rate is not None:
         changes["learning_rate"] = as_learning_rate(rate)
@@ -385,4 +383,4 @@ def _first_settings(
             )
     if batch_size is not None:
         changes["batch_size"] = as_whole_number(batch_size, "batch_size", 1)
-    return replace(usual, **changes)
+    return replace(defaults, **changes)

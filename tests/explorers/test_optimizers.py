@@ -88,7 +88,7 @@ def test_the_controls_are_there_before_tensorflow_is_loaded():
 class TestSettings:
     @pytest.mark.parametrize("name", OPTIMIZERS)
     def test_the_usual_ones_are_the_defaults_of_keras(self, name):
-        usual = Settings.usual(name)
+        usual = Settings.keras_defaults(name)
         cls = OPTIMIZERS[name].name
         defaults = inspect.signature(getattr(keras.optimizers, cls)).parameters
         assert usual.learning_rate == defaults["learning_rate"].default
@@ -112,7 +112,7 @@ class TestSettings:
         assert Settings("AdamW", 0.1, weight_decay=0.0).as_optimizer().weight_decay == 0.0
 
     def test_words_leave_out_the_usual(self):
-        assert str(Settings.usual("AdamW")) == "AdamW 0.001"
+        assert str(Settings.keras_defaults("AdamW")) == "AdamW 0.001"
         assert str(Settings("Adam", 0.003, weight_decay=0.01)) == "Adam 0.003 w0.01"
 
 
@@ -132,7 +132,7 @@ class TestControls:
     def test_another_optimizer_begins_with_its_own_defaults(self, still):
         for name in OPTIMIZERS:
             still.optimizer.value = name
-            assert still.settings() == Settings.usual(name, batch_size=8)
+            assert still.settings() == Settings.keras_defaults(name, batch_size=8)
 
     def test_an_optimizer_comes_back_as_it_was_left(self, still):
         still.learning_rate.value, still.momentum.value = 0.5, 0.9
