@@ -10,6 +10,7 @@ import inspect
 import math
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, astuple, dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
 # What `Experiment.run` and `preview` take for a schedule.
 Schedule: TypeAlias = (
-    "float | Callable[[int], float] | keras.optimizers.schedules.LearningRateSchedule"
+    "float | Callable[[int], float] | Callable[[int, float], float]"
+    " | keras.optimizers.schedules.LearningRateSchedule"
 )
 
 
@@ -289,8 +291,7 @@ def _no_epoch(kind: str, name: str) -> ValueError:
 class RatesByEpoch:
     """A learning rate for each epoch; the last one stays for all that follow.
 
-    It is a function of the epoch, so Keras takes it as it is:
-    `keras.callbacks.LearningRateScheduler(RatesByEpoch((0.5, 0.1)))`.
+    It is a function of the epoch, as `keras.callbacks.LearningRateScheduler` takes it.
 
     Args:
         rates: At least one.
@@ -317,14 +318,17 @@ class RatesByEpoch:
         return self.rates[min(epoch, len(self.rates) - 1)]
 
 
-def preview(schedule: Schedule, epochs: int, steps_per_epoch: int) -> np.ndarray:
+def preview(
+    schedule: Schedule, epochs: int, steps_per_epoch: int, learning_rate: float = 0.01
+) -> np.ndarray:
     """Return the learning rate of every step of a training, without training.
 
     Args:
-        schedule: A learning rate, a function of the epoch (counted from 0), or a Keras
-            `LearningRateSchedule`, which is a function of the step.
+        schedule: A learning rate; a function of the epoch (counted from 0), or of epoch and rate
+            before it; or a Keras `LearningRateSchedule`, which is a function of the step.
         epochs: How many epochs.
         steps_per_epoch: Batches an epoch.
+        learning_rate: The optimizer's, from which a function of epoch and rate starts.
 
     Returns:
         A float64 array of shape (epochs * steps_per_epoch,).
@@ -342,8 +346,7 @@ def preview(schedule: Schedule, epochs: int, steps_per_epoch: int) -> np.ndarray
     if is_keras_schedule(schedule):
         rates = _rates_of_steps(schedule, epochs * steps_per_epoch)
     elif callable(schedule):
-        _check_takes_epoch(schedule)
-        rates = np.repeat([_rate_of_epoch(schedule, e) for e in range(epochs)], steps_per_epoch)
+        rates = np.repeat(_rates_of_epochs(schedule, epochs, learning_rate), steps_per_epoch)
     else:
         rates = np.full(epochs * steps_per_epoch, as_learning_rate(schedule))
     wrong = np.flatnonzero(~(np.isfinite(rates) & (rates >= 0)))
@@ -356,20 +359,35 @@ def preview(schedule: Schedule, epochs: int, steps_per_epoch: int) -> np.ndarray
     return rates
 
 
-def _check_takes_epoch(schedule: Callable[[int], float]) -> None:
+def needs_rate(schedule: object) -> bool:
+    """Tell whether it is a function that cannot do without the rate before, beside the epoch."""
+    if not callable(schedule) or is_keras_schedule(schedule):
+        return False
     try:
-        inspect.signature(schedule).bind(0)
-    except TypeError as error:
-        raise ValueError(
-            "A schedule must be a function of the epoch, counted from 0, and of nothing else. "
-            f"Received: {schedule!r} ({error}). For instance: lambda epoch: 0.1 * 0.9**epoch."
-        ) from None
+        signature = inspect.signature(schedule)
     except ValueError:  # a function of C, which keeps its arguments to itself
-        return
+        return False
+    for count in (1, 2):
+        with suppress(TypeError):
+            signature.bind(*range(count))
+            return count == 2
+    raise ValueError(
+        "A schedule must be a function of the epoch, counted from 0, or of epoch and rate. "
+        f"Received: {schedule!r}, which takes {signature}. Try lambda epoch: 0.1 * 0.9**epoch."
+    )
 
 
-def _rate_of_epoch(schedule: Callable[[int], float], epoch: int) -> float:
-    rate = schedule(epoch)
+def _rates_of_epochs(schedule: Callable[..., float], epochs: int, rate: float) -> list[float]:
+    if not needs_rate(schedule):
+        return [_rate_of_epoch(schedule, epoch) for epoch in range(epochs)]
+    rates = [as_learning_rate(rate)]
+    for epoch in range(epochs):  # in between, an optimizer keeps the rate as a float32
+        rates.append(_rate_of_epoch(schedule, epoch, float(np.float32(rates[-1]))))
+    return rates[1:]
+
+
+def _rate_of_epoch(schedule: Callable[..., float], epoch: int, *before: float) -> float:
+    rate = schedule(epoch, *before)
     if math.isnan(as_number(rate)):
         raise ValueError(
             "A schedule must be a function of the epoch that returns the learning rate as a "
@@ -415,8 +433,15 @@ def _rates_one_by_one(schedule: Callable[[Any], Any], steps: int) -> np.ndarray:
 
         return tf.map_fn(rate, tf.range(steps, dtype=tf.int64), fn_output_signature=tf.float32)
 
-    rates: np.ndarray = evaluate().numpy().astype(float)
-    return rates
+    try:
+        return np.asarray(evaluate(), float)
+    except (TypeError, NotImplementedError, AttributeError) as error:
+        schedule(tf.constant(0, tf.int64))  # raises as well, unless the graph is what it fails in
+        raise ValueError(
+            "A LearningRateSchedule must not use Python's `if`, float() or the like on the step, "
+            f"which is a tensor as Keras trains. Received: {type(schedule).__name__} "
+            f"({type(error).__name__}). Write keras.ops.where(step < 5, 0.1, 0.01)."
+        ) from error
 
 
 def is_keras_schedule(

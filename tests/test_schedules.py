@@ -41,6 +41,14 @@ class Sawtooth(ks.LearningRateSchedule):
         return {}
 
 
+class Calls(ks.LearningRateSchedule):
+    def __init__(self, rate):
+        self.rate = rate
+
+    def __call__(self, step):
+        return self.rate(step)
+
+
 class Returns(ks.LearningRateSchedule):
     def __init__(self, value):
         self.value = value
@@ -329,7 +337,28 @@ class TestPreview:
             preview(lambda epoch: 0.1 if epoch < 3 else value, epochs=5, steps_per_epoch=2)
         assert f"Received: {value} in epoch 3" in str(error.value)
 
-    @pytest.mark.parametrize("schedule", [lambda: 0.1, lambda epoch, rate: 0.1])
+    @pytest.mark.parametrize(
+        "schedule",
+        [
+            lambda epoch, rate: rate * 0.7,
+            lambda epoch, lr: lr if epoch < 2 else lr * float(np.exp(-0.1)),  # of Keras's own pages
+            lambda epoch, *more: 0.1 / (epoch + 1),
+        ],
+    )
+    def test_a_function_of_epoch_and_rate_gives_what_keras_trains_with(self, schedule):
+        rates = preview(schedule, epochs=4, steps_per_epoch=2)
+        assert np.float32(rates[::2]).tolist() == np.float32(rates_of_epochs(schedule, 4)).tolist()
+        assert rates[::2].tolist() == rates[1::2].tolist()
+
+    def test_a_function_of_epoch_and_rate_starts_from_the_optimizers(self):
+        rates = preview(lambda epoch, rate: rate / 2, 3, 1, learning_rate=0.5)
+        assert rates.tolist() == [0.25, 0.125, 0.0625]
+
+    def test_a_second_argument_with_a_default_keeps_it(self):
+        """A function made in a loop keeps its number so; Keras would put the rate there."""
+        assert preview(lambda epoch, first=0.5: first, 2, 1).tolist() == [0.5, 0.5]
+
+    @pytest.mark.parametrize("schedule", [lambda: 0.1, lambda epoch, rate, more: 0.1])
     def test_a_function_of_something_else_is_refused(self, schedule):
         with pytest.raises(ValueError, match="function of the epoch"):
             preview(schedule, 2, 2)
@@ -342,6 +371,37 @@ class TestPreview:
     def test_a_keras_schedule_that_gives_no_usable_rate_is_refused(self, value):
         with pytest.raises(ValueError, match=r"finite learning rate that is not negative|number"):
             preview(Returns(value), 2, 2)
+
+
+class TestWhatATensorCannot:
+    """Keras traces a schedule, so it raises there as well, in words about graphs."""
+
+    @pytest.mark.parametrize(
+        "rate",
+        [
+            lambda step: 0.1 if step < 5 else 0.01,
+            lambda step: 0.1 if step in (1, 2) else 0.01,
+            lambda step: 0.1 if step > 0 and step < 5 else 0.01,
+            lambda step: 0.1 / (1 + int(step)),
+            lambda step: 0.1 / (1 + float(step)),
+            lambda step: 0.1 * math.exp(-step),
+            lambda step: 0.1 * np.cos(step),
+            lambda step: 0.1 / (1 + step.numpy()),
+            lambda step: [0.1, 0.01][step],
+        ],
+    )
+    def test_the_way_out_is_named(self, rate):
+        with pytest.raises(ValueError, match=r"Python's `if`.*Received: Calls.*keras\.ops\.where"):
+            preview(Calls(rate), epochs=2, steps_per_epoch=1)
+
+    def test_which_gives_what_the_words_promise(self):
+        steps = Calls(lambda step: keras.ops.where(step < 5, 0.1, 0.01))
+        assert preview(steps, 1, 7).tolist() == pytest.approx([0.1] * 5 + [0.01] * 2)
+
+    @pytest.mark.parametrize("wrong", [lambda step: step.nonsense, lambda step: None + 1])
+    def test_an_error_of_its_own_is_not_disguised(self, wrong):
+        with pytest.raises((AttributeError, TypeError), match=r"nonsense|unsupported operand"):
+            preview(Calls(wrong), 1, 1)
 
 
 def test_schedules_need_neither_keras_nor_tensorflow():

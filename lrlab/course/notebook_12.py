@@ -9,7 +9,6 @@ import numpy as np
 
 import lrlab
 from lrlab.exercises.judging import Hint, exercise
-from lrlab.schedules import preview
 
 _PATIENTS, _RATE = 442, 0.01
 _SPREAD = 5.0  # of scaled numbers, whose standard deviation is 1
@@ -65,7 +64,7 @@ def _challenge(answer: Any) -> str:
         raise Hint("Give the schedule itself, no run: it is trained from other starts.")
     experiment = challenge()
     try:
-        rates = preview(answer, experiment.epochs, experiment.steps_per_epoch)
+        rates = experiment.preview(answer)
     except ValueError as error:
         raise Hint(str(error)) from error
     except Exception as error:  # a learner's function may raise anything

@@ -28,7 +28,7 @@ from lrlab.experiment.run import Run
 from lrlab.experiment.start import Start, build_from_seed, same_variables
 from lrlab.experiment.turns import Turns
 from lrlab.keras_code.source import source_of_model
-from lrlab.schedules import Schedule, is_keras_schedule, preview
+from lrlab.schedules import Schedule, is_keras_schedule, needs_rate, preview
 from lrlab.training.batches import Batches, as_tensors
 from lrlab.training.fit import check_labels
 from lrlab.training.internals import as_graph, forget_resumed_epoch
@@ -58,7 +58,7 @@ class Experiment:
             its optimizer, loss and metrics.
         dataset: A `lrlab.data.Dataset`, or `(x_train, y_train, x_val, y_val)`.
         optimizer: A name or an optimizer, which is copied through its config. Its learning rate
-            does not matter.
+            matters only to a schedule that is a function of the epoch and the rate before it.
         loss: As for `model.compile`; by default cross-entropy for classification and the mean
             squared error for regression.
         metrics: As for `model.compile`; by default `["accuracy"]` for classification.
@@ -105,6 +105,8 @@ class Experiment:
         self.compile_arguments = compile_model(
             self.model, self.dataset, self._first_samples[0], optimizer, loss, metrics
         )
+        # As it was given, before the optimizer made a float32 of it.
+        self._first_rate = float(str(np.float32(self.model.optimizer.learning_rate)))
         check_can_train(self.model)
         for labels in (self.dataset.y_train, self.dataset.y_val):
             check_labels(self.model, labels)
@@ -150,7 +152,8 @@ class Experiment:
 
         Args:
             schedule: A learning rate; a function of the epoch, counted from 0, that returns it
-                (`StepDecay` is one); or a Keras `LearningRateSchedule`.
+                (`StepDecay` is one); one of the epoch and the rate before it, which starts from the
+                optimizer's, as in `LearningRateScheduler`; or a Keras `LearningRateSchedule`.
             callbacks: Keras callbacks for this run.
             seed: Start from the weights of this seed, not the experiment's; nothing is compiled
                 anew, so a rate can be judged from several starts.
@@ -162,6 +165,10 @@ class Experiment:
         *_, run = self.follow(schedule, callbacks=callbacks, seed=seed)
         return run
 
+    def preview(self, schedule: Schedule) -> np.ndarray:
+        """Return the learning rate of every step of a run with it, see `lrlab.preview`."""
+        return preview(schedule, self.epochs, self.steps_per_epoch, self._first_rate)
+
     def follow(
         self,
         schedule: Schedule,
@@ -171,12 +178,23 @@ class Experiment:
     ) -> Generator[Run, None, None]:
         """Train as `run` does, and yield the run so far after each epoch.
 
-        Whoever stops iterating stops the training; closing the generator ends it properly.
+        Whoever stops iterating stops the training; closing the generator ends it properly. An
+        argument that cannot work raises here, not once the training begins.
         """
-        rates = preview(schedule, self.epochs, self.steps_per_epoch)
+        rates = self.preview(schedule)
         seed = self.seed if seed is None else as_whole_number(seed, "seed", 0)
         callbacks = keras.tree.flatten(callbacks or [])  # one alone will do, as in Keras
         members = callbacks_with_schedule(schedule, callbacks)
+        return self._follow(schedule, rates, callbacks, members, seed)
+
+    def _follow(
+        self,
+        schedule: Schedule,
+        rates: np.ndarray,
+        callbacks: Sequence[keras.callbacks.Callback],
+        members: list[keras.callbacks.Callback],
+        seed: int,
+    ) -> Generator[Run, None, None]:
         table = recorder = None
         if members and not is_keras_schedule(schedule):
             # A callback may change the rate. Then the optimizer keeps it, and it is written down.
@@ -206,7 +224,8 @@ class Experiment:
 
         with self.session(members, seed) as (session, start):
             if recorder:
-                self.model.optimizer.learning_rate = rates[0]
+                first = self._first_rate if needs_rate(schedule) else rates[0]
+                self.model.optimizer.learning_rate = first
             with closing(session.epochs(self.epochs, rates=table)) as epochs:
                 for _ in epochs:
                     yield run()
@@ -352,6 +371,7 @@ class Experiment:
             compile_arguments=self.compile_arguments,
             schedule=schedule,
             callbacks=callbacks,
+            learning_rate=self._first_rate,
             epochs=self.epochs if epochs is None else epochs,
             batch_size=self.batch_size,
             seed=seed,

@@ -7,7 +7,7 @@ from typing import Any
 
 from lrlab.backend import keras
 
-from lrlab.schedules import Schedule, is_keras_schedule
+from lrlab.schedules import Schedule, is_keras_schedule, needs_rate
 from lrlab.training.session import CallbackNeeds
 
 
@@ -59,6 +59,8 @@ def callbacks_with_schedule(
                 f"{type(callback).__name__}. Give a number or a function of the epoch instead."
             )
     if callbacks and callable(schedule) and not is_keras_schedule(schedule):
+        takes = 2 if needs_rate(schedule) else 1
         by_epoch = schedule  # Keras takes a float alone, and a person may return an int
-        return [keras.callbacks.LearningRateScheduler(lambda e: float(by_epoch(e))), *callbacks]
+        as_float = lambda *now: float(by_epoch(*now[:takes]))  # noqa: E731
+        return [keras.callbacks.LearningRateScheduler(as_float), *callbacks]
     return list(callbacks)

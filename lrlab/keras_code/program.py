@@ -56,6 +56,7 @@ def program(
     compile_arguments: Mapping[str, Any],
     schedule: Schedule,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    learning_rate: float = 0.01,
     epochs: int,
     batch_size: int,
     seed: int,
@@ -72,6 +73,7 @@ def program(
         compile_arguments: What `model.compile` was given; the optimizer as an object.
         schedule: As for `Experiment.run`.
         callbacks: Those of the run. Built-in ones are written with their settings.
+        learning_rate: From which a schedule starts that is a function of the epoch and the rate.
         epochs: How many epochs.
         batch_size: Samples a step.
         seed: For `keras.utils.set_random_seed`.
@@ -85,10 +87,12 @@ def program(
 
     given: list[str] = []
     imports, data, building = _data_and_model(dataset, building, given)
-    definition, rate, listed = source_of_schedule(schedule, epochs, given)
+    definition, rate, listed = source_of_schedule(schedule, epochs, given, learning_rate)
     snippets = [c.as_plain_keras() for c in callbacks if hasattr(c, "as_plain_keras")]
     for snippet in snippets:
         definition += ["", "", snippet.definition.rstrip()]
+    imports += [line for line in definition if line.startswith("import ")]
+    definition = [line for line in definition if line not in imports]
     # An optimizer has to know its schedule when it is made, a callback only needs it in `fit`.
     before, after = (definition, []) if rate is not None else ([], definition)
     seeding = [*before, f"keras.utils.set_random_seed({seed})", f"model = {building}"]

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import inspect
 import math
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 from lrlab.backend import keras
 
-from lrlab.schedules import Schedule, is_keras_schedule
+from lrlab.schedules import is_keras_schedule, needs_rate
 from lrlab.training.internals import arguments_of_function, seeded
 
 _LINE = 88  # columns, what Black and Ruff take by default
@@ -80,7 +82,7 @@ def source_of_model(model: keras.Model) -> str:
     try:
         with seeded(0):
             return source(keras.saving.serialize_keras_object(model), 0)
-    except (NotImplementedError, TypeError) as error:  # one without a full get_config
+    except (AttributeError, NotImplementedError, TypeError) as error:  # without a full get_config
         raise ValueError(
             "Only layers that know their settings can be written as code. Received: a model with "
             f"one that does not ({error}). Keep the function that builds the model."
@@ -213,8 +215,8 @@ def serialize_or_name(value: Any, name: str, given: list[str]) -> Any:
     """Return a value for `source`; what has none is taken as given under its name."""
     if isinstance(value, str | int | float):
         return value
-    written = keras.saving.serialize_keras_object(value)
-    with suppress(ValueError, TypeError):
+    with suppress(AttributeError, NotImplementedError, TypeError, ValueError):
+        written = keras.saving.serialize_keras_object(value)
         source(written, 0)
         if _keeps_settings(value, written):
             return written
@@ -233,15 +235,18 @@ def _keeps_settings(value: Any, written: Any) -> bool:
 
 
 def source_of_schedule(
-    schedule: Schedule, epochs: int, given: list[str]
+    schedule: Any, epochs: int, given: list[str], learning_rate: float = 0.01
 ) -> tuple[list[str], Any, list[str]]:
     """Return the lines that define it, what the optimizer gets, and the callbacks it needs."""
     definition: list[str] = []
-    if hasattr(schedule, "as_plain_keras"):
+    if _knows_its_source(schedule):
         text, expression = schedule.as_plain_keras()
         definition, rate = ["", "", *text.splitlines(), "", ""], Name(expression)
     elif is_keras_schedule(schedule):
         rate = serialize_or_name(schedule, "schedule", given)
+    elif needs_rate(schedule):  # which a callback may change, too: a table of rates would not do
+        definition, name = _source_of_function(schedule, given)
+        return definition, learning_rate, [f"keras.callbacks.LearningRateScheduler({name})"]
     elif callable(schedule):
         rates = [repr(float(schedule(epoch))) for epoch in range(epochs)]
         definition = ["", "# One an epoch.", put_in_brackets("learning_rates = [", rates, "]")]
@@ -253,6 +258,49 @@ def source_of_schedule(
     return definition, rate, []
 
 
+def _knows_its_source(schedule: Any) -> bool:
+    """Whether it says its own plain Keras, not that of a class whose rates it has changed."""
+
+    def depth(name: str) -> float:
+        kinds = enumerate(type(schedule).__mro__)
+        return next((depth for depth, kind in kinds if name in vars(kind)), math.inf)
+
+    return depth("as_plain_keras") < math.inf and depth("as_plain_keras") <= depth("__call__")
+
+
+def _source_of_function(function: Any, given: list[str]) -> tuple[list[str], str]:
+    """Return the lines that define a function, and its name; it is given if these would not do.
+
+    They would not where it has what no line of its own says: a variable that it is closed over, a
+    global other than a module, a default, a decorator. Nor is there any of what was typed into a
+    plain Python, or is no function.
+    """
+    with suppress(OSError, SyntaxError, TypeError):
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+        variables = inspect.getclosurevars(function)
+        modules = {name: part for name, part in variables.globals.items() if inspect.ismodule(part)}
+        found = [
+            node
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Lambda | ast.FunctionDef)
+            and getattr(node, "name", "<lambda>") == function.__name__
+            and not (getattr(node, "decorator_list", ()) or node.args.defaults)
+            and not node.args.kwonlyargs
+        ]
+        if len(found) == 1 and not variables.nonlocals and modules == variables.globals:
+            imports = [
+                f"import {part.__name__}" + f" as {name}" * (name != part.__name__)
+                for name, part in modules.items()
+                if name != "keras"
+            ]
+            written = ast.unparse(found[0])
+            if isinstance(found[0], ast.Lambda):
+                return imports, written
+            return [*imports, "", "", *written.splitlines(), "", ""], function.__name__
+    given.append("schedule")
+    return [], "schedule"
+
+
 def source_of_compile(arguments: Mapping[str, Any], rate: Any, given: list[str]) -> str:
     """Write `model.compile(...)` with this rate in the optimizer, or its default one for None."""
     before, lines = [], ["model.compile("]
@@ -261,7 +309,7 @@ def source_of_compile(arguments: Mapping[str, Any], rate: Any, given: list[str])
             try:
                 value = _set_rate(keras.saving.serialize_keras_object(value), rate)
                 value = Name(source(value, 4, len("optimizer=")))
-            except (ValueError, TypeError):  # one of somebody's own
+            except (NotImplementedError, TypeError, ValueError):  # one of somebody's own
                 given.append(name)
                 value = Name(name)
                 if rate is not None:
@@ -294,17 +342,16 @@ def source_of_callback(callback: keras.callbacks.Callback, given: list[str]) -> 
     if hasattr(callback, "as_plain_keras"):
         name: str = callback.as_plain_keras().name
         return name
-    cls = type(callback)
+    cls, built_in = type(callback), type(callback).__module__.startswith("keras.")
     arguments = {}
     for name, parameter in inspect.signature(cls).parameters.items():
-        if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
+        if not built_in or parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
             continue
         value = getattr(callback, _KEPT_AS.get(name, name), parameter.default)
         if name == "min_delta":  # stored with the sign of the direction of improvement
             value = abs(value)
         if parameter.default is parameter.empty or value != parameter.default:
             arguments[name] = value
-    built_in = cls.__module__.startswith("keras.")
     if not (built_in and all(map(_is_literal, arguments.values()))):
         name = "".join("_" * c.isupper() + c.lower() for c in cls.__name__).strip("_")
         name += f"_{sum(g.startswith(name) for g in given) + 1}" if name in given else ""

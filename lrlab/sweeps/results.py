@@ -229,14 +229,21 @@ def columns_of(schedule: Schedule) -> dict[str, Any]:
     kind = type(schedule).__name__
     if is_dataclass(schedule):
         settings = {field.name: getattr(schedule, field.name) for field in fields(schedule)}
-    elif hasattr(schedule, "get_config"):
-        settings = schedule.get_config()
-        settings.pop("name", None)
     elif callable(schedule):
-        return {"schedule": getattr(schedule, "__name__", kind)}
+        settings = _config_of(schedule)
+        kind = getattr(schedule, "__name__", kind)
     else:
         return {"schedule": "constant", "initial_learning_rate": float(schedule)}
     return {"schedule": kind} | {name: _setting(value) for name, value in settings.items()}
+
+
+def _config_of(schedule: Any) -> dict[str, Any]:
+    """The settings that a schedule tells; a class of somebody's own may leave `get_config` out."""
+    try:
+        settings = schedule.get_config()
+    except (AttributeError, NotImplementedError):
+        return {}
+    return {name: value for name, value in settings.items() if name != "name"}
 
 
 def label_of(schedule: Schedule) -> str:

@@ -22,7 +22,7 @@ from lrlab.checks import as_whole_number
 from lrlab.experiment.experiment import Experiment
 from lrlab.experiment.rates import callbacks_with_schedule
 from lrlab.experiment.run import Run
-from lrlab.schedules import Schedule, preview
+from lrlab.schedules import Schedule
 from lrlab.sweeps.results import Sweep, label_of
 from lrlab.sweeps.run_file import Record, RunFile, record_of, run_from
 from lrlab.sweeps.same import Callbacks, check_first_epoch, header_of, key_of
@@ -191,7 +191,7 @@ def _asked_runs(
     """All runs asked for, by their keys; a schedule that cannot work is found here."""
     asked: dict[str, list[_AskedRun]] = {}
     for i, schedule in enumerate(schedules):
-        rates = preview(schedule, experiment.epochs, experiment.steps_per_epoch)
+        rates = experiment.preview(schedule)
         callbacks_with_schedule(schedule, callbacks)
         for j, seed in enumerate(seeds):
             key = key_of(schedule, rates, seed, callbacks)

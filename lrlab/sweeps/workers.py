@@ -121,11 +121,10 @@ def train_run(
     experiment = _experiment_named(name, pickled)
     if experiment is None:
         return _LacksExperiment(f"{platform.node()} {os.getpid()}")
-    from lrlab.schedules import preview
     from lrlab.sweeps.run_file import record_of
 
     schedule, callbacks, seed = cloudpickle.loads(task)
-    rates = preview(schedule, experiment.epochs, experiment.steps_per_epoch)
+    rates = experiment.preview(schedule)
     run = experiment.run(schedule, callbacks=cloudpickle.loads(callbacks), seed=seed)
     return record_of(run, rates)
 

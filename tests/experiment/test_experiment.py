@@ -62,6 +62,29 @@ class TestEqualsKeras:
             0.5 * (1 + np.cos(np.pi * 24 / 25)) / 2, rel=1e-5
         )
 
+    @pytest.mark.parametrize("plateau", [False, True])
+    def test_with_a_function_of_epoch_and_rate(self, plateau):
+        """It starts from the optimizer's, and goes on from what a callback has made of it."""
+
+        def callbacks():
+            cut = keras.callbacks.ReduceLROnPlateau("loss", 0.1, patience=1, min_delta=0.5)
+            return [cut] * plateau
+
+        def decay(epoch, rate):
+            return rate if epoch < 1 else rate * 0.7
+
+        scheduler = keras.callbacks.LearningRateScheduler(decay)
+        plain = plain_keras(
+            optimizer=keras.optimizers.SGD(0.4), callbacks=[scheduler, *callbacks()]
+        )
+        experiment = experiment_of(optimizer=keras.optimizers.SGD(0.4))
+        experiment.run(0.1)  # which leaves the optimizer with another rate
+        run = experiment.run(decay, callbacks=callbacks())
+        assert_same(run, experiment, plain)
+        # With ReduceLROnPlateau, Keras writes its rate down before the cut at an epoch's end.
+        assert run.history["learning_rate"][:2] == pytest.approx(plain[0]["learning_rate"][:2])
+        assert run.history["learning_rate"][:2] == pytest.approx([0.4, 0.28])
+
     @pytest.mark.parametrize("make", [HalvesEachEpoch, GrowsEachBatch])
     def test_with_a_callback_that_sets_the_rate(self, experiment, make):
         plain = plain_keras(optimizer=keras.optimizers.SGD(0.1), callbacks=[make()])
@@ -132,6 +155,21 @@ class TestEqualsKeras:
 
 
 class TestFollow:
+    @pytest.mark.parametrize(
+        ("wrong", "says"),
+        [
+            ({"schedule": "nonsense"}, "finite number above 0"),
+            ({"schedule": lambda: 0.1}, "function of the epoch"),
+            ({"schedule": lambda epoch: -1.0}, "not negative"),
+            ({"callbacks": "nonsense"}, "list of keras.callbacks.Callback"),
+            ({"callbacks": [keras.callbacks.History]}, "list of keras.callbacks.Callback"),
+            ({"seed": -1}, "`seed` must be a whole number"),
+        ],
+    )
+    def test_what_cannot_work_is_said_before_it_is_iterated(self, experiment, wrong, says):
+        with pytest.raises(ValueError, match=says):
+            experiment.follow(**{"schedule": 0.1} | wrong)
+
     def test_it_shows_each_epoch_and_then_the_whole(self, experiment):
         *parts, whole = experiment.follow(StepDecay(0.5, 0.5, 1))
         assert [len(part.history["loss"]) for part in parts] == [1, 2, 3, 4, 5]

@@ -1,8 +1,10 @@
 """The code of a run is plain Keras that gives the run's numbers, and reads as if by hand."""
 
 import contextlib
+import functools
 import io
 import json
+import math
 import os
 import re
 import subprocess
@@ -25,6 +27,13 @@ X = _random.normal(size=(40, 3)).astype("float32")
 LABELS = (X[:, 0] > 0).astype("int64")
 DATA = (X, LABELS, X[:10], LABELS[:10])
 GIVEN = dict(zip(("x_train", "y_train", "x_val", "y_val"), DATA, strict=True))
+
+
+def halves_later(epoch, lr):
+    # Nearly, by a module that it uses.
+    if epoch < 1:
+        return lr
+    return lr * math.exp(-0.7)
 
 
 def own_model():
@@ -271,6 +280,40 @@ class TestCompletePrograms:
         assert formatted(run.code) == run.code
         assert_prints(executed(run.code, build_model=own_model, **GIVEN), run)
 
+    def test_a_class_that_changes_the_rates_does_not_say_what_it_inherits(self):
+        class Higher(StepDecay):
+            def __call__(self, epoch):
+                return 2 * super().__call__(epoch)
+
+        code = Experiment(own_model, DATA, epochs=2).code(Higher(0.1, 0.5, 1))
+        assert "learning_rates = [0.2, 0.1]" in code
+
+    @pytest.mark.parametrize("callbacks", [[], [cb.ReduceLROnPlateau(patience=0, factor=0.5)]])
+    @pytest.mark.parametrize("schedule", [halves_later, lambda epoch, lr: lr * 0.5])
+    def test_a_function_of_epoch_and_rate_is_written_as_it_is(self, schedule, callbacks):
+        experiment = Experiment(own_model, DATA, epochs=EPOCHS, optimizer=keras.optimizers.SGD(0.2))
+        run = experiment.run(schedule, callbacks=callbacks)
+        assert "Takes as given: build_model, x_train, y_train, x_val, y_val." in run.code
+        assert "SGD(learning_rate=0.2)" in run.code
+        assert formatted(run.code) == run.code
+        assert_prints(executed(run.code, build_model=own_model, **GIVEN), run)
+
+    def test_a_function_that_needs_more_than_its_lines_is_given(self):
+        factor = 0.5
+
+        def closed(epoch, lr):
+            return lr * factor
+
+        def of_the_module(epoch, lr):
+            return lr / EPOCHS
+
+        def with_default(epoch, lr, *, more=EPOCHS):
+            return lr / more
+
+        experiment = Experiment(own_model, DATA, epochs=1)
+        for schedule in (closed, of_the_module, with_default, functools.partial(closed)):
+            assert "LearningRateScheduler(schedule)" in experiment.code(schedule)
+
     @pytest.mark.parametrize("rate", [1, np.float32(0.5), np.array(1.0)])
     def test_a_rate_of_any_type_is_written_as_a_float(self, rate):
         code = Experiment(own_model, DATA, epochs=1).code(rate)
@@ -376,6 +419,22 @@ class TestWhatBuildModelDoes:
         assert_prints(executed(run.code), run)
 
 
+class OneCycleSchedule(ks.LearningRateSchedule):
+    """By chance called as one of lrlab's, and without settings that Keras could store."""
+
+    def __call__(self, step):
+        return 0.4 / (keras.ops.cast(step, "float32") + 1)
+
+
+class WithoutConfig(OneCycleSchedule):
+    """So most people write one."""
+
+
+class RaisesInConfig(OneCycleSchedule):
+    def get_config(self):
+        raise AttributeError("on purpose")
+
+
 class TestOwnThings:
     def given_by(self, code):
         first, _, _ = code.partition("\n")
@@ -473,6 +532,37 @@ class TestOwnThings:
         assert "<" not in run.code.replace("\n", "")
         names = ("learning_rate_scheduler", "lambda_callback")
         self.check(run, build_model=own_model, **dict(zip(names, callbacks, strict=True)))
+
+    @pytest.mark.parametrize("kind", [OneCycleSchedule, WithoutConfig, RaisesInConfig])
+    def test_a_schedule_without_settings(self, kind):
+        run = Experiment(own_model, DATA, epochs=EPOCHS).run(kind())
+        assert "learning_rate=schedule" in run.code
+        self.check(run, build_model=own_model, schedule=kind())
+
+    def test_a_loss_and_a_metric_without_settings(self):
+        class Loss(keras.losses.Loss):
+            def call(self, labels, outputs):
+                return keras.losses.sparse_categorical_crossentropy(labels, outputs)
+
+            def get_config(self):
+                raise NotImplementedError
+
+        class Metric(keras.metrics.SparseCategoricalAccuracy):
+            def get_config(self):
+                raise NotImplementedError
+
+        settings = {"loss": Loss(), "metrics": [Metric(name="right")]}
+        run = Experiment(own_model, DATA, epochs=EPOCHS, **settings).run(0.1)
+        self.check(run, build_model=own_model, loss=Loss(), metrics=[Metric(name="right")])
+
+    def test_a_callback_that_holds_arrays(self):
+        class Keeps(cb.Callback):
+            def __init__(self, values=X, min_delta=0.1):
+                super().__init__()
+                self.values, self.min_delta = values, None
+
+        run = Experiment(own_model, DATA, epochs=EPOCHS).run(0.1, callbacks=[Keeps(np.zeros(3))])
+        self.check(run, build_model=own_model, keeps=Keeps())
 
 
 class TestCallbacks:

@@ -173,6 +173,16 @@ class TestRuns:
     def test_a_grid_is_taken_row_by_row(self, experiment, grid):
         assert [run.schedule for run in quietly(experiment, grid).runs] == [0.01, 0.1, 0.2, 1.0]
 
+    def test_a_schedule_without_settings_goes_by_its_name(self, experiment):
+        class Falling(keras.optimizers.schedules.LearningRateSchedule):
+            def __call__(self, step):
+                return 0.1 / (1 + keras.ops.cast(step, "float32"))
+
+        sweep = quietly(experiment, [Falling(), lambda epoch, rate: rate / 2])
+        assert [row["schedule"] for row in sweep.rows()] == ["Falling", "<lambda>"]
+        # Of the rate of "sgd", which an experiment begins with.
+        assert sweep.runs[1].history["learning_rate"][:2] == pytest.approx([0.005, 0.0025])
+
     def test_each_is_trained_from_every_seed(self, experiment):
         found = quietly(experiment, [0.1, 0.2], seeds=2)
         assert [(run.schedule, run.seed) for run in found.runs] == [
