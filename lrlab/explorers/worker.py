@@ -7,6 +7,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+
+# Both modules hook into the end of Python as they are imported, and it is an error to do so once
+# that has begun. TensorFlow imports them, in a worker: that import is to come through.
+from concurrent.futures import process, thread  # noqa: F401
 from functools import partial
 from typing import TypeAlias
 from weakref import WeakSet
@@ -17,14 +21,19 @@ Job: TypeAlias = Callable[[Superseded], None]
 
 
 class Worker:
-    """Run jobs in one daemon thread: at most one at a time, and of those that wait the newest.
+    """Run jobs in one thread: at most one at a time, and of those that wait the newest.
 
     The thread starts with the first job and ends when it has had nothing to do for a while, so an
     explorer that nobody uses costs nothing. A job that raises is reported as any thread's error is,
     and the next one runs.
+
+    It is no daemon. Python waits for it as it ends, before any exit handler is called: a thread that
+    is cut off inside TensorFlow takes the process down, and so does a module whose own handler
+    comes too late. What runs by then is superseded, and no other job begins.
     """
 
     _IDLE_SECONDS = 10.0
+    _SECONDS_A_LOOK = 0.05  # how soon a thread with nothing to do sees that Python ends
     # A newer job lets the one that runs be for so long. Where every job gave way at once, a slider
     # that moves faster than a model trains would show nothing until it rests.
     _PATIENCE_SECONDS = 0.1
@@ -49,11 +58,13 @@ class Worker:
 
         That one gives up after a little patience, or at once.
         """
+        if _python_ends():
+            return
         with self._changed:
             self._next, self._at_once = job, at_once
             self._asked += 1
             if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="lrlab", daemon=True)
+                self._thread = threading.Thread(target=self._work, name="lrlab", daemon=False)
                 self._thread.start()
             self._changed.notify_all()
 
@@ -71,6 +82,8 @@ class Worker:
 
     def _superseded(self, asked: int, began: float) -> bool:
         """Whether a job, the number `asked`, is to give up: it was stopped, or had its time."""
+        if _python_ends():
+            return True
         if self._asked == asked:
             return False
         at_once = self._at_once or self._next is None
@@ -79,8 +92,9 @@ class Worker:
     def _work(self) -> None:
         while True:
             with self._changed:
-                if not self._changed.wait_for(lambda: self._next is not None, self._IDLE_SECONDS):
-                    self._thread = None
+                if not self._wait_for_a_job():
+                    self._next = self._thread = None
+                    self._changed.notify_all()
                     return
                 job, self._next = self._next, None
                 asked, self._busy = self._asked, True
@@ -90,9 +104,25 @@ class Worker:
             except Exception:  # noqa: BLE001 - it must not take the worker down
                 threading.excepthook(threading.ExceptHookArgs([*sys.exc_info(), self._thread]))
             finally:
+                del job  # and with it an explorer
                 with self._changed:
                     self._busy = False
                     self._changed.notify_all()
+
+    def _wait_for_a_job(self) -> bool:
+        """Wait until there is one; False if none came for a while, or Python ends."""
+        idle_until = time.monotonic() + self._IDLE_SECONDS
+        while not _python_ends():
+            if self._changed.wait_for(lambda: self._next is not None, self._SECONDS_A_LOOK):
+                return True
+            if time.monotonic() > idle_until:
+                break
+        return False
+
+
+def _python_ends() -> bool:
+    """Whether the main thread has come to its end: then Python waits for all others."""
+    return not threading.main_thread().is_alive()
 
 
 _WORKERS_OF_CELL: dict[str, tuple[str, list[Worker]]] = {}  # with the execution that made them
@@ -118,14 +148,10 @@ def stop_workers_of_an_earlier_run_of_this_cell(worker: Worker) -> None:
 
 
 _WORKERS: WeakSet[Worker] = WeakSet()
-_SECONDS_TO_END = 5.0
 
 
 @atexit.register
-def _stop_all() -> None:
-    """Let no thread be inside TensorFlow as Python ends: that aborts the process."""
-    workers = list(_WORKERS)
-    for worker in workers:
-        worker.stop()
-    for worker in workers:
-        worker.wait(_SECONDS_TO_END)
+def _wait_for_all() -> None:
+    """Wait once more for what still runs: somebody who presses Ctrl+C ends Python's own wait."""
+    for worker in list(_WORKERS):
+        worker.wait()

@@ -1,5 +1,6 @@
 """A worker runs one job at a time, the newest first and last, and survives whatever a job does."""
 
+import signal
 import subprocess
 import sys
 import threading
@@ -38,12 +39,12 @@ def started(worker, job):
     return job
 
 
-def test_a_job_runs_in_a_daemon_thread_of_its_own(worker):
+def test_a_job_runs_in_a_thread_of_its_own_for_which_python_waits(worker):
     threads = []
     worker.submit(lambda superseded: threads.append(threading.current_thread()))
     assert worker.wait(SOON)
     assert threads[0] is not threading.current_thread()
-    assert threads[0].daemon
+    assert not threads[0].daemon
 
 
 def test_a_job_that_nothing_follows_is_not_superseded(worker):
@@ -183,36 +184,66 @@ def test_a_worker_that_nobody_asked_has_no_thread():
     assert threading.active_count() == before
 
 
-def printed_by(code):
-    ran = subprocess.run(
-        [sys.executable, "-c", "import threading; from lrlab.explorers import worker\n" + code],
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=120,
+def ended(code):
+    """Run code in a Python of its own, to its end."""
+    return subprocess.run(
+        [sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=120
     )
-    return ran.stdout
 
 
-def test_a_job_gives_up_before_python_ends():
-    """A thread that is inside TensorFlow by then would abort the process."""
-    code = (
-        "began = threading.Event()\n"
+@pytest.mark.parametrize("interrupts", [0, 1])
+def test_what_runs_gives_up_before_python_ends_and_exit_handlers_come_after_it(interrupts):
+    """An interrupt while Python waits ends that wait, and an exit handler takes it up again."""
+    ran = ended(
+        "import atexit, os, signal, sys, threading, time\n"
+        "atexit.register(print, 'handler of before')\n"
+        "from lrlab.explorers.worker import Worker\n"
+        "atexit.register(lambda: Worker().submit(lambda superseded: print('never')))\n"
+        "began, worker = threading.Event(), Worker()\n"
         "def job(superseded):\n"
         "    began.set()\n"
         "    while not superseded():\n"
-        "        pass\n"
+        "        time.sleep(0.01)\n"
+        f"    for _ in range({interrupts}):\n"
+        "        time.sleep(0.3)\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "        time.sleep(0.3)\n"
         "    print('gave up')\n"
-        "worker.Worker().submit(job)\n"
-        "assert began.wait(60)"
+        "    worker.submit(lambda superseded: print('never'))\n"
+        "worker.submit(job)\n"
+        "assert began.wait(60)\n"
+        "sys.exit(3)"
     )
-    assert printed_by(code) == "gave up\n"
+    assert (ran.returncode, ran.stdout) == (3, "gave up\nhandler of before\n")
+    assert ("KeyboardInterrupt" in ran.stderr) == bool(interrupts)
 
 
-def test_python_ends_though_a_job_does_not():
-    code = (
-        "worker._SECONDS_TO_END, began = 0.1, threading.Event()\n"
-        "worker.Worker().submit(lambda superseded: (began.set(), threading.Event().wait()))\n"
-        "assert began.wait(60)"
+def test_python_may_end_while_tensorflow_is_loaded():
+    """What TensorFlow loads has exit handlers, which have to be in time: else Python crashes."""
+    ran = ended(
+        "import atexit, sys, time, lrlab\n"
+        "atexit.register(print, 'handler')\n"
+        "explorer = lrlab.StepDecayExplorer()\n"
+        "explorer.run()\n"
+        "while 'tensorflow' not in sys.modules:\n"
+        "    time.sleep(0.01)\n"
+        "assert 'keras' not in sys.modules\n"
+        "atexit.register(lambda: print('keras' in sys.modules, explorer.error))\n"
+        "sys.exit(3)"
     )
-    assert printed_by(code) == ""
+    assert (ran.returncode, ran.stdout, ran.stderr) == (3, "True None\nhandler\n", "")
+
+
+def test_python_may_end_by_an_interrupt_while_a_model_trains():
+    ran = ended(
+        "import signal, time, lrlab\n"
+        "points = lrlab.data.moons()\n"
+        "make = lambda: lrlab.models.mlp(points, (4,))\n"
+        "explorer = lrlab.LearningRateExplorer(lrlab.Experiment(make, points, epochs=10**5))\n"
+        "explorer.run()\n"
+        "while not explorer._picture.value:\n"
+        "    time.sleep(0.01)\n"
+        "signal.raise_signal(signal.SIGINT)"
+    )
+    assert ran.returncode == -signal.SIGINT
+    assert ran.stderr.splitlines()[-1] == "KeyboardInterrupt"
