@@ -3,6 +3,7 @@
 import contextlib
 import io
 import re
+import time
 
 from lrlab.backend import keras
 
@@ -34,6 +35,13 @@ def made(kind, *args, **settings):
     finally:
         explorer.stop()
         explorer.wait(SOON)
+
+
+def until(condition):
+    deadline = time.monotonic() + SOON
+    while not condition():
+        assert time.monotonic() < deadline, "it never came"
+        time.sleep(0.005)
 
 
 def button(explorer, words):

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from functools import cache, cached_property, partial
-from typing import Any
+from typing import Any, TypeAlias
 
 from lrlab.backend import keras, tf
 
@@ -40,6 +40,7 @@ from lrlab.training.state import GENERATOR
 _SAMPLES_AT_START = 1024
 # What is compiled for a variant stays in memory with it.
 _VARIANTS_KEPT = 12
+_MakeRun: TypeAlias = Callable[[], Run]
 
 
 class Experiment:
@@ -162,8 +163,9 @@ class Experiment:
             ValueError: If the rate is not a finite number above 0, if a schedule gives a negative
                 one, or if a schedule object meets a callback that sets the rate as well.
         """
-        *_, run = self.follow(schedule, callbacks=callbacks, seed=seed)
-        return run
+        for run in self._train(schedule, callbacks, seed):
+            last = run
+        return last()
 
     def preview(self, schedule: Schedule) -> np.ndarray:
         """Return the learning rate of every step of a run with it, see `lrlab.preview`."""
@@ -178,23 +180,30 @@ class Experiment:
     ) -> Generator[Run, None, None]:
         """Train as `run` does, and yield the run so far after each epoch.
 
-        Whoever stops iterating stops the training; closing the generator ends it properly. An
-        argument that cannot work raises here, not once the training begins.
+        Whoever stops iterating stops the training; closing the generator ends it properly, and
+        until then no other training of the experiment begins. An argument that cannot work raises
+        here, not once the training begins.
         """
+        return _each_made(self._train(schedule, callbacks, seed))
+
+    def _train(
+        self, schedule: Schedule, callbacks: Sequence[keras.callbacks.Callback], seed: int | None
+    ) -> Generator[_MakeRun, None, None]:
+        """Train, and yield after each epoch what makes the run so far; making it takes a copy."""
         rates = self.preview(schedule)
         seed = self.seed if seed is None else as_whole_number(seed, "seed", 0)
         callbacks = keras.tree.flatten(callbacks or [])  # one alone will do, as in Keras
         members = callbacks_with_schedule(schedule, callbacks)
-        return self._follow(schedule, rates, callbacks, members, seed)
+        return self._epochs(schedule, rates, callbacks, members, seed)
 
-    def _follow(
+    def _epochs(
         self,
         schedule: Schedule,
         rates: np.ndarray,
         callbacks: Sequence[keras.callbacks.Callback],
         members: list[keras.callbacks.Callback],
         seed: int,
-    ) -> Generator[Run, None, None]:
+    ) -> Generator[_MakeRun, None, None]:
         table = recorder = None
         if members and not is_keras_schedule(schedule):
             # A callback may change the rate. Then the optimizer keeps it, and it is written down.
@@ -204,7 +213,7 @@ class Experiment:
             table = rates.reshape(self.epochs, -1).astype(np.float32)
 
         def run(moved: float = 0.0) -> Run:
-            history = self.model.history.history
+            history = log.history
             done = len(history["loss"])
             if recorder:
                 used, last = np.array(recorder.rates), recorder.rates_at_end[:done]
@@ -223,13 +232,17 @@ class Experiment:
             )
 
         with self.session(members, seed) as (session, start):
+            log = self.model.history  # of this training, whichever comes next
             if recorder:
                 first = self._first_rate if needs_rate(schedule) else rates[0]
                 self.model.optimizer.learning_rate = first
             with closing(session.epochs(self.epochs, rates=table)) as epochs:
                 for _ in epochs:
-                    yield run()
-            yield run(start.moved())
+                    with self._turns.rest():
+                        yield run
+            moved = start.moved()
+            with self._turns.rest():
+                yield partial(run, moved)
 
     def variant(
         self,
@@ -391,6 +404,12 @@ class Experiment:
                 if same_variables(tried, self._build(seed)):
                     return source
         return None
+
+
+def _each_made(training: Generator[_MakeRun, None, None]) -> Generator[Run, None, None]:
+    with closing(training) as runs:
+        for make in runs:
+            yield make()
 
 
 def _unpickle(

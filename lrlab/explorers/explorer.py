@@ -7,9 +7,7 @@ to `draw` and `label` what comes of it. The base runs the work and shows it as i
 from __future__ import annotations
 
 import base64
-import csv
 import html
-import io
 import os
 import re
 import threading
@@ -24,20 +22,22 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 import ipywidgets
 
+from lrlab.experiment.turns import UNFINISHED, waiting
 from lrlab.explorers.controls import Checked, button, toggle
+from lrlab.explorers.pins import Pin, as_csv, as_table
 from lrlab.explorers.widgets import CodeView, PictureView, TableView
 from lrlab.explorers.worker import (
     Superseded,
     Worker,
     stop_workers_of_an_earlier_run_of_this_cell,
 )
-from lrlab.figures.ink import Theme, result_text
+from lrlab.figures.ink import Theme
 
 Shown = TypeVar("Shown")
 
 SIZE = 760, 460  # pixels, of a picture
 _KEPT = 1000  # of the results of earlier work
-_NOT_IN_THE_TABLE = ("epochs", "reason")
+_SECONDS_TO_WORDS = 1.0  # that another training of the experiment is waited for
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,17 +58,12 @@ class Frame(Generic[Shown]):
     always: bool = False
 
 
+class _GaveWay(Exception):  # noqa: N818 - it is no error
+    """Newer work has come while this one waited for its turn."""
+
+
 # What it says (plain text), what it shows, or None for a place to stop.
 Work: TypeAlias = Generator[str | Frame[Shown] | None, None, None]
-
-
-@dataclass(frozen=True, eq=False)
-class Pin(Generic[Shown]):
-    """What a person keeps to compare with: a few words for the settings, these, and the result."""
-
-    label: str
-    settings: Any
-    shown: Shown
 
 
 class Explorer(ipywidgets.VBox, Generic[Shown]):
@@ -116,7 +111,7 @@ class Explorer(ipywidgets.VBox, Generic[Shown]):
         self._pins: list[Pin[Shown]] = []
         self._frame: Frame[Shown] | None = None  # what the picture shows
         self._figures: dict[str, Any] = {}
-        self._drawing = threading.RLock()  # of the two above
+        self._drawing = threading.RLock()  # of the three above
         self._picture = self.new_picture()
         self._picture.observe(lambda change: self.begin(), "displayed")
         self._picture.observe(lambda change: self.draw_afresh(), "dark")
@@ -283,15 +278,17 @@ class Explorer(ipywidgets.VBox, Generic[Shown]):
 
     def pin(self) -> None:
         """Keep what is shown in the picture, to compare others with it."""
-        frame = self.shown()
-        if frame is not None and frame.shown is not None:
-            self._pins.append(Pin(self.pin_label(frame.settings), frame.settings, frame.shown))
-            self.pins_changed()
+        with self._drawing:
+            frame = self.shown()
+            if frame is not None and frame.shown is not None:
+                self._pins.append(Pin(self.pin_label(frame.settings), frame.settings, frame.shown))
+                self.pins_changed()
 
     def clear_pins(self) -> None:
         """Take all pins out of the picture."""
-        self._pins.clear()
-        self.pins_changed()
+        with self._drawing:
+            self._pins.clear()
+            self.pins_changed()
 
     def shown(self) -> Frame[Shown] | None:
         """Return what the picture shows, if anything: the run may have been stopped."""
@@ -309,20 +306,14 @@ class Explorer(ipywidgets.VBox, Generic[Shown]):
     def list_pins(self) -> None:
         """Put the pins into the table."""
         rows = self._pin_rows()
-        names = [name for name in _columns(rows) if name not in _NOT_IN_THE_TABLE]
         with self._pin_table.hold_sync():
-            self._pin_table.columns = [name.replace("_", " ") for name in names]
-            self._pin_table.csv = self.pins_csv
-            self._pin_table.rows = [[_cell(row.get(name)) for name in names] for row in rows]
+            self._pin_table.csv = as_csv(rows)
+            self._pin_table.columns, self._pin_table.rows = as_table(rows)
 
     @property
     def pins_csv(self) -> str:
         """The pins as comma-separated values: settings, final numbers in full, verdict, reason."""
-        rows, file = self._pin_rows(), io.StringIO()
-        writer = csv.DictWriter(file, _columns(rows), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        return file.getvalue()
+        return as_csv(self._pin_rows())
 
     def _pin_rows(self) -> list[Mapping[str, Any]]:
         return [{"settings": pin.label, **self.row(pin.settings, pin.shown)} for pin in self._pins]
@@ -332,8 +323,15 @@ class Explorer(ipywidgets.VBox, Generic[Shown]):
     def _do(self, settings: Any, work: Work[Shown], superseded: Superseded) -> None:
         """Say and show what the work yields, until it ends or has to give way."""
         due = time.monotonic() + 1 / self.frames_per_second
+
+        def wait_for_another_training(rested: float) -> None:
+            if superseded():
+                raise _GaveWay
+            if rested > _SECONDS_TO_WORDS:
+                self.say(UNFINISHED)
+
         try:
-            with closing(work):
+            with closing(work), waiting(wait_for_another_training):
                 for step in work:
                     always = isinstance(step, Frame) and step.always
                     if superseded() and not always:
@@ -343,6 +341,8 @@ class Explorer(ipywidgets.VBox, Generic[Shown]):
                     elif step is not None and (always or time.monotonic() >= due):
                         self._show_frame(step, settings)
                         due = time.monotonic() + 1 / self.frames_per_second
+        except _GaveWay:
+            return
         except Exception as error:  # noqa: BLE001 - whatever somebody's model raises, they read it
             if not superseded():
                 self.report(error)
@@ -435,19 +435,6 @@ class Explorer(ipywidgets.VBox, Generic[Shown]):
         # For wherever there is no kernel: GitHub, nbviewer, nbconvert.
         bundle["image/png"] = base64.b64encode(self._picture.value).decode()
         return bundle, {"image/png": {"alt": self._picture.alt}}
-
-
-def _columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The keys of all rows; verdict and reason come last."""
-    names = dict.fromkeys(name for row in rows for name in row)
-    last = [name for name in ("verdict", "reason") if names.pop(name, "") is None]
-    return [*names, *last]
-
-
-def _cell(value: Any) -> str:
-    if value is None or isinstance(value, str | int):
-        return "" if value is None else str(value)
-    return result_text(value)
 
 
 def _in_words(error: Exception) -> str:

@@ -14,7 +14,8 @@ import ipywidgets
 
 from lrlab.checks import as_learning_rate, as_number, as_whole_number
 from lrlab.explorers.controls import button, choice, notches, rate_slider, several
-from lrlab.explorers.explorer import Frame, Pin, Work
+from lrlab.explorers.explorer import Frame, Work
+from lrlab.explorers.pins import Pin
 from lrlab.explorers.run_explorer import REPEATABLE, RunExplorer
 
 if TYPE_CHECKING:
@@ -292,9 +293,10 @@ class OptimizerExplorer(RunExplorer):
     # --- the race ---
 
     def _race(self, racers: Sequence[Settings]) -> Work[Run | None]:
-        self._pins = [pin for pin in self._pins if pin not in self._best]
-        self._best = []
-        self.pins_changed()
+        with self._drawing:
+            self._pins[:] = [pin for pin in self._pins if pin not in self._best]
+            self._best = []
+            self.pins_changed()
         for number, racer in enumerate(racers, 1):
             tried: dict[int, Pin[Run | None]] = {}
             race = f"Race, optimizer {number} of {len(racers)}"
@@ -306,9 +308,10 @@ class OptimizerExplorer(RunExplorer):
                 if settings not in self._tried:
                     yield from self._try(settings, f"{race}, {rate}")
                 tried[half_decades] = Pin(self.label(settings), settings, self._tried[settings])
-            self._best.append(min(tried.values(), key=_final_loss))
-            self._pins.append(self._best[-1])
-            self.pins_changed()
+            with self._drawing:
+                self._best.append(min(tried.values(), key=_final_loss))
+                self._pins.append(self._best[-1])
+                self.pins_changed()
         self._raced = True
         settings, run = self._finished or (self._best[-1].settings, self._best[-1].shown)
         yield Frame(run, _race_in_words(self._best), settings, always=True)

@@ -27,8 +27,8 @@ class Worker:
     explorer that nobody uses costs nothing. A job that raises is reported as any thread's error is,
     and the next one runs.
 
-    It is no daemon. Python waits for it as it ends, before any exit handler is called: a thread that
-    is cut off inside TensorFlow takes the process down, and so does a module whose own handler
+    It is no daemon. Python waits for it as it ends, before any exit handler is called: a thread
+    that is cut off inside TensorFlow takes the process down, and so does a module whose own handler
     comes too late. What runs by then is superseded, and no other job begins.
     """
 

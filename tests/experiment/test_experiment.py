@@ -4,11 +4,13 @@ import gc
 import resource
 import threading
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor, wait
 
 from lrlab.backend import keras
 
 import numpy as np
 import pytest
+import small
 from experiments import (
     EPOCHS,
     LABELS,
@@ -28,8 +30,10 @@ from experiments import (
     without_input,
 )
 from keras import layers
+from small import SOON
 
-from lrlab import StepDecay
+from lrlab import Experiment, StepDecay
+from lrlab.experiment.turns import Turns, waiting
 
 ks = keras.optimizers.schedules
 
@@ -204,6 +208,52 @@ class TestFollow:
             experiment.run(0.1)
         runs.close()
         assert experiment.run(0.1).history == expected
+
+    def test_another_thread_waits_for_an_unfinished_one_and_says_so(self, experiment, monkeypatch):
+        monkeypatch.setattr("lrlab.experiment.turns._SECONDS_TO_WARNING", 0.0)
+        expected = experiment.run(0.1).history
+        half = experiment.follow(0.5)
+        next(half)
+
+        def waits_until_it_is_closed():
+            with ThreadPoolExecutor() as pool:
+                run = pool.submit(experiment.run, 0.1)
+                assert wait([run], 0.5).not_done
+                half.close()
+                return run.result(SOON)
+
+        with pytest.warns(UserWarning, match="is unfinished"):
+            run = waits_until_it_is_closed()
+        assert run.history == expected
+
+    def test_a_thread_that_waits_for_one_that_works_says_nothing(self, experiment):
+        turns, asked, waits = Turns(), [], threading.Event()
+
+        def ask(rested):
+            asked.append(rested)
+            waits.set()
+
+        def take():
+            with waiting(ask), turns.take():
+                pass
+
+        with turns.take():
+            thread = threading.Thread(target=take)
+            thread.start()
+            assert waits.wait(SOON)
+        thread.join(SOON)
+        assert set(asked) == {0.0}
+
+    def test_memory_grows_by_the_epoch_and_not_by_its_square(self):
+        """Each epoch has numbers of some 300 bytes; 600 copies of a history would take 12 MB."""
+        long = Experiment(small.model, tuple(small.data().values()), epochs=600, batch_size=40)
+        long.run(0.1)
+        tracemalloc.start()
+        try:
+            long.run(0.1)
+            assert tracemalloc.get_traced_memory()[1] < 600 * 2000
+        finally:
+            tracemalloc.stop()
 
     def test_an_error_in_a_callback_spoils_nothing(self, experiment):
         class Fails(keras.callbacks.Callback):

@@ -5,7 +5,7 @@ import threading
 import time
 
 import pytest
-from small import SOON, button, data, made, model, printed_by
+from small import SOON, button, data, made, model, printed_by, until
 
 from lrlab import Experiment, LearningRateDialExplorer, LearningRateExplorer, explorers
 from lrlab.experiment import Steered
@@ -39,13 +39,6 @@ def moved(explorer, moves):
         explorer.learning_rate.value = rate
         explorer.step()
     return explorer.wait(SOON)
-
-
-def until(condition):
-    deadline = time.monotonic() + SOON
-    while not condition():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.005)
 
 
 def test_the_examples_in_the_docstrings_run():

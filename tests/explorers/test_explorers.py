@@ -15,7 +15,7 @@ import numpy as np
 import psutil
 import pytest
 import traitlets
-from small import SOON, button, data, made, model
+from small import SOON, button, data, made, model, until
 
 import lrlab
 from lrlab import Experiment, LearningRateExplorer, StepDecay, StepDecayExplorer
@@ -770,6 +770,39 @@ class TestWhatANotebookKeeps:
             ((bundle, _),) = bundles
             assert "->" in bundle["text/plain"]
             assert "image/png" in bundle
+
+
+class TestATrainingOfTheExperimentThatIsUnfinished:
+    """An explorer waits for `half = experiment.follow(0.1); next(half)`, and can be stopped."""
+
+    @pytest.fixture
+    def half(self, full_batch, monkeypatch):
+        monkeypatch.setattr("lrlab.explorers.explorer._SECONDS_TO_WORDS", 0.0)
+        with closing(full_batch.follow(0.1)) as half:
+            next(half)
+            yield half
+
+    @pytest.mark.parametrize(
+        "kind", sorted(set(EVERY_KIND) - {"LearningRateDialExplorer", "QuadraticExplorer"})
+    )
+    def test_it_says_so_and_stop_answers(self, kind, half, full_batch):
+        with made(getattr(lrlab, kind), full_batch) as explorer:
+            until(lambda: "is unfinished (a `follow`" in readout(explorer))
+            explorer.stop()
+            explorer.wait(SOON)
+            assert readout(explorer).startswith("Stopped.")
+            assert explorer.error is None
+            half.close()
+            explorer.run()
+            until(lambda: explorer.runs or getattr(explorer, "measured", None))
+
+    def test_newer_settings_are_trained_once_it_is_closed(self, half, full_batch):
+        with made(LearningRateExplorer, full_batch) as explorer:
+            until(lambda: "is unfinished" in readout(explorer))
+            explorer.learning_rate.value = 0.7
+            half.close()
+            assert explorer.wait(SOON).schedule == explorer.learning_rate.value
+            assert len(explorer.runs) == 1
 
 
 class TestCells:

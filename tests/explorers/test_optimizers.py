@@ -15,8 +15,8 @@ from small import SOON, data, made, model, printed_by
 import lrlab
 from lrlab import Experiment, OptimizerExplorer
 from lrlab.explorers import optimizers
-from lrlab.explorers.explorer import Pin
 from lrlab.explorers.optimizers import OPTIMIZERS, Settings
+from lrlab.explorers.pins import Pin
 
 pytestmark = pytest.mark.usefixtures("without_xla")
 DATA = tuple(data().values())
