@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import re
 from typing import Any
 
 from lrlab.backend import keras
@@ -10,7 +12,7 @@ import numpy as np
 
 from lrlab.data import Dataset
 from lrlab.training.fit import loops_itself
-from lrlab.training.internals import compile_arguments, layer_behind
+from lrlab.training.internals import compile_arguments, first_name, layer_behind, name_counts
 
 
 def compile_model(
@@ -43,6 +45,28 @@ def compile_model(
     kept = ("loss", "loss_weights", "metrics", "weighted_metrics")
     given = {name: arguments[name] for name in kept if arguments.get(name) is not None}
     return {"optimizer": model.optimizer} | given
+
+
+def with_first_names(metrics: Any) -> Any:
+    """Return metrics under the names that a first run of these lines gives them.
+
+    Keras counts up the names of objects that are given none, so that in a cell that is run again
+    `auc` is called `auc_1`. Then nobody finds the history's `val_auc`, nor a sweep its file.
+    """
+    counts = name_counts()
+    counted: dict[str, list[tuple[int, Any]]] = {}
+    for metric in keras.tree.flatten(metrics):
+        if isinstance(metric, keras.metrics.Metric):
+            first = first_name(type(metric))
+            number = re.fullmatch(rf"{first}(?:_(\d+))?", metric.name)
+            if number and int(number[1] or 0) < counts.get(first, 0):
+                counted.setdefault(first, []).append((int(number[1] or 0), metric))
+    renamed = {}
+    for first, found in counted.items():
+        for index, (_, metric) in enumerate(sorted(found, key=lambda pair: pair[0])):
+            renamed[id(metric)] = copy.copy(metric)
+            renamed[id(metric)].name = f"{first}_{index}" if index else first
+    return keras.tree.map_structure(lambda part: renamed.get(id(part), part), metrics)
 
 
 def makes_own_loss(model: keras.Model) -> bool:

@@ -21,6 +21,7 @@ from lrlab.experiment.compiling import (
     copy_optimizer,
     last_activation,
     same_settings,
+    with_first_names,
 )
 from lrlab.experiment.pickling import pack, unpack
 from lrlab.experiment.rates import RateRecorder, callbacks_with_schedule
@@ -49,7 +50,8 @@ class Experiment:
     Every run starts from the same weights, optimizer state and random seeds and sees the same
     batches in the same order. Runs of one experiment wait for each other, also across threads.
     Random numbers are part of the start where Keras draws them, in its layers and `keras.random`. A
-    layer of your own that calls `tf.random` without a seed draws others in every run.
+    layer of your own that calls `tf.random` without a seed draws others in every run. Layers and
+    metrics that are given no name have those of a new Python, `val_auc` and not `val_auc_3`.
 
     It can be pickled, with cloudpickle where `build_model` is a lambda; what comes out is built and
     compiled anew, and gives the same numbers.
@@ -103,6 +105,7 @@ class Experiment:
         self.build_model = build_model
         self.model = self._build(self.seed)
         self._compiled_by_user = self.model.compiled
+        metrics = with_first_names(metrics)
         self.compile_arguments = compile_model(
             self.model, self.dataset, self._first_samples[0], optimizer, loss, metrics
         )

@@ -16,6 +16,7 @@ from lrlab.training.internals import (
     as_graph,
     build_weights,
     drawing_from,
+    first_names,
     flatten_layers,
     global_generator,
     put_back_random_states,
@@ -64,7 +65,14 @@ def build_from_seed(build_model: Callable[[], keras.Model], seed: int, x: Any) -
 
 
 def _build(build_model: Callable[[], keras.Model], x: Any) -> keras.Model:
-    model = build_model()
+    """Build a model whose layers and metrics have the names that a first build gives them."""
+    try:
+        with first_names():
+            model = build_model()
+    except ValueError as error:
+        if "unique" not in str(error):
+            raise
+        model = build_model()  # it holds a layer made elsewhere, which has such a name already
     if not isinstance(model, keras.Model):
         raise ValueError(
             "`build_model` must return a keras.Model. "

@@ -14,7 +14,7 @@ from typing import Any
 from lrlab.backend import keras
 
 from lrlab.schedules import is_keras_schedule, needs_rate
-from lrlab.training.internals import arguments_of_function, seeded
+from lrlab.training.internals import arguments_of_function, first_names, seeded
 
 _LINE = 88  # columns, what Black and Ruff take by default
 # Arguments of callbacks that are kept in an attribute of another name.
@@ -107,7 +107,8 @@ def source(value: Any, indent: int, taken: int = 0) -> str:
     if isinstance(value, Name):
         return str(value)
     if isinstance(value, list):
-        return f"[{', '.join(source(item, indent) for item in value)}]"
+        items = [source(item, indent + 4) for item in value]
+        return put_in_brackets("[", items, "]", indent, taken + len(","))
     if not isinstance(value, dict):
         return _literal(value)
     name, config = value["class_name"], value.get("config")
@@ -152,9 +153,12 @@ def _arguments(value: dict[str, Any]) -> dict[str, Any]:
         if parameter.default is parameter.empty and key in config
     ]
     revive = keras.saving.deserialize_keras_object
-    default = cls(**{key: revive(_drop_names(config[key])) for key in required}).get_config()
+    with first_names():
+        default = cls(**{key: revive(_drop_names(config[key])) for key in required}).get_config()
     optional = [key for key in (*parameters, *config) if key in config and key not in required]
-    if value["module"] != "keras.metrics":  # whose names are the keys of the history
+    if value["module"] == "keras.metrics":  # whose names are the keys of the history
+        default["name"] = parameters["name"].default
+    else:
         optional = [key for key in optional if key != "name"]
     changed = {key: config[key] for key in optional if config[key] != default.get(key)}
     return {str(i): config[key] for i, key in enumerate(required)} | changed
@@ -202,10 +206,12 @@ def _literal(value: Any) -> str:
     return repr(value)
 
 
-def put_in_brackets(opening: str, items: Sequence[str], closing: str, indent: int = 0) -> str:
+def put_in_brackets(
+    opening: str, items: Sequence[str], closing: str, indent: int = 0, taken: int = 0
+) -> str:
     """Write items between brackets: on one line if they fit, else each on its own."""
     line = f"{opening}{', '.join(items)}{closing}"
-    if len(line) + indent <= _LINE and "\n" not in line:
+    if len(line) + indent + taken <= _LINE and "\n" not in line:
         return line
     lines = "".join(f"{' ' * (indent + 4)}{item},\n" for item in items)
     return f"{opening}\n{lines}{' ' * indent}{closing}"

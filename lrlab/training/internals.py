@@ -23,7 +23,7 @@ from keras.src.backend.common import global_state
 from keras.src.random import seed_generator
 from keras.src.trainers import data_adapters
 from keras.src.trainers.data_adapters import array_data_adapter, array_slicing
-from keras.src.utils import python_utils, rng_utils
+from keras.src.utils import naming, python_utils, rng_utils
 
 # --- data and logs --------------------------------------------------------------------------------
 
@@ -98,6 +98,33 @@ def schedule_of(optimizer: Any) -> Any:
 def arguments_of_function(part: Any) -> Any:
     """Return what a loss or metric hands on to its function, which its config may leave out."""
     return getattr(part, "_fn_kwargs", None)
+
+
+# --- names ----------------------------------------------------------------------------------------
+
+_NAME_COUNTS = "object_name_uids"
+
+
+def name_counts() -> dict[str, int]:
+    """Return how many of each name Keras has given away in this thread: `dense`, `dense_1`, ..."""
+    return dict(global_state.get_global_attribute(_NAME_COUNTS) or {})
+
+
+@contextmanager
+def first_names() -> Iterator[None]:
+    """Have Keras name what is made in this thread as in a new Python, and go on as before then."""
+    before = global_state.get_global_attribute(_NAME_COUNTS)
+    naming.reset_uids()
+    try:
+        yield
+    finally:
+        global_state.set_global_attribute(_NAME_COUNTS, before)
+
+
+def first_name(kind: type) -> str:
+    """Return the name that Keras gives to the first object of a class that is given none."""
+    with first_names():
+        return cast(str, naming.auto_name(kind.__name__))
 
 
 # --- variables ------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ import pytest
 
 import lrlab
 from lrlab import backend
+from lrlab.training import internals
 
 PACKAGE = Path(lrlab.__file__).parent
 INTERNALS = PACKAGE / "training" / "internals.py"
@@ -32,6 +33,8 @@ FUNCTIONS = {
     "trainers.data_adapters.array_data_adapter.can_convert_arrays": "what is an array to `fit`",
     "trainers.data_adapters.array_slicing.convert_to_sliceable": "tensors out of all of these",
     "trainers.data_adapters.array_slicing.train_validation_split": "validation_split, its errors",
+    "utils.naming.auto_name": "the name of what is given none",
+    "utils.naming.reset_uids": "to name the models of an experiment alike",
     "utils.rng_utils.GLOBAL_RANDOM_SEED": "whether a thread has seeded Keras itself",
     "utils.rng_utils.get_random_seed": "the same",
     "utils.python_utils.pythonify_logs": "logs as callbacks get them",
@@ -82,6 +85,22 @@ def test_this_keras_has_the_function(name: str) -> None:
 def test_this_keras_has_the_attribute(name: str) -> None:
     made, use = ATTRIBUTES[name]
     assert hasattr(made(), name), use
+
+
+def test_this_keras_counts_names_where_internals_looks() -> None:
+    def named() -> str:
+        return str(keras.layers.Dense(1).name)
+
+    named()
+    before = internals.name_counts()
+    with internals.first_names():
+        assert (named(), named()) == ("dense", "dense_1")
+        assert internals.name_counts() == {"dense": 2}
+    assert internals.name_counts() == before
+    assert named() == f"dense_{before['dense']}"
+    assert internals.first_name(keras.metrics.TopKCategoricalAccuracy) == (
+        "top_k_categorical_accuracy"
+    )
 
 
 @pytest.mark.parametrize("name", backend._LOUD_LIBRARIES)
