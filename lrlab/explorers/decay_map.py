@@ -135,6 +135,13 @@ class DecayMapExplorer(RunExplorer):
             raise TimeoutError(f"The map was not drawn after {timeout} seconds.")
         return self._made.get(self.schedule())
 
+    def let_go(self) -> None:
+        """Forget the runs of the map, too."""
+        super().let_go()
+        self._view.close()
+        self._made.clear()
+        self._unfinished = None
+
     def result(self) -> str:
         """Return how much is filled, and the best cell, in one short line."""
         values = self.values

@@ -126,6 +126,11 @@ class LearningRateDialExplorer(RunExplorer):
         """The dial is read as an epoch begins, and the speed while it is waited for."""
         self._show_code()
 
+    def let_go(self) -> None:
+        """Forget the training, too."""
+        super().let_go()
+        self._training = self._now = None
+
     # --- what comes of it ---
 
     def schedule(self) -> RatesByEpoch:

@@ -22,22 +22,17 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 import ipywidgets
 
-from lrlab.experiment.turns import UNFINISHED, waiting
+from lrlab.explorers.closing import CLOSED, close_earlier_ones_of_this_cell, close_parts
 from lrlab.explorers.controls import Checked, button, toggle
 from lrlab.explorers.pins import Pin, as_csv, as_table
 from lrlab.explorers.widgets import CodeView, PictureView, TableView
-from lrlab.explorers.worker import (
-    Superseded,
-    Worker,
-    stop_workers_of_an_earlier_run_of_this_cell,
-)
+from lrlab.explorers.worker import Superseded, Worker, taking_turns
 from lrlab.figures.ink import Theme
 
 Shown = TypeVar("Shown")
 
 SIZE = 760, 460  # pixels, of a picture
 _KEPT = 1000  # of the results of earlier work
-_SECONDS_TO_WORDS = 1.0  # that another training of the experiment is waited for
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,10 +51,6 @@ class Frame(Generic[Shown]):
     words: str | None = None
     settings: Any = None
     always: bool = False
-
-
-class _GaveWay(Exception):  # noqa: N818 - it is no error
-    """Newer work has come while this one waited for its turn."""
 
 
 # What it says (plain text), what it shows, or None for a place to stop.
@@ -106,7 +97,7 @@ class Explorer(ipywidgets.VBox, Generic[Shown]):
         self._controls = {control.name: control for control in controls}
         self._first_values = {control.name: control.value for control in controls}
         self._moving = False  # several controls, of which some have not moved yet
-        self._begun = False
+        self._begun = self._closed = False
         self._worker = Worker()
         self._pins: list[Pin[Shown]] = []
         self._frame: Frame[Shown] | None = None  # what the picture shows
@@ -147,7 +138,7 @@ class Explorer(ipywidgets.VBox, Generic[Shown]):
         self.add_class("lrlab-explorer")
         for control in controls:
             control.observe(self._control_moved, "value")
-        stop_workers_of_an_earlier_run_of_this_cell(self._worker)
+        close_earlier_ones_of_this_cell(self)
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -218,7 +209,13 @@ class Explorer(ipywidgets.VBox, Generic[Shown]):
         self._show_code()
 
     def start(self, settings: Any, work: Work[Shown]) -> None:
-        """Have this work done in the thread. What is under way gives way."""
+        """Have this work done in the thread. What is under way gives way.
+
+        Raises:
+            RuntimeError: If the explorer was closed.
+        """
+        if self._closed:
+            raise RuntimeError(f"This explorer was {CLOSED} Make another one.")
         self._begun = True
         self._worker.submit(partial(self._do, settings, work))
 
@@ -232,6 +229,26 @@ class Explorer(ipywidgets.VBox, Generic[Shown]):
             self.say("Stopping …")
             # As a job: whatever the run that gives way still says comes before it.
             self._worker.submit(lambda _: self.say(self.stopped), at_once=True)
+
+    def close(self) -> None:
+        """Leave the page for good, and let go of figures, runs, pins and the experiment.
+
+        A run, or the experiment, lives on where somebody else holds it. A cell that runs again
+        closes the explorers that it made before.
+        """
+        self._closed = True
+        self._worker.close()
+        close_parts(self)
+        super().close()
+        self.unobserve_all()
+        self.let_go()
+
+    def let_go(self) -> None:
+        """Forget what takes memory, as it is closed, and again when its last work has ended."""
+        with self._drawing:
+            for kept in (self.runs, self._pins, self._figures):
+                kept.clear()
+            self._frame = None
 
     def wait(self, timeout: float | None = None) -> Any:
         """Wait until the work is done, and return what was last finished, if anything.
@@ -323,15 +340,8 @@ class Explorer(ipywidgets.VBox, Generic[Shown]):
     def _do(self, settings: Any, work: Work[Shown], superseded: Superseded) -> None:
         """Say and show what the work yields, until it ends or has to give way."""
         due = time.monotonic() + 1 / self.frames_per_second
-
-        def wait_for_another_training(rested: float) -> None:
-            if superseded():
-                raise _GaveWay
-            if rested > _SECONDS_TO_WORDS:
-                self.say(UNFINISHED)
-
         try:
-            with closing(work), waiting(wait_for_another_training):
+            with taking_turns(superseded, self.say), closing(work):
                 for step in work:
                     always = isinstance(step, Frame) and step.always
                     if superseded() and not always:
@@ -341,11 +351,12 @@ class Explorer(ipywidgets.VBox, Generic[Shown]):
                     elif step is not None and (always or time.monotonic() >= due):
                         self._show_frame(step, settings)
                         due = time.monotonic() + 1 / self.frames_per_second
-        except _GaveWay:
-            return
         except Exception as error:  # noqa: BLE001 - whatever somebody's model raises, they read it
             if not superseded():
                 self.report(error)
+        finally:
+            if self._closed:
+                self.let_go()
 
     def _show_frame(self, frame: Frame[Shown], settings: Any) -> None:
         with self._drawing:

@@ -274,6 +274,13 @@ class OptimizerExplorer(RunExplorer):
         self._disable()
         super().controls_moved(*names)
 
+    def let_go(self) -> None:
+        """Forget the runs of races, too."""
+        super().let_go()
+        self._variant_of.cache_clear()
+        self._tried.clear()
+        self._best.clear()
+
     def _disable(self) -> None:
         """Leave alone what this optimizer does not have."""
         self.momentum.disabled = OPTIMIZERS[self.optimizer.value].momentum is None

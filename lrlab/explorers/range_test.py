@@ -110,6 +110,12 @@ class RangeTestExplorer(ExperimentExplorer[Measured]):
         super().wait(timeout)
         return self.measured
 
+    def let_go(self) -> None:
+        """Forget the tests, too."""
+        super().let_go()
+        self._tests.clear()
+        self.measured = None
+
     @property
     def code(self) -> str:
         """The plain Keras program that makes the same range test."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 import numpy as np
 
+from lrlab.explorers.closing import CLOSED
 from lrlab.explorers.controls import Checked, toggle
 from lrlab.explorers.explorer import SIZE, Explorer, Frame, Shown, Work
 from lrlab.explorers.widgets import PictureView
@@ -60,9 +61,16 @@ class ExperimentExplorer(Explorer[Shown]):
 
         It has to load TensorFlow, and the controls need not wait for that.
         """
+        if self._closed:
+            raise RuntimeError(f"This explorer has no experiment: it was {CLOSED}")
         if self._experiment is None:
             self._experiment = default_experiment()
         return self._experiment
+
+    def let_go(self) -> None:
+        """Forget the experiment, too."""
+        super().let_go()
+        self._experiment = None
 
     def train(self, schedule: Schedule, **settings: Any) -> Generator[None, None, Run]:
         """Return a whole run of the experiment; stop after any epoch of it."""
@@ -203,6 +211,12 @@ class RunExplorer(ExperimentExplorer["Run | None"]):
             return None
         left = seconds / done * (epochs - done)
         return f"Epoch {done} of {epochs}, about {left:.0f} s left"
+
+    def let_go(self) -> None:
+        """Forget the runs, too, each of which holds the experiment."""
+        super().let_go()
+        self._finished = self._answers = None
+        self._pinned = ()
 
     # --- what is shown ---
 

@@ -9,7 +9,12 @@ import traitlets
 
 from lrlab.figures.ink import css_variables
 
-_STATIC = Path(__file__).parent / "static"
+
+def _static(name: str) -> str:
+    """Return a file as text: of a path, anywidget would watch the file, and keep every widget."""
+    return (Path(__file__).parent / "static" / name).read_text(encoding="utf-8")
+
+
 _COLOURS = f"""
 .lrlab-explorer {{ {css_variables("light", "lrlab-")} }}
 [data-jp-theme-light="false"] .lrlab-explorer {{ {css_variables("dark", "lrlab-")} }}
@@ -28,8 +33,8 @@ class PictureView(anywidget.AnyWidget):
     upper left corner (0, 0) to the lower right one (1, 1).
     """
 
-    _esm = _STATIC / "picture.js"
-    _css = (_STATIC / "explorer.css").read_text(encoding="utf-8") + _COLOURS
+    _esm = _static("picture.js")
+    _css = _static("explorer.css") + _COLOURS
     value = traitlets.Bytes().tag(sync=True)
     alt = traitlets.Unicode().tag(sync=True)
     words = traitlets.Unicode().tag(sync=True)
@@ -43,14 +48,14 @@ class PictureView(anywidget.AnyWidget):
 class CodeView(anywidget.AnyWidget):
     """Source code with a button that copies it."""
 
-    _esm = _STATIC / "code.js"
+    _esm = _static("code.js")
     value = traitlets.Unicode().tag(sync=True)
 
 
 class TableView(anywidget.AnyWidget):
     """Rows of text under a caption, and a button that saves `csv` as a file; hidden while empty."""
 
-    _esm = _STATIC / "table.js"
+    _esm = _static("table.js")
     caption = traitlets.Unicode().tag(sync=True)
     columns = traitlets.List(traitlets.Unicode()).tag(sync=True)
     rows = traitlets.List(traitlets.List(traitlets.Unicode())).tag(sync=True)

@@ -6,14 +6,19 @@ import atexit
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 # Both modules hook into the end of Python as they are imported, and it is an error to do so once
 # that has begun. TensorFlow imports them, in a worker: that import is to come through.
 from concurrent.futures import process, thread  # noqa: F401
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TypeAlias
 from weakref import WeakSet
+
+from lrlab.experiment.turns import UNFINISHED, waiting
+
+_SECONDS_TO_WORDS = 1.0  # that another training of an experiment is waited for
 
 # A job is told how to find out that it is no longer wanted, and then returns soon.
 Superseded: TypeAlias = Callable[[], bool]
@@ -44,7 +49,7 @@ class Worker:
         self._at_once = False
         self._asked = 0  # counts jobs and stops: a job is superseded once it has moved on
         self._thread: threading.Thread | None = None
-        self._busy = False
+        self._busy = self._closed = False
         _WORKERS.add(self)
 
     @property
@@ -58,9 +63,9 @@ class Worker:
 
         That one gives up after a little patience, or at once.
         """
-        if _python_ends():
-            return
         with self._changed:
+            if self._ends():
+                return
             self._next, self._at_once = job, at_once
             self._asked += 1
             if self._thread is None:
@@ -75,6 +80,11 @@ class Worker:
             self._asked += 1
             self._changed.notify_all()
 
+    def close(self) -> None:
+        """Stop for good: no further job is taken."""
+        self._closed = True
+        self.stop()
+
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until nothing runs or waits; False if that took longer than `timeout` seconds."""
         with self._changed:
@@ -82,7 +92,7 @@ class Worker:
 
     def _superseded(self, asked: int, began: float) -> bool:
         """Whether a job, the number `asked`, is to give up: it was stopped, or had its time."""
-        if _python_ends():
+        if self._ends():
             return True
         if self._asked == asked:
             return False
@@ -110,41 +120,34 @@ class Worker:
                     self._changed.notify_all()
 
     def _wait_for_a_job(self) -> bool:
-        """Wait until there is one; False if none came for a while, or Python ends."""
+        """Wait until there is one; False if none came for a while, or none is to be done."""
         idle_until = time.monotonic() + self._IDLE_SECONDS
-        while not _python_ends():
+        while not self._ends() and time.monotonic() < idle_until:
             if self._changed.wait_for(lambda: self._next is not None, self._SECONDS_A_LOOK):
-                return True
-            if time.monotonic() > idle_until:
-                break
+                return not self._ends()
         return False
 
-
-def _python_ends() -> bool:
-    """Whether the main thread has come to its end: then Python waits for all others."""
-    return not threading.main_thread().is_alive()
-
-
-_WORKERS_OF_CELL: dict[str, tuple[str, list[Worker]]] = {}  # with the execution that made them
+    def _ends(self) -> bool:
+        """Whether it was closed, or Python ends: the main thread has, and waits for all others."""
+        return self._closed or not threading.main_thread().is_alive()
 
 
-def stop_workers_of_an_earlier_run_of_this_cell(worker: Worker) -> None:
-    """Note the cell that made this worker; stop those that it made when it last ran."""
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython else None
-    if shell is None or not hasattr(shell, "get_parent"):
-        return
-    parent = shell.get_parent()
-    cell = parent.get("metadata", {}).get("cellId")
-    if not cell:
-        return
-    execution = parent["header"]["msg_id"]
-    last, workers = _WORKERS_OF_CELL.get(cell, (execution, []))
-    if last != execution:
-        for old in workers:
-            old.stop()
-        workers = []
-    _WORKERS_OF_CELL[cell] = execution, [*workers, worker]
+class _GaveWay(Exception):  # noqa: N818 - it is no error
+    """A newer job has come while this one waited for its turn."""
+
+
+@contextmanager
+def taking_turns(superseded: Superseded, say: Callable[[str], None]) -> Iterator[None]:
+    """Let a job that waits for another training of its experiment say so, and give way."""
+
+    def ask(rested: float) -> None:
+        if superseded():
+            raise _GaveWay
+        if rested > _SECONDS_TO_WORDS:
+            say(UNFINISHED)
+
+    with suppress(_GaveWay), waiting(ask):
+        yield
 
 
 _WORKERS: WeakSet[Worker] = WeakSet()

@@ -20,7 +20,6 @@ from small import SOON, button, data, made, model, until
 import lrlab
 from lrlab import Experiment, LearningRateExplorer, StepDecay, StepDecayExplorer
 from lrlab.explorers import run_explorer as base
-from lrlab.explorers import worker as workers
 
 PNG = b"\x89PNG"
 EVERY_KIND = sorted(name for name in lrlab.__all__ if name.endswith("Explorer"))
@@ -777,7 +776,7 @@ class TestATrainingOfTheExperimentThatIsUnfinished:
 
     @pytest.fixture
     def half(self, full_batch, monkeypatch):
-        monkeypatch.setattr("lrlab.explorers.explorer._SECONDS_TO_WORDS", 0.0)
+        monkeypatch.setattr("lrlab.explorers.worker._SECONDS_TO_WORDS", 0.0)
         with closing(full_batch.follow(0.1)) as half:
             next(half)
             yield half
@@ -803,57 +802,6 @@ class TestATrainingOfTheExperimentThatIsUnfinished:
             half.close()
             assert explorer.wait(SOON).schedule == explorer.learning_rate.value
             assert len(explorer.runs) == 1
-
-
-class TestCells:
-    @pytest.fixture
-    def cell(self, monkeypatch):
-        """Pretend that a cell of JupyterLab runs; call it with the id of cell and execution."""
-        import IPython
-
-        parent = {}
-        shell = types.SimpleNamespace(get_parent=lambda: parent)
-        monkeypatch.setattr(IPython, "get_ipython", lambda: shell)
-        monkeypatch.setattr(workers, "_WORKERS_OF_CELL", {})
-
-        def execute(cell, execution):
-            parent.update(metadata={"cellId": cell}, header={"msg_id": execution})
-
-        return execute
-
-    def test_a_cell_that_runs_again_stops_what_it_had_started(self, slow, cell):
-        experiment, gate = slow
-        cell("a", "1")
-        with made(LearningRateExplorer, experiment) as old:
-            assert gate.reached.acquire(timeout=SOON)
-            cell("a", "2")
-            with made(LearningRateExplorer, experiment, learning_rate=0.1) as new:
-                gate.closed = False
-                gate.open.release()
-                assert old.wait(SOON) is None
-                assert new.wait(SOON).schedule == pytest.approx(0.1)
-
-    def test_another_cell_and_the_same_run_of_it_stop_nothing(self, experiment, cell):
-        cell("a", "1")
-        explorers = [LearningRateExplorer(experiment), LearningRateExplorer(experiment)]
-        cell("b", "2")
-        explorers.append(LearningRateExplorer(experiment))
-        assert all(explorer.wait(SOON) for explorer in explorers)
-
-    def test_a_stopped_explorer_trains_again_when_it_is_used(self, experiment, cell):
-        cell("a", "1")
-        old = LearningRateExplorer(experiment)
-        cell("a", "2")
-        new = LearningRateExplorer(experiment)
-        new.wait(SOON)
-        old.wait(SOON)
-        old.learning_rate.value = 0.7
-        assert old.wait(SOON).schedule == old.learning_rate.value
-
-    def test_where_a_cell_has_no_id_nothing_is_kept(self, experiment, cell):
-        cell(None, "1")
-        LearningRateExplorer(experiment).wait(SOON)
-        assert workers._WORKERS_OF_CELL == {}
 
 
 def test_the_public_names_are_these_classes():

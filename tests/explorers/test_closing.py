@@ -1,0 +1,168 @@
+"""What ends an explorer lets go of it: close(), and its cell that runs again."""
+
+import gc
+import threading
+import types
+from weakref import ref
+
+import pytest
+from ipywidgets.widgets.widget import _instances
+from small import SOON, data, made, model, until
+
+import lrlab
+from lrlab import Experiment, LearningRateExplorer
+from lrlab.explorers import Explorer, Frame, closing, number_slider
+
+pytestmark = pytest.mark.usefixtures("without_xla")
+EVERY_KIND = sorted(name for name in lrlab.__all__ if name.endswith("Explorer"))
+
+
+def new_experiment():
+    return Experiment(model, tuple(data().values()), epochs=3, batch_size=40)
+
+
+@pytest.fixture(scope="module")
+def experiment():
+    return new_experiment()
+
+
+def freed(reference):
+    gc.collect()
+    return reference() is None
+
+
+def used(kind, experiment):
+    """An explorer of this kind, after some use, without the thread that it had."""
+    explorer = getattr(lrlab, kind)(*([] if kind == "QuadraticExplorer" else [experiment]))
+    explorer.wait(SOON)
+    if kind == "LearningRateDialExplorer":
+        explorer.step(2)
+    explorer.wait(SOON)
+    explorer.pin()
+    explorer._code_toggle.value = True
+    explorer._picture.dark = True
+    return explorer
+
+
+@pytest.mark.parametrize("kind", EVERY_KIND)
+def test_a_closed_explorer_leaves_no_widget_no_thread_and_no_object(kind, experiment):
+    widgets, threads = set(_instances), threading.active_count()
+    explorer = used(kind, experiment)
+    assert len(_instances) > len(widgets) + 20
+    explorer.close()
+    assert set(_instances) == widgets
+    until(lambda: threading.active_count() == threads)
+    reference = ref(explorer)
+    del explorer
+    assert freed(reference)
+
+
+@pytest.mark.parametrize(
+    "kind",  # each of which keeps runs or trainings in a way of its own
+    ["DecayMapExplorer", "LearningRateDialExplorer", "OptimizerExplorer", "RangeTestExplorer"],
+)
+def test_an_experiment_that_nobody_else_holds_goes_though_the_closed_explorer_stays(kind):
+    """A notebook's `Out` keeps whatever a cell has shown."""
+    explorer = used(kind, new_experiment())
+    experiment = ref(explorer.experiment)
+    explorer.close()
+    until(lambda: freed(experiment))
+
+
+def test_a_run_that_somebody_holds_has_its_code_as_ever(experiment):
+    explorer = used("LearningRateExplorer", experiment)
+    run, code = explorer.runs[-1], explorer.code
+    explorer.close()
+    assert run.code == code
+
+
+def test_whoever_uses_it_then_reads_what_has_happened(experiment):
+    explorer = used("LearningRateExplorer", experiment)
+    explorer.close()
+    explorer.close()
+    for use in (explorer.run, lambda: explorer.code, lambda: explorer.experiment):
+        with pytest.raises(RuntimeError, match="closed, by close"):
+            use()
+    explorer.learning_rate.value = 0.3
+    assert explorer.wait(SOON) is None
+
+
+class Waits(Explorer):
+    """Begins its work, and ends it when it is let go."""
+
+    def __init__(self):
+        super().__init__([number_slider("upto", 3, 1, 9, "How far", step=1)])
+        self.began, self.go_on = threading.Event(), threading.Event()
+
+    def settings(self):
+        return self.upto.value
+
+    def work(self, settings):
+        self.began.set()
+        assert self.go_on.wait(SOON)
+        self.runs.append(settings)
+        yield Frame(settings, "late", always=True)
+
+    def draw(self, settings, shown):
+        return self.figure("late", bytes), ""
+
+    label = row = None
+    code = "..."
+
+    def result(self):
+        return "done"
+
+
+def test_work_that_ends_after_it_is_forgotten_too():
+    explorer = Waits()
+    explorer.run()
+    assert explorer.began.wait(SOON)
+    explorer.close()
+    explorer.go_on.set()
+    assert explorer._worker.wait(SOON)
+    assert (list(explorer.runs), explorer._figures, explorer._frame) == ([], {}, None)
+
+
+class TestCells:
+    @pytest.fixture
+    def cell(self, monkeypatch):
+        """Pretend that a cell of JupyterLab runs; call it with the id of cell and execution."""
+        import IPython
+
+        parent = {}
+        shell = types.SimpleNamespace(get_parent=lambda: parent)
+        monkeypatch.setattr(IPython, "get_ipython", lambda: shell)
+        monkeypatch.setattr(closing, "_MADE_BY_CELL", {})
+
+        def execute(cell, execution):
+            parent.update(metadata={"cellId": cell}, header={"msg_id": execution})
+
+        return execute
+
+    def test_a_cell_that_runs_again_closes_what_it_had_made(self, experiment, cell):
+        cell("a", "1")
+        old = [LearningRateExplorer(experiment), LearningRateExplorer(experiment)]
+        cell("a", "2")
+        with made(LearningRateExplorer, experiment, learning_rate=0.1) as new:
+            assert [each.comm for each in old] == [None, None]
+            assert new.wait(SOON).schedule == pytest.approx(0.1)
+
+    def test_another_cell_and_the_same_run_of_it_close_nothing(self, experiment, cell):
+        cell("a", "1")
+        explorers = [LearningRateExplorer(experiment), LearningRateExplorer(experiment)]
+        cell("b", "2")
+        explorers.append(LearningRateExplorer(experiment))
+        assert all(explorer.wait(SOON) for explorer in explorers)
+
+    def test_where_a_cell_has_no_id_nothing_is_kept(self, experiment, cell):
+        cell(None, "1")
+        LearningRateExplorer(experiment).wait(SOON)
+        assert closing._MADE_BY_CELL == {}
+
+    def test_what_a_cell_made_is_not_kept_for_it(self, experiment, cell):
+        cell("a", "1")
+        explorer = LearningRateExplorer(experiment)
+        explorer.close()
+        reference = ref(explorer)
+        del explorer
+        assert freed(reference)
