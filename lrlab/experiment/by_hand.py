@@ -58,7 +58,6 @@ class Steered:
         with experiment.session() as (session, start):
             if self._state is not None:
                 session.program.state.put_back(self._state)
-                session.before = self._state
             table = np.full((1, steps), rate, np.float32)
             with closing(session.epochs(1, rates=table)) as epochs:
                 self._logs.append(dict(next(epochs)))

@@ -352,7 +352,7 @@ class Experiment:
                 steps=self.steps_per_epoch,
             )
             batches = self._training, self._validation
-            yield Session(program, *batches, members, before=start.state), start
+            yield Session(program, *batches, members), start
 
     def _put_back(self, program: Program, seed: int) -> Start:
         """Put everything back to the start from a seed."""

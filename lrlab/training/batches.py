@@ -9,8 +9,6 @@ from typing import Any
 
 from lrlab.backend import keras, tf
 
-import numpy as np
-
 from lrlab.training.internals import as_arrays
 
 
@@ -18,10 +16,12 @@ from lrlab.training.internals import as_arrays
 class Batches:
     """Arrays on the device, cut into batches.
 
-    `whole` holds the full batches, each leaf of shape (batches, batch_size, ...); `rest` the last,
-    smaller one, each leaf of shape (samples, ...), or None where there is none.
+    `arrays` is what was cut, each leaf of shape (samples, ...), and shares its memory with the
+    rest. `whole` holds the full batches, each leaf of shape (batches, batch_size, ...); `rest` the
+    last, smaller one, each leaf of shape (samples, ...), or None where there is none.
     """
 
+    arrays: Any
     whole: Any
     rest: Any
     count: int
@@ -29,9 +29,9 @@ class Batches:
     samples: int
 
     @classmethod
-    def cut(cls, arrays: Any, batch_size: int, order: np.ndarray | None = None) -> Batches:
+    def cut(cls, arrays: Any, batch_size: int, order: Any = None) -> Batches:
         """Cut a structure of tensors of shape (samples, ...), taken in the given order."""
-        samples = len(next(a for a in keras.tree.flatten(arrays) if a is not None))
+        samples = next(a for a in keras.tree.flatten(arrays) if a is not None).shape[0]
         full = samples // batch_size
         if order is not None:
             arrays = map_arrays(lambda array: tf.gather(array, order), arrays)
@@ -45,7 +45,7 @@ class Batches:
             return tf.reshape(array, [full, batch_size, *array.shape[1:]])
 
         count = math.ceil(samples / batch_size)
-        return cls(map_arrays(stack, whole), rest, count, batch_size, samples)
+        return cls(arrays, map_arrays(stack, whole), rest, count, batch_size, samples)
 
     @property
     def parts(self) -> tuple[Any, Any]:

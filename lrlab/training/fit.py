@@ -9,7 +9,6 @@ cannot be done this way goes to `model.fit` itself.
 from __future__ import annotations
 
 from collections import deque
-from functools import partial
 from typing import Any
 
 from lrlab.backend import keras, tf
@@ -223,8 +222,9 @@ def fit(
             steps=train.count,
             model=model,
         )
-    cut_anew = partial(Batches.cut, arrays, batch_size) if shuffle else None
-    session = Session(program, train, validation, callbacks, shuffled=cut_anew)
+    # NumPy's global generator, so that keras.utils.set_random_seed covers it.
+    order = np.random.permutation if shuffle else None
+    session = Session(program, train, validation, callbacks, shuffle=order)
 
     def validates(epoch: int) -> bool:
         due = given["validation_freq"]

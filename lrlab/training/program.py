@@ -7,7 +7,7 @@ them.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from functools import cached_property, partial
 from typing import Any
@@ -32,6 +32,10 @@ from lrlab.training.xla import is_all_kerass_own, uses_xla
 SECONDS_A_CALL = 0.05
 # The same for every training, so that another number of epochs compiles nothing anew.
 EPOCHS_A_CALL = 100
+# A call that shuffles is handed the places of at most so many samples, or of one epoch.
+_PLACES_A_CALL = 2**15
+# What a small model that XLA compiles takes at most, until it has been timed.
+_SECONDS_A_SAMPLE = 5e-6
 
 
 class Program:
@@ -115,23 +119,34 @@ class Program:
         return drawing_from(self.generator) if self.generator else nullcontext()
 
     def _with_or_without_xla(self, graph: Callable[..., Any]) -> Callable[..., Any]:
-        with_xla = as_graph(graph, jit_compile=True)
+        def graph_and_state(*args: Any) -> Any:
+            return self.state.values(), graph(*args)
+
+        with_xla = as_graph(graph_and_state, jit_compile=True)
         without_xla = as_graph(graph)
 
-        def call(*args: Any, before: Sequence[Any] | None = None) -> Any:
-            """Call it; `before` is the present state, if it is known."""
+        def call(*args: Any, known: dict[Any, Any] | None = None) -> Any:
+            """Call it; `known` is empty at first, and for further calls with arguments alike."""
+
+            def once(function: Any) -> Any:
+                if known is None:
+                    return function(*args)
+                if function not in known:  # TensorFlow needs longer to find it than to call it
+                    known[function] = function.get_concrete_function(*args)
+                return known[function](*args)
+
             if self.xla:
-                before = self.state.take() if before is None else before
                 try:
-                    logs = _as_arrays(with_xla(*args))
+                    before, logs = once(with_xla)
                 except tf.errors.OpError:  # a graph that XLA refuses has not begun to run
                     self.xla = False
                 else:
+                    logs = _as_arrays(logs)
                     # XLA's ReLU passes a NaN on, TensorFlow's makes it 0.
                     if self.model.jit_compile or _finite(logs):
                         return logs
-                self.state.put_back(before)
-            return _as_arrays(without_xla(*args))
+                    self.state.put_back(before)
+            return _as_arrays(once(without_xla))
 
         return call
 
@@ -175,14 +190,22 @@ class Program:
         self._loop(self.model.test_step, batches)
         return self._metrics()
 
-    def _epochs(self, train: Any, validation: Any, rates: Any, count: Any) -> Any:
-        """Train for some epochs and return their logs as columns with room for `EPOCHS_A_CALL`."""
+    def _epochs(
+        self, train: Any, validation: Any, rates: Any, count: Any, orders: Any, batch_size: int
+    ) -> Any:
+        """Train for some epochs and return their logs as columns with room for `EPOCHS_A_CALL`.
+
+        Where there are orders of the samples, a row an epoch, `train` is not cut into batches yet.
+        """
         self.traces += 1
         kinds = {"": (self.model.train_step, train)}
         if validation is not None:
             kinds["val_"] = (self.model.test_step, validation)
 
         def epoch(index: Any, logs: dict[str, Any]) -> Any:
+            if orders is not None:
+                shuffled = Batches.cut(train, batch_size, orders[index])
+                kinds[""] = (self.model.train_step, shuffled.parts)
             for prefix, (step, batches) in kinds.items():
                 self.model.reset_metrics()
                 self._loop(step, batches, rates=None if prefix or rates is None else rates[index])
@@ -202,52 +225,74 @@ class Program:
         """The model's metrics as tensors; some report a dict of several."""
         return keras.tree.map_structure(tf.convert_to_tensor, self.model.get_metrics_result())
 
-    def run(
+    def takes_long(self, train: Batches, validation: Batches | None) -> bool:
+        """Whether an epoch is likely to take longer than `SECONDS_A_CALL`."""
+        guess = _SECONDS_A_SAMPLE if self.xla else SECONDS_A_CALL
+        return (self._seconds_a_sample or guess) * _samples(train, validation) > SECONDS_A_CALL
+
+    def of_data(
         self,
         train: Batches,
         validation: Batches | None,
-        rates: np.ndarray | None,
-        epochs: int,
-        before: Sequence[Any] | None = None,
-    ) -> Iterator[dict[str, Any]]:
-        """Train for some epochs and yield the logs of each, as Keras gives them to callbacks.
+        shuffle: Callable[[int], np.ndarray] | None = None,
+    ) -> Callable[[np.ndarray | None, int], Iterator[dict[str, Any]]]:
+        """Return a function that trains for some epochs and yields the logs of each for callbacks.
 
-        As many epochs go into a call as fit into `SECONDS_A_CALL`, by the time that the last ones
-        took, so that whoever iterates can stop, or show progress, soon.
+        It takes the learning rate of every step, of shape (epochs, steps), or None, which leaves it
+        to the optimizer, and the number of epochs. As many of these go into a call as fit into
+        `SECONDS_A_CALL`, by the time that the last ones took, so that whoever iterates can stop, or
+        show progress, soon.
 
-        `rates`, of shape (epochs, steps), is the learning rate of every step; None leaves it to the
-        optimizer. `before` is the model's present state, if that is known.
+        `shuffle` gives an order of so many samples, anew for each epoch.
         """
-        samples = train.samples + (0 if validation is None else validation.samples)
-        done = 0
-        while done < epochs:
-            count = 1
-            if self._seconds_a_sample is not None:
-                count = int(SECONDS_A_CALL / (self._seconds_a_sample * samples))
-            count = max(1, min(count, epochs - done, EPOCHS_A_CALL))
-            rows = None
-            if rates is not None:  # of one shape, whatever the count, for one trace
-                rows = np.zeros((EPOCHS_A_CALL, train.count), np.float32)
-                rows[:count] = rates[done : done + count]
-                rows = tf.constant(rows)
-            traces, began = self.traces, time.perf_counter()
-            columns = self.epochs(
-                *(train.parts, validation and validation.parts, rows, tf.constant(count)),
-                before=before,
-            )
-            if self.traces == traces:  # a call that compiled says nothing about the next
-                self._seconds_a_sample = (time.perf_counter() - began) / (count * samples)
-            val_logs = {f"val_{name}": value for name, value in _flat(columns.get("val_", {}))}
-            logs = {
-                name: values.tolist() if values.ndim == 1 else list(values)
-                for name, values in _flat(columns[""] | val_logs)
-            }
-            for epoch in range(count):
-                yield {name: values[epoch] for name, values in logs.items()}
-            done += count
-            before = None
-            if self.model.stop_training:  # by another thread
-                break
+        samples = _samples(train, validation)
+        at_once = EPOCHS_A_CALL
+        if shuffle:
+            at_once = min(at_once, max(1, _PLACES_A_CALL // train.samples))
+        known: dict[Any, Any] = {}
+
+        def run(rates: np.ndarray | None, epochs: int) -> Iterator[dict[str, Any]]:
+            done = 0
+            while done < epochs:
+                count = 1
+                if self._seconds_a_sample is not None:
+                    count = int(SECONDS_A_CALL / (self._seconds_a_sample * samples))
+                count = max(1, min(count, epochs - done, at_once))
+                # Of one shape each, whatever the count, for one trace.
+                rows, orders = None, None
+                if rates is not None:
+                    rows = np.zeros((EPOCHS_A_CALL, train.count), np.float32)
+                    rows[:count] = rates[done : done + count]
+                    rows = tf.constant(rows)
+                if shuffle:
+                    orders = np.zeros((at_once, train.samples), np.int32)
+                    orders[:count] = [shuffle(train.samples) for _ in range(count)]
+                    orders = tf.constant(orders)
+                traces, began = self.traces, time.perf_counter()
+                columns = self.epochs(
+                    train.arrays if shuffle else train.parts,
+                    validation and validation.parts,
+                    *(rows, tf.constant(count), orders, train.batch_size),
+                    known=known,
+                )
+                if self.traces == traces:  # a call that compiled says nothing about the next
+                    self._seconds_a_sample = (time.perf_counter() - began) / (count * samples)
+                val_logs = {f"val_{name}": value for name, value in _flat(columns.get("val_", {}))}
+                logs = {
+                    name: values.tolist() if values.ndim == 1 else list(values)
+                    for name, values in _flat(columns[""] | val_logs)
+                }
+                for epoch in range(count):
+                    yield {name: values[epoch] for name, values in logs.items()}
+                done += count
+                if self.model.stop_training:  # by another thread
+                    break
+
+        return run
+
+
+def _samples(train: Batches, validation: Batches | None) -> int:
+    return train.samples + (0 if validation is None else validation.samples)
 
 
 def _flat(logs: dict[str, Any]) -> Iterator[tuple[str, np.ndarray]]:

@@ -74,7 +74,6 @@ class CallbackNeeds:
         self.replay = keras.callbacks.TerminateOnNaN in kinds
         self.parts = (
             self.train_batches
-            or self.progress
             or self.replay
             or any(_overrides(c, _TEST_HOOKS + _TEST_BATCH_HOOKS) for c in acting)
             or any(_overrides(c, ("on_epoch_begin",)) for c in unsafe)
@@ -92,13 +91,12 @@ class Session:
         validation: Batches | None,
         callbacks: keras.callbacks.CallbackList,
         *,
-        shuffled: Callable[[np.ndarray], Batches] | None = None,
-        before: Sequence[Any] | None = None,
+        shuffle: Callable[[int], np.ndarray] | None = None,
     ) -> None:
-        """`shuffled` cuts the batches anew each epoch; `before` is the model's present state."""
+        """`shuffle` gives an order of so many samples, anew for each epoch."""
         self.program, self.model = program, program.model
         self.train, self.validation, self.callbacks = train, validation, callbacks
-        self.shuffled, self.before = shuffled, before
+        self.shuffle = shuffle
         self.needs = CallbackNeeds(callbacks.callbacks)
 
     def epochs(
@@ -123,7 +121,9 @@ class Session:
         span = range(initial_epoch, epochs)
         always = self.validation is None or all(map(validates, span))
         in_parts = self.needs.parts or not always or not self.program.reports_metrics
-        if in_parts or self.needs.epochs or self.shuffled:
+        if self.needs.progress:
+            in_parts |= self.program.takes_long(self.train, self.validation)
+        if in_parts or self.needs.epochs:
             trained = self._epoch_by_epoch(span, validates, rates, in_parts)
         else:
             trained = self._many_epochs_a_call(span, rates)
@@ -139,7 +139,7 @@ class Session:
     def _many_epochs_a_call(
         self, span: range, rates: np.ndarray | None
     ) -> Iterator[Mapping[str, Any]]:
-        every = self.program.run(self.train, self.validation, rates, len(span), self.before)
+        every = self.program.of_data(self.train, self.validation, self.shuffle)(rates, len(span))
         for epoch, logs in zip(span, every, strict=False):  # another thread may stop it
             for history in self.callbacks.callbacks:  # nobody else is there
                 history.on_epoch_end(epoch, logs)
@@ -152,6 +152,7 @@ class Session:
         rates: np.ndarray | None,
         in_parts: bool,
     ) -> Iterator[Mapping[str, Any]]:
+        run = self.program.of_data(self.train, self.validation, self.shuffle)
         for index, epoch in enumerate(span):
             row = None if rates is None else rates[index]
             # Stopped before the first batch: then it is the last.
@@ -159,23 +160,22 @@ class Session:
             if in_parts:
                 self.model.reset_metrics()
             self.callbacks.on_epoch_begin(epoch)
-            if self.shuffled:
-                # NumPy's global generator, so that keras.utils.set_random_seed covers it.
-                self.train = self.shuffled(np.random.permutation(self.train.samples))  # noqa: NPY002
             if in_parts:
                 logs = self._train_in_parts(row)
                 if self.validation is not None and validates(epoch):
                     logs |= {f"val_{name}": value for name, value in self._evaluate().items()}
             else:
                 row = None if row is None else row[None]
-                (logs,) = self.program.run(self.train, self.validation, row, 1)
+                (logs,) = run(row, 1)
             self.callbacks.on_epoch_end(epoch, logs)
             yield as_python_numbers(logs)
             if self.model.stop_training:
                 break
 
     def _train_in_parts(self, rates: np.ndarray | None) -> dict[str, Any]:
-        program, count = self.program, self.train.count
+        program, train, count = self.program, self.train, self.train.count
+        if self.shuffle:
+            train = Batches.cut(train.arrays, train.batch_size, self.shuffle(train.samples))
         own_step = type(self.model).train_step is not keras.Model.train_step
         by_batch = (
             self.needs.train_batches
@@ -189,17 +189,15 @@ class Session:
         while start < count and not (self.model.stop_training and start):
             stop = min(count, start + piece)
             if by_batch:
-                logs = self._train_by_batch(rates, start, stop)
+                logs = self._train_by_batch(train, rates, start, stop)
             else:
                 before = program.state.take() if self.needs.replay else None
                 began = time.perf_counter()
                 self.callbacks.on_train_batch_begin(start)
-                logs = program.train(
-                    self.train.parts, rates, tf.constant(start), tf.constant(stop), before=before
-                )
+                logs = program.train(train.parts, rates, tf.constant(start), tf.constant(stop))
                 if before and not np.isfinite(logs.get("loss", 0.0)):
                     program.state.put_back(before)
-                    logs = self._train_by_batch(rates, start, stop)
+                    logs = self._train_by_batch(train, rates, start, stop)
                 else:
                     self.callbacks.on_train_batch_end(stop - 1, logs)
                 seconds = time.perf_counter() - began
@@ -207,13 +205,15 @@ class Session:
             start = stop
         return dict(logs)
 
-    def _train_by_batch(self, rates: np.ndarray | None, start: int, stop: int) -> dict[str, Any]:
+    def _train_by_batch(
+        self, train: Batches, rates: np.ndarray | None, start: int, stop: int
+    ) -> dict[str, Any]:
         logs: dict[str, Any] = {}
         for step in range(start, stop):
             if rates is not None:
                 self.model.optimizer.learning_rate.assign(rates[step])
             self.callbacks.on_train_batch_begin(step)
-            logs = self.program.train_batch(self.train[step], self.train.hides_size)
+            logs = self.program.train_batch(train[step], train.hides_size)
             self.callbacks.on_train_batch_end(step, logs)
             if self.model.stop_training:
                 break

@@ -26,8 +26,12 @@ class State:
         variables = list({id(variable): variable for variable in variables}.values())
         self._variables = variables
         # One call instead of one a variable.
-        self.take = as_graph(lambda: [tf.identity(variable.value) for variable in variables])
+        self.take = as_graph(self.values)
         self.put_back = as_graph(self.assign)
+
+    def values(self) -> list[Any]:
+        """Take values one by one, or as a part of somebody's graph."""
+        return [tf.identity(variable.value) for variable in self._variables]
 
     def assign(self, values: Sequence[Any]) -> None:
         """Put values back one by one, or as a part of somebody's graph."""

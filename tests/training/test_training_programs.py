@@ -28,6 +28,7 @@ def program_of(model: keras.Model) -> Program:
 
 @pytest.mark.parametrize("build", [linear, mlp])
 def test_twenty_retrainings_at_other_rates_and_lengths_trace_once(build: Any) -> None:
+    """Once in order, and once shuffled, which is another program."""
     model = build()
     for retraining in range(20):
         model.optimizer.learning_rate = 0.01 * (1 + retraining)
@@ -40,7 +41,63 @@ def test_twenty_retrainings_at_other_rates_and_lengths_trace_once(build: Any) ->
             verbose=0,
             shuffle=False,
         )
-    assert program_of(model).traces == 1
+    assert program_of(model).traces == 2
+
+
+@pytest.mark.parametrize("samples", [len(X), len(X) - 7])  # the last batch smaller, and not
+@pytest.mark.parametrize("batches", [False, True])
+def test_a_shuffled_fit_takes_each_epoch_in_the_order_that_numpy_draws(
+    samples: int, batches: bool
+) -> None:
+    x, y = X[:samples], Y[:samples]
+    settings = {"batch_size": 8, "verbose": 0, "validation_data": VALIDATION}
+    ours, plain = seeded(mlp), seeded(mlp)
+    np.random.seed(3)  # noqa: NPY002 - the generator that `keras.utils.set_random_seed` seeds
+    callbacks = [
+        keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: None)
+    ] * batches
+    history = lrlab.fit(ours, x, y, epochs=6, callbacks=callbacks, **settings).history
+    np.random.seed(3)  # noqa: NPY002
+    losses = []
+    for _ in range(6):
+        order = np.random.permutation(samples)  # noqa: NPY002
+        fitted = plain.fit(x[order], y[order], shuffle=False, **settings)
+        losses += fitted.history["loss"]
+    np.testing.assert_allclose(history["loss"], losses, rtol=1e-5)
+    for one, other in zip(ours.get_weights(), plain.get_weights(), strict=True):
+        assert_close(one, other)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "calls"),
+    [
+        ({"shuffle": False, "verbose": 0}, 1),
+        ({"verbose": 0}, 1),
+        ({"verbose": 1}, 12),  # an epoch each, for the lines
+        ({"callbacks": [keras.callbacks.EarlyStopping(patience=99)], "verbose": 0}, 12),
+    ],
+)
+def test_a_warm_fit_of_a_small_model_takes_few_calls(
+    arguments: dict[str, Any], calls: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_compiled, "SECONDS_A_CALL", 60.0)
+    model = mlp()
+    made = []
+
+    def counting(name: str) -> Any:
+        call = getattr(program, name)
+        return lambda *a, **k: made.append(name) or call(*a, **k)
+
+    def fit(epochs: int) -> None:
+        lrlab.fit(model, X, Y, epochs=epochs, validation_data=VALIDATION, **arguments)
+
+    fit(1)  # compiles
+    fit(1)  # is timed
+    program = program_of(model)
+    for name in ("epochs", "train", "evaluate", "train_batch"):
+        setattr(program, name, counting(name))
+    fit(12)
+    assert made == ["epochs"] * calls
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "rmsprop"])
