@@ -51,7 +51,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 
 lab: setup  ## Open JupyterLab on notebooks/, on this machine only, protected by a token
 	@# PREFER_ENV: the kernel is that of .venv, even where a "python3" kernel is registered for the user.
-	@# lrlab.server: small messages leave at once.
+	@# lrlab.server: small messages leave at once, small models train faster.
 	@# exec: no shell in between, so that ending make ends JupyterLab.
 	JUPYTER_PREFER_ENV_PATH=1 exec $(RUN) jupyterlab \
 	  --ServerApp.ip=127.0.0.1 --ServerApp.root_dir=notebooks \

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -19,19 +20,21 @@ from pathlib import Path
 from benchmarks import report
 from benchmarks.machine import busy, machine
 from benchmarks.timing import QUICK_REPEATS, REPEATS, REPOSITORY, Figures
+from lrlab.server import ASKED_FOR, XLA_FLAGS
 
-TOPICS = ("retrain", "grid", "sweep", "live_plot", "frame", "start", "growth")
+TOPICS = ("retrain", "typed", "grid", "sweep", "live_plot", "frame", "start", "growth")
 
 
 def measured(topic: str, repeats: int) -> Figures:
-    """Measure a topic in a process of its own."""
+    """Measure a topic in a process of its own, as a kernel of `make lab` would run it."""
     print(f"{topic} ...", file=sys.stderr, flush=True)
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "figures.json"
         command = [sys.executable, "-m", f"benchmarks.{topic}"]
         options = ["--repeats", str(repeats), "--json", str(path)]
-        subprocess.run([*command, *options], check=True, cwd=REPOSITORY)
+        environment = {ASKED_FOR: XLA_FLAGS} | os.environ
+        subprocess.run([*command, *options], check=True, cwd=REPOSITORY, env=environment)
         figures: Figures = json.loads(path.read_text())
     print(f"{topic}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     return figures

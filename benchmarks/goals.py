@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from benchmarks.timing import FIT, KEPT, LIMIT, PLAIN, RUN, Figures, ratios
+from benchmarks.typed import FASTEST
 
 HEADLINE, CNN, SMALL = "digits, MLP 64-32-10", "digits, CNN", "moons, 2-4-2-1"
 PAINTED = "key press to picture painted, {} ms"
@@ -66,6 +67,14 @@ def _relative_to_limit(side: str) -> Callable[[Figures], float]:
     def measure(results: Figures) -> float:
         times = results["retrain"][HEADLINE]["times"]
         return statistics.median(ratios(times[side], times[LIMIT]))
+
+    return measure
+
+
+def _typed(name: str) -> Callable[[Figures], float]:
+    def measure(results: Figures) -> float:
+        times = results["typed"]["times"]
+        return statistics.median(ratios(times[name], times[FASTEST]))
 
     return measure
 
@@ -136,6 +145,12 @@ def _memory(results: Figures) -> float:
 
 
 _BOTH = (FIT, RUN)
+_TYPED_AT_MOST = {
+    "shuffle=True": 1.2,
+    "LearningRateScheduler": 1.5,
+    "ReduceLROnPlateau, EarlyStopping": 1.5,
+    "verbose=1": 1.5,
+}
 GOALS = [
     *(
         Goal(
@@ -152,6 +167,10 @@ GOALS = [
             _relative_to_limit(side),
         )
         for side in _BOTH
+    ),
+    *(
+        Goal(f"`lrlab.fit` with {name}, to {FASTEST}", most, "at most", "x", _typed(name))
+        for name, most in _TYPED_AT_MOST.items()
     ),
     Goal(
         "2-4-2-1 net, 250 points, batch 10: an epoch (the slower of the two)",

@@ -12,6 +12,7 @@ from matplotlib.patches import Patch
 
 from benchmarks.goals import GOALS, HEADLINE, Goal, added
 from benchmarks.timing import FIT, KEPT, LIMIT, PLAIN, RUN, Figures, ratios
+from benchmarks.typed import FASTEST
 
 START, END = "<!-- bench:start -->", "<!-- bench:end -->"
 SIDES = (PLAIN, KEPT, FIT, RUN, LIMIT)
@@ -97,6 +98,35 @@ def retrain_section(retrain: Figures) -> str:
         )
         parts.append(f"### {name}\n\n{settings}.\n\n{table(header, rows)}\n\nAn epoch: {epoch}.")
     return "\n\n".join(parts)
+
+
+def typed_section(typed: Figures) -> str:
+    """What people type, against the fastest that can be typed; and the flags of XLA."""
+    times = typed["times"]
+    rows = [
+        (
+            name,
+            time_text(typed["first"][name]),
+            spread_text(taken, "s"),
+            spread_text(ratios(taken, times[FASTEST]), "x"),
+        )
+        for name, taken in times.items()
+    ]
+    alone = typed["alone"]
+    cases = alone["asked for"][0]
+    flags = [
+        (side, *(spread_text([one[case] for one in runs], "s") for case in cases))
+        for side, runs in alone.items()
+    ]
+    return (
+        f"## What people type\n\n`lrlab.fit` ({HEADLINE}, 15 epochs, validation each epoch), each "
+        "against the fastest arguments, which the table above is of. A callback's hooks are "
+        "Python, which has to be called between two epochs: Keras's own take a part of it.\n\n"
+        + table(("", "first fit", "warm", "time / fastest"), rows)
+        + "\n\nAll of this page is measured as in a kernel of `make lab`, whose server asks lrlab "
+        "for two flags of XLA (`lrlab.server`). `Experiment.run` in a Python of its own, in turn "
+        "with them and without:\n\n" + table(("flags", *cases), flags)
+    )
 
 
 def grid_section(grid: Figures) -> str:
@@ -259,6 +289,7 @@ def page(results: Figures, machine: Figures) -> str:
         head += "\n\n**The machine was busy with something else: don't rely on these figures.**"
     sections: dict[str, Callable[[], str]] = {
         "retrain": lambda: retrain_section(results["retrain"]),
+        "typed": lambda: typed_section(results["typed"]),
         "grid": lambda: grid_section(results["grid"]),
         "sweep": lambda: sweep_section(results["sweep"]),
         "live_plot": lambda: live_plot_section(results),
@@ -274,7 +305,7 @@ def page(results: Figures, machine: Figures) -> str:
 
 
 def headline(results: Figures, machine: Figures) -> str:
-    """Return the table for the README."""
+    """Return the tables for the README."""
     case = results["retrain"][HEADLINE]
     times = case["times"]
     names = {FIT: "`lrlab.fit`", RUN: "`Experiment.run`", KEPT: "`model.fit`, model kept compiled"}
@@ -289,10 +320,21 @@ def headline(results: Figures, machine: Figures) -> str:
         for side in SIDES
     ]
     epochs = case["size"]["epochs"]
+    typed = results["typed"]["times"]
+    typed_rows = [
+        (
+            name if name.startswith("the") else f"`{name}`",
+            time_text(statistics.median(taken)),
+            f"{number_text(statistics.median(ratios(taken, typed[FASTEST])))}x",
+        )
+        for name, taken in typed.items()
+    ]
     return (
         f"One training ({HEADLINE}, {epochs} epochs, validation each epoch) on "
         f"{machine['processor']}, {machine['cores']} cores:\n\n"
         + table(("", "first run, compilation included", "every later run", "faster"), rows)
+        + "\n\nWhat people type takes longer, for callbacks are called between two epochs:\n\n"
+        + table(("`lrlab.fit` with", "every later run", "to the fastest"), typed_rows)
         + "\n\n![Time of a retraining for four models, on a logarithmic axis: plain Keras, lrlab, "
         "and the limit.](docs/benchmarks.png)\n\n"
         "Medians; spreads, other models and everything else that was measured are in "

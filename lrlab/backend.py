@@ -114,6 +114,12 @@ except ModuleNotFoundError as error:
         raise
     raise _missing_tensorflow(error) from None
 
+# Where `lrlab.server` asks for it. XLA reads its flags when it first compiles, and ends the process
+# at one that it does not know: this release of TensorFlow knows these.
+_flags = os.environ.get("LRLAB_XLA_FLAGS")
+if _flags and tf.__version__.startswith("2.21."):
+    os.environ.setdefault("XLA_FLAGS", _flags)
+
 with _without_start_up_lines():
     # The first look for devices is what reports a missing CUDA library.
     tf.config.list_physical_devices()

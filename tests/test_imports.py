@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import lrlab
+from lrlab.server import ASKED_FOR, XLA_FLAGS
 
 PACKAGE = Path(lrlab.__file__).parent
 TRAINING = {"tensorflow", "keras", "jax", "torch"}
@@ -136,6 +137,17 @@ class TestTensorFlow:
         result = run(code)
         assert result.returncode == 0
         assert result.stderr == ""
+
+    def test_a_server_that_is_asked_to_has_its_kernels_set_flags_that_this_xla_knows(self):
+        code = (
+            "import os, lrlab.backend as b\n"
+            "b.tf.function(lambda x: x + 1, jit_compile=True)(b.tf.zeros(3))\n"
+            "print(os.environ.get('XLA_FLAGS'))"
+        )
+        asked = {ASKED_FOR: XLA_FLAGS}
+        assert run(code, **asked).stdout == f"{XLA_FLAGS}\n"
+        own = "--xla_cpu_max_isa=AVX2"
+        assert run(code, **asked, XLA_FLAGS=own).stdout == f"{own}\n"  # whoever has set them
 
     @pytest.mark.parametrize("switch", ["enable", "disable"])
     def test_the_garbage_collector_is_left_alone(self, switch):

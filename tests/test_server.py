@@ -53,11 +53,15 @@ async def first_message(application):
 
 
 @pytest.mark.parametrize("loaded", [False, True])
-def test_the_extension_takes_the_delay_from_every_connection(loaded):
+def test_the_extension_takes_the_delay_from_every_connection(loaded, monkeypatch):
+    monkeypatch.setenv(server.ASKED_FOR, "put back in the end")
+    monkeypatch.delenv(server.ASKED_FOR)
     application = Application([("/", Handler)], **{NAME: Connection})
     if loaded:
         server._load_jupyter_server_extension(SimpleNamespace(web_app=application))
     assert asyncio.run(first_message(application)) == f"connected, delays: {not loaded}"
+    # Which the kernels that it starts are given.
+    assert os.environ.get(server.ASKED_FOR) == (server.XLA_FLAGS if loaded else None)
 
 
 def run(prefix, code, *options):

@@ -7,6 +7,7 @@ import pytest
 from benchmarks import report
 from benchmarks.goals import CNN, DRAGGED, GOALS, HEADLINE, PAINTED, RETRAININGS, SMALL
 from benchmarks.timing import FIT, KEPT, LIMIT, PLAIN, RUN, fitted, interleaved, ratios
+from benchmarks.typed import TYPED
 
 MACHINE = {
     "versions": {"Python": "3.12.0", "Keras": "3.15.1"},
@@ -40,6 +41,11 @@ def results() -> dict:
     grows = {"sizes": [1, 10], "first": [1.0, 1.0], "times": [[0.2], [1.1]]}
     return {
         "retrain": {HEADLINE: _case(), CNN: _case(), SMALL: _case(0.1)},
+        "typed": {
+            "first": dict.fromkeys(TYPED, 1.0),
+            "times": {name: [0.02 + 0.01 * n, 0.04 + 0.02 * n] for n, name in enumerate(TYPED)},
+            "alone": {side: [{HEADLINE: 0.02, SMALL: 0.004}] for side in ("asked for", "not")},
+        },
         "grid": {
             "runs": 63,
             "plain runs a repeat": 3,
@@ -98,6 +104,7 @@ def test_goals_are_judged_on_medians(results):
     assert "| at least 100x | 200x | yes |" in text
     assert "| at most 1.5x | 1.88x | **no** |" in text  # 0.015 s / 0.008 s
     assert "| at most 1.5x | 1.25x | yes |" in text
+    assert "| at most 1.2x | 1.5x | **no** |" in text  # 0.03 s / 0.02 s
     assert "| at most 0.3 ms | 0.15 ms | yes |" in text  # of 0.0015 s and 0.003 s, in 15 epochs
     assert "| at most 40 ms | 39 ms | yes |" in text
     assert "| at least 80x | 110x | yes |" in text
@@ -162,6 +169,7 @@ def test_the_readme_gets_the_table_between_the_markers_and_nowhere_else(results)
     assert new == f"before\n{report.START}\n{table}\n{report.END}\nafter\n"
     assert report.with_headline(new, table) == new
     assert "| `lrlab.fit` | 3 s | 22.5 ms | 133x |" in table
+    assert "| `verbose=1` | 90 ms | 3x |" in table  # 0.06 s / 0.02 s, and both twice as slow
 
 
 def test_a_readme_without_markers_stays_as_it_is(results):
