@@ -1,7 +1,9 @@
-"""The range test: train with a rate that rises a batch at a time, and see where the loss falls."""
+"""The range test: train with a rate that rises step by step, and see where the loss falls."""
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,31 +11,44 @@ from lrlab.backend import keras
 
 import numpy as np
 
-from lrlab.checks import as_learning_rate, as_number, as_whole_number
+from lrlab.callbacks.suggestion import as_smoothing, smooth, suggest
+from lrlab.checks import as_learning_rate, as_whole_number
 from lrlab.keras_code.program import Snippet
-from lrlab.training.internals import schedule_of
+from lrlab.training.internals import (
+    callbacks_beside,
+    flatten_layers,
+    make_variables,
+    schedule_of,
+)
 
-__all__ = ["LearningRateRangeTest", "smooth", "suggest"]
+__all__ = ["LearningRateRangeTest"]
 
-# The loss has exploded when the mean of so many batches is so many times the first batch's.
-_BATCHES, _TIMES = 5, 4
-# What the smoothed loss has to fall by, as a share of its first value, to count as learning.
-_LEAST_FALL = 0.05
+# The loss has exploded when the mean of so many steps is so many times the first step's.
+_STEPS, _TIMES = 5, 4
 
 
 class LearningRateRangeTest(keras.callbacks.Callback):
-    """Raise the learning rate from one batch to the next, and note the loss of every batch.
+    """Raise the learning rate from one step to the next, and note the loss of every step.
 
     The rate of step k of n, counted from 0, is `lowest * (highest / lowest) ** (k / (n - 1))`. The
     test ends the fit at `highest`, or earlier when the loss has exploded: when it is not finite, or
-    its mean over 5 batches is 4 times that of the first batch. Then weights, the optimizer's state
-    and the learning rate are as they were before, so the training proper can follow at once.
+    its mean over 5 steps is 4 times that of the first. Then weights, the optimizer's state and the
+    learning rate are as they were before, so the training proper can follow at once.
 
-    A loss is that of its batch alone, where the `logs` that Keras gives to callbacks hold the mean
-    over all batches since the epoch began. For that, the metrics are reset before each batch, and
-    the history and the progress bar of such a fit show the last batch of an epoch.
+    A step is a batch, as long as every batch updates the weights. Where several batches make one
+    update, as with `gradient_accumulation_steps`, a step takes all of these, at one rate, and its
+    loss is their mean. With `steps_per_execution` it is one such execution: the rate cannot change
+    within.
+
+    A loss is that of its batches alone, where the `logs` that Keras gives to callbacks hold the
+    mean over all batches since the epoch began. For that, the metrics are reset before each batch,
+    and the history and the progress bar of such a fit show the last batch of an epoch.
 
     It needs every batch, so `lrlab.fit` makes a call a batch with it, as `model.fit` always does.
+
+    Whatever callbacks stand beside it and in which order, its word on the weights is the last: it
+    goes to the end of the list, behind an `EarlyStopping(restore_best_weights=True)`. What a
+    `ModelCheckpoint` writes are weights of the test.
 
     A `model.fit` that ends within an epoch, whatever callback ended it, leaves its data iterator to
     Python's garbage collector. TensorFlow takes up to a minute to destroy one that is older than a
@@ -43,16 +58,19 @@ class LearningRateRangeTest(keras.callbacks.Callback):
     Args:
         lowest: The first learning rate.
         highest: The last learning rate.
-        steps: In how many steps to rise; None takes all that the fit has, epochs times batches.
+        steps: In how many steps to rise; None, or more than the fit has, takes all that it has.
         smoothing: How much to smooth the losses for the suggestion, see `smoothed`.
+        monitor: What to note as the loss, a name in the logs of a batch.
 
     Attributes:
         learning_rates: The rate of every step taken, shape (steps taken,).
-        losses: The loss of every step's batch, before its update, of the same shape.
+        losses: The loss of every step, before its update, of the same shape.
 
     Raises:
         ValueError: If an argument is out of its range; as a fit begins, if the optimizer's rate is
-            a schedule, or the fit does not say how many batches it has and `steps` is None.
+            a schedule, the fit does not say how many batches it has and `steps` is None, or a
+            callback beside it does not go with a test; in a fit, if the logs lack what to monitor,
+            or `model.optimizer` makes no update.
 
     Example:
         >>> import numpy as np
@@ -80,6 +98,7 @@ class LearningRateRangeTest(keras.callbacks.Callback):
         *,
         steps: int | None = None,
         smoothing: float = 0.8,
+        monitor: str = "loss",
     ) -> None:
         super().__init__()
         self.lowest = as_learning_rate(lowest, "lowest")
@@ -90,11 +109,20 @@ class LearningRateRangeTest(keras.callbacks.Callback):
                 f"lowest={lowest!r}, highest={highest!r}. 1e-4 and 10 show most of what there is."
             )
         self.steps = None if steps is None else as_whole_number(steps, "steps", 2)
-        self.smoothing = _as_smoothing(smoothing, "smoothing")
+        self.smoothing = as_smoothing(smoothing, "smoothing")
+        self.monitor = monitor
+        self._before: list[tuple[Any, np.ndarray]] = []
+        self._rate_before = 0.0
+        self._forget()
+
+    def _forget(self) -> None:
+        """Begin anew."""
         self._learning_rates: list[float] = []
         self._losses: list[float] = []
-        self._count = 0  # steps that this fit is to take
-        self._before: list[tuple[Any, np.ndarray]] = []
+        self._of_step: list[float] = []  # losses in the step that is being taken
+        self._calls: int | None = None  # that the fit has left: of one batch, or one execution
+        self._calls_a_step = 1  # of the last step
+        self._updates = -1  # that the optimizer has made; -1 before the first epoch
 
     @property
     def learning_rates(self) -> np.ndarray:
@@ -103,7 +131,7 @@ class LearningRateRangeTest(keras.callbacks.Callback):
 
     @property
     def losses(self) -> np.ndarray:
-        """The loss of every step's batch."""
+        """The loss of every step."""
         return np.array(self._losses)
 
     def smoothed(self, amount: float | None = None) -> np.ndarray:
@@ -112,7 +140,10 @@ class LearningRateRangeTest(keras.callbacks.Callback):
 
     @property
     def suggestion(self) -> float | None:
-        """A tenth of the rate at which the smoothed loss is lowest; None if it never fell."""
+        """A tenth of the rate at which the smoothed loss is lowest.
+
+        None if it did not fall by more than the scatter of the batches explains.
+        """
         return suggest(self.learning_rates, self.losses, self.smoothing)[0]
 
     @property
@@ -121,69 +152,155 @@ class LearningRateRangeTest(keras.callbacks.Callback):
         return suggest(self.learning_rates, self.losses, self.smoothing)[1]
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Keep everything that training will change."""
-        optimizer = self.model.optimizer
-        schedule = schedule_of(optimizer)
-        if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
+        """Refuse what a test cannot do, and go behind all other callbacks."""
+        schedule = schedule_of(self.model.optimizer)
+        if schedule is not None:
             raise ValueError(
-                "A range test sets the learning rate itself, which a schedule in the optimizer "
-                f"does not allow. Received: learning_rate={type(schedule).__name__}. Compile with "
-                "a number for the test."
+                "A range test sets the learning rate itself, which a schedule or a function in the "
+                f"optimizer does not allow. Received: learning_rate={_name(schedule)}. Compile "
+                "with a number for the test."
             )
-        self._learning_rates, self._losses, self._count = [], [], 0
-        if not optimizer.built:  # in a first fit, its moments would only come with the first batch
-            optimizer.build(self.model.trainable_variables)
-        variables = [*self.model.variables, *optimizer.variables]
-        self._before = [(variable, variable.numpy()) for variable in variables]
+        beside = callbacks_beside(self)
+        if beside is not None:
+            for callback in beside.callbacks:
+                _check_goes_with_a_test(callback)
+            # A new list: the old one is being gone through.
+            beside.callbacks = [c for c in beside.callbacks if c is not self] + [self]
+        self._forget()
+        self._rate_before = float(self.model.optimizer.learning_rate)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Count the steps that there are to take, as the first epoch begins."""
-        if self._count:
+        """As the first epoch begins, count the batches and keep all that training will change."""
+        if self._updates >= 0:
             return
-        batches = self.params.get("steps")
+        batches, optimizer = self.params.get("steps"), self.model.optimizer
         if self.steps is None and batches is None:
             raise ValueError(
                 "A range test must know how many steps to rise in, and these data do not say how "
                 "many batches they have. Received: steps=None. Give a number: "
                 "LearningRateRangeTest(steps=100)."
             )
-        self._count = self.steps or (self.params["epochs"] - epoch) * batches
+        if batches is not None:
+            calls = math.ceil(batches / self.model.steps_per_execution)
+            self._calls = (self.params["epochs"] - epoch) * calls
+        self._updates = int(optimizer.iterations)
+        # A model that only its own `train_step` calls is never built itself, but its parts are.
+        parts = [layer for layer in flatten_layers(self.model) if layer is not self.model]
+        if all(part.built for part in parts or [self.model]):
+            self._keep()
+        else:
+            self._keep_once_built()
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Set the rate of this step, and forget the batches before it."""
-        share = len(self._losses) / max(self._count - 1, 1)
-        rate = self.lowest * (self.highest / self.lowest) ** share
-        self.model.optimizer.learning_rate = rate
-        self._learning_rates.append(rate)
+        if not self._of_step:
+            self._learning_rates.append(self._next_rate())
+        self.model.optimizer.learning_rate = self._learning_rates[-1]
         self.model.reset_metrics()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Note the loss of this batch; end the fit at the highest rate, or when it explodes."""
-        self._losses.append(float((logs or {})["loss"]))
-        if len(self._losses) == self._count or _exploded(self._losses):
+        """Note the loss of a step; end the fit at the highest rate, or when it explodes."""
+        logs = logs or {}
+        if not self._losses and len(self._before) < len(self._variables()):
+            raise self._not_built()  # a step of the model's own has made some
+        if self.monitor not in logs:
+            self.restore()
+            raise ValueError(
+                f"The logs of a batch must have what a range test notes, {self.monitor!r}. "
+                f"Received: {', '.join(sorted(logs)) or 'nothing'}. Name one of these: "
+                'LearningRateRangeTest(monitor="...").'
+            )
+        self._of_step.append(float(logs[self.monitor]))
+        updates = int(self.model.optimizer.iterations)
+        if self._calls is not None:
+            self._calls -= 1
+        if updates == self._updates and math.isfinite(self._of_step[-1]):
+            return
+        self._losses.append(float(np.mean(self._of_step)))
+        self._updates, self._calls_a_step, self._of_step = updates, len(self._of_step), []
+        if len(self._losses) == self.steps or _exploded(self._losses):
             self.model.stop_training = True
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Put back what `restore` does."""
         self.restore()
+        if self._of_step and not self._losses:
+            raise ValueError(
+                "`model.optimizer` must update the weights in a range test, for its rate is what "
+                f"rises. Received: no update in {len(self._of_step)} batches. Has the model a "
+                "`train_step` with an optimizer of its own? Give that one to `compile`. Or are "
+                "there fewer batches than `gradient_accumulation_steps`?"
+            )
 
     def restore(self) -> None:
         """Put weights, the optimizer's state and the rate back to where they were before the test.
 
         A fit does so as it ends; one that was interrupted does not.
         """
-        for variable, value in self._before:
-            variable.assign(value)
+        if self._before:
+            for variable, value in self._before:
+                variable.assign(value)
+            self.model.optimizer.learning_rate = self._rate_before
         self._before = []
+
+    def _next_rate(self) -> float:
+        """Spread what is left of the range evenly over the steps that are left."""
+        if not self._losses:
+            return self.lowest
+        left = [] if self.steps is None else [self.steps - len(self._losses)]
+        if self._calls is not None:
+            left.append(self._calls // self._calls_a_step)
+        rate = self._learning_rates[-1]
+        return float(rate * (self.highest / rate) ** (1 / max(min(left), 1)))
+
+    def _keep(self) -> None:
+        model, optimizer = self.model, self.model.optimizer
+        if not optimizer.built:  # in a first fit, its moments would only come with the first batch
+            optimizer.build(model.trainable_variables)
+        self._before = [(variable, variable.numpy()) for variable in self._variables()]
+
+    def _variables(self) -> list[Any]:
+        return [*self.model.variables, *self.model.optimizer.variables]
+
+    def _keep_once_built(self) -> None:
+        """Keep it before the first batch, by whose shape a model gets its weights.
+
+        `model.fit` would make them within the first step, which changes them at once.
+        """
+        model = self.model
+        train = model.train_function
+
+        def build_and_train(iterator: Any) -> Any:
+            model.train_function = train
+            try:
+                make_variables(model, iterator.element_spec)
+            except (ValueError, RuntimeError) as error:
+                raise self._not_built() from error
+            self._keep()
+            return train(iterator)
+
+        model.train_function = build_and_train
+
+    def _not_built(self) -> ValueError:
+        return ValueError(
+            "A range test puts the first weights back, so they must be there before it. Received: "
+            f"{self.model.name}, which is not built. Call it on some inputs first: model(x[:1])."
+        )
 
     def as_plain_keras(self) -> Snippet:
         """Return the test as a callback without lrlab, for the code of a run."""
+        every = batches_an_update(self.model.optimizer) if self.model else 1
+        batches = 'self.params["epochs"] * self.params["steps"]'
+        updates = batches if every == 1 else f"{batches} // {every}"
+        noting = _PLAIN_NOTING if every == 1 else _PLAIN_GATHERING
         return Snippet(
             definition=_PLAIN.format(
                 lowest=self.lowest,
                 ratio=self.highest / self.lowest,
-                steps=self.steps or 'self.params["epochs"] * self.params["steps"]',
-                batches=_BATCHES,
+                steps=self.steps or updates,
+                gathering="" if every == 1 else "\n        self.gathered = []",
+                noting=noting.format(monitor=json.dumps(self.monitor), every=every),
+                batches=_STEPS,
                 rise=_TIMES - 1,
             ),
             name="range_test",
@@ -191,76 +308,33 @@ class LearningRateRangeTest(keras.callbacks.Callback):
         )
 
 
+def batches_an_update(optimizer: keras.optimizers.Optimizer) -> int:
+    """Return of how many batches an optimizer gathers the gradients before it updates weights."""
+    inner = getattr(optimizer, "inner_optimizer", optimizer)  # of a LossScaleOptimizer
+    return inner.gradient_accumulation_steps or 1
+
+
 def _exploded(losses: Sequence[float]) -> bool:
     limit = losses[0] + (_TIMES - 1) * abs(losses[0])  # a loss may be negative
-    return not np.mean(losses[-_BATCHES:]) <= limit
+    return not np.mean(losses[-_STEPS:]) <= limit
 
 
-def smooth(losses: Sequence[float] | np.ndarray, amount: float) -> np.ndarray:
-    """Return the exponential moving average of losses.
-
-    Each average is `amount` times the one before it plus `1 - amount` times the loss, divided by
-    the sum of the weights so far, so that it starts at the first loss.
-
-    Args:
-        losses: A loss a step, shape (steps,).
-        amount: From 0, which leaves the losses as they are, to just below 1.
-
-    Raises:
-        ValueError: If the amount is out of its range.
-
-    Example:
-        >>> smooth([4.0, 1.0, 1.0], 0.5).tolist()
-        [4.0, 2.0, 1.4285714285714286]
-    """
-    amount = _as_smoothing(amount, "amount")
-    average, weight, smoothed = 0.0, 0.0, []
-    for loss in losses:
-        average = amount * average + (1 - amount) * loss
-        weight = amount * weight + (1 - amount)
-        smoothed.append(average / weight)
-    return np.array(smoothed)
+def _check_goes_with_a_test(callback: keras.callbacks.Callback) -> None:
+    """Refuse a callback that would take weights for what they are not once all is put back."""
+    if isinstance(callback, keras.callbacks.BackupAndRestore):
+        why = "BackupAndRestore, which would go on from within a test that was interrupted"
+    elif isinstance(callback, keras.callbacks.SwapEMAWeights) and callback.swap_on_epoch:
+        why = "SwapEMAWeights(swap_on_epoch=True), which would hold the first weights for averages"
+    else:
+        return
+    raise ValueError(
+        "A range test puts all weights back as it ends, and not every callback can know that. "
+        f"Received: {why}. Leave it out of the test."
+    )
 
 
-def suggest(
-    learning_rates: Sequence[float] | np.ndarray,
-    losses: Sequence[float] | np.ndarray,
-    smoothing: float,
-) -> tuple[float | None, str]:
-    """Suggest a learning rate from the batch losses of a range test, and say why.
-
-    The rule: a tenth of the rate at which the smoothed loss is lowest. There the loss is about to
-    rise; a tenth keeps clear of that, for a training that lasts.
-
-    Returns:
-        The rate, or None where the loss never fell by a twentieth; and the reason.
-
-    Example:
-        >>> suggest([0.01, 0.1, 1.0, 10.0], [2.0, 1.5, 0.5, 9.0], smoothing=0.0)[0]
-        0.1
-    """
-    smoothed = smooth(losses, smoothing)
-    seen = np.isfinite(smoothed)
-    if not seen.any():
-        return None, "No suggestion: no batch has a finite loss. Start lower."
-    best = int(np.argmin(np.where(seen, smoothed, np.inf)))
-    rate, least = float(learning_rates[best]), smoothed[best]
-    if smoothed[0] - least <= _LEAST_FALL * abs(smoothed[0]):
-        return None, "No suggestion: the loss never fell. Test other rates, or smooth less."
-    reason = f"The smoothed loss is lowest, {least:.3g}, at a rate of {rate:.3g}; "
-    if best == len(smoothed) - 1:
-        return rate / 10, f"{reason}it still fell there, so test higher rates too."
-    return rate / 10, f"{reason}a tenth of that keeps clear of where it rises."
-
-
-def _as_smoothing(value: Any, name: str) -> float:
-    number = as_number(value)
-    if not 0 <= number < 1:
-        raise ValueError(
-            f"`{name}` must be at least 0, which smooths nothing, and below 1. "
-            f"Received: {name}={value!r}. 0.8 is usual."
-        )
-    return number
+def _name(schedule: Any) -> str:
+    return getattr(schedule, "__name__", type(schedule).__name__)
 
 
 _PLAIN = '''\
@@ -268,21 +342,24 @@ class RangeTest(keras.callbacks.Callback):
     """Raise the learning rate batch by batch and note the loss of each batch."""
 
     def on_train_begin(self, logs=None):
-        self.learning_rates, self.losses = [], []
+        self.learning_rates, self.losses = [], []{gathering}
         self.steps = {steps}
+        if not self.model.built:  # as without an Input layer: data give it its weights
+            self.model(x_train[:1])
+        self.model.optimizer.build(self.model.trainable_variables)
         variables = self.model.variables + self.model.optimizer.variables
         self.before = [(variable, variable.numpy()) for variable in variables]
 
     def on_train_batch_begin(self, batch, logs=None):
         share = len(self.losses) / (self.steps - 1)
-        rate = {lowest!r} * {ratio!r}**share
-        self.model.optimizer.learning_rate = rate
-        self.learning_rates.append(rate)
+        self.rate = {lowest!r} * {ratio!r}**share
+        self.model.optimizer.learning_rate = self.rate
         # Or logs["loss"] would be the mean over the epoch so far.
         self.model.reset_metrics()
 
     def on_train_batch_end(self, batch, logs=None):
-        self.losses.append(float(logs["loss"]))
+{noting}
+        self.learning_rates.append(self.rate)
         limit = self.losses[0] + {rise} * abs(self.losses[0])
         recent = self.losses[-{batches}:]
         exploded = not sum(recent) / len(recent) <= limit
@@ -297,12 +374,23 @@ class RangeTest(keras.callbacks.Callback):
 range_test = RangeTest()
 '''
 
+_PLAIN_NOTING = """\
+        self.losses.append(float(logs[{monitor}]))"""
+
+_PLAIN_GATHERING = """\
+        self.gathered.append(float(logs[{monitor}]))
+        if len(self.gathered) < {every}:  # the optimizer makes an update of so many batches
+            return
+        self.losses.append(sum(self.gathered) / {every})
+        self.gathered = []"""
+
 _PLAIN_ENDING = """\
 average, weight, smoothed = 0.0, 0.0, []
 for loss in range_test.losses:
     average = {smoothing!r} * average + (1 - {smoothing!r}) * loss
     weight = {smoothing!r} * weight + (1 - {smoothing!r})
     smoothed.append(average / weight)
+# Only where the losses fell by more than they scatter does this say anything: plot them.
 best = min(range(len(smoothed)), key=lambda step: smoothed[step])
 rate = range_test.learning_rates[best]
 print(f"The smoothed loss is lowest, {{smoothed[best]:.4f}}, at a rate of {{rate:.4g}}.")

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from lrlab.experiment import Experiment
 
 _PER_DECADE = 4  # rates at which full trainings are measured
+# A suggestion is doubtful where trainings stay behind the best by so much of what there is to gain.
+_FAR = 0.25
 _SECONDS_A_STEP = 1 / 4  # or more, from one word on the steps of a test to the next
 
 
@@ -170,10 +172,14 @@ class RangeTestExplorer(ExperimentExplorer[Measured]):
         yield self._measured(test, settings, always=True)
 
     def _new_test(self, lowest: float, highest: float, smoothing: float) -> LearningRateRangeTest:
-        from lrlab.callbacks import LearningRateRangeTest
+        from lrlab.callbacks.range_test import LearningRateRangeTest, batches_an_update
 
-        steps = min(self._steps, self.experiment.epochs * self.experiment.steps_per_epoch)
-        return LearningRateRangeTest(lowest, highest, steps=steps, smoothing=smoothing)
+        model = self.experiment.model
+        batches = self.experiment.epochs * self.experiment.steps_per_epoch
+        steps = max(2, min(self._steps, batches // batches_an_update(model.optimizer)))
+        test = LearningRateRangeTest(lowest, highest, steps=steps, smoothing=smoothing)
+        test.set_model(model)  # which its code depends on
+        return test
 
     def _telling(self, test: LearningRateRangeTest) -> keras.callbacks.Callback:
         """A callback that says how far a slow test is."""
@@ -185,9 +191,9 @@ class RangeTestExplorer(ExperimentExplorer[Measured]):
             nonlocal told
             if time.monotonic() - told > _SECONDS_A_STEP:
                 told = time.monotonic()
-                self.say(f"Testing, step {len(test.losses)} of {test.steps}")
+                self.say(f"Testing, step {len(test.losses) + 1} of {test.steps}")
 
-        return keras.callbacks.LambdaCallback(on_train_batch_end=tell)
+        return keras.callbacks.LambdaCallback(on_train_batch_begin=tell)
 
     # --- what is shown ---
 
@@ -200,7 +206,7 @@ class RangeTestExplorer(ExperimentExplorer[Measured]):
         always: bool = False,
     ) -> Frame[Measured]:
         """What is measured so far."""
-        from lrlab.callbacks.range_test import suggest
+        from lrlab.callbacks.suggestion import suggest
 
         suggestion, self.reason = suggest(test.learning_rates, test.losses, settings.smoothing)
         rates = [rate for rate in _grid(test.lowest, test.highest) if rate in self._final]
@@ -235,9 +241,36 @@ class RangeTestExplorer(ExperimentExplorer[Measured]):
             words = f"Suggested rate <b>{suggestion:.2g}</b>: {words}"
         if best is not None:
             lowest = measured.middles[best]
-            words += f"<br>Trained in full, <b>{best:.2g}</b> is best: validation loss {lowest:.3g}"
+            words += f"<br>Trained in full, <b>{best:.2g}</b> "
+            if progress:
+                words += "is best so far"
+            elif measured.edge:
+                words += f"ends lowest, but is the {measured.edge} that was tried"
+            else:
+                words += "is best"
+            words += f": validation loss {lowest:.3g}"
             words += f" (median of {self._seeds} starts)." if self._seeds > 1 else "."
-        return f"{words}<br>{progress}" if progress else words
+        if progress:
+            return f"{words}<br>{progress}"
+        doubt = self._doubt(measured)
+        return f"{words}<br>{doubt}" if doubt else words
+
+    def _doubt(self, measured: Measured) -> str:
+        """What the trainings say against the suggestion."""
+        suggestion, best = measured.suggestion, measured.best
+        if suggestion is None or best is None:
+            return ""
+        near = min(measured.final, key=lambda rate: abs(np.log(rate / suggestion)))
+        if not 0.5 <= near / suggestion <= 2:
+            return "No training was made near the suggested rate."
+        lowest, loss = measured.middles[best], measured.middles[near]
+        if loss <= lowest + _FAR * abs(self._start_loss - lowest):
+            return ""
+        ends = f"ends at {loss:.3g}" if np.isfinite(loss) else "diverges"
+        return (
+            f"But a training at {near:.2g}, near the suggested rate, {ends}: believe the "
+            f"trainings. The test saw {len(measured.losses)} steps alone."
+        )
 
 
 def _grid(lowest: float, highest: float) -> list[float]:

@@ -57,6 +57,14 @@ class Measured:
         return min(middles, key=lambda rate: middles[rate]) if middles else None
 
     @property
+    def edge(self) -> str:
+        """Say "lowest" or "highest" where the best rate is but the end of what was tried."""
+        tried = sorted(self.final)
+        if self.best is None or self.best not in (tried[0], tried[-1]):
+            return ""
+        return "lowest" if self.best == tried[0] else "highest"
+
+    @property
     def lowest(self) -> float:
         """The lowest loss of all; infinite if there is none."""
         every = [*self.losses, *(loss for losses in self.final.values() for loss in losses)]
@@ -167,7 +175,7 @@ class RangeFigure(Plot):
             _, untrained = self._untrained.get_position()
             if abs(y - untrained) < LINE_HEIGHT:
                 y = untrained - LINE_HEIGHT
-            words = f"best {measured.best:.2g}"
+            words = f"best {'tried ' if measured.edge else ''}{measured.best:.2g}"
             self._write(self.size[0] - _RIGHT + 10, y, words, "validation")
 
     def _make_axes(self, rates: tuple[float, float]) -> None:
@@ -215,7 +223,8 @@ def describe_range_test(measured: Measured) -> str:
 
     Example:
         >>> rates, losses = np.array([0.01, 0.1, 1.0]), np.array([2.0, 0.5, 9.0])
-        >>> tested = Measured(rates, losses, losses, 0.01, {0.1: [0.3, 0.2], 1.0: [np.nan, 5.0]})
+        >>> final = {0.01: [0.8, 0.9], 0.1: [0.3, 0.2], 1.0: [np.nan, 5.0]}
+        >>> tested = Measured(rates, losses, losses, 0.01, final)
         >>> for sentence in describe_range_test(tested).split(". "):
         ...     print(sentence)
         As the learning rate rises from 0.01 to 1, the smoothed batch loss goes from 2 to 9
@@ -227,6 +236,7 @@ def describe_range_test(measured: Measured) -> str:
     if measured.best is not None:
         loss = measured.middles[measured.best]
         found = f"Full trainings end lowest at a rate of {measured.best:.3g}, "
+        found += f"the {measured.edge} that was tried, " if measured.edge else ""
         found += f"with a loss of {loss:.3g}."
     if not len(measured.losses):
         return found or "No rate is tested yet."

@@ -7,6 +7,7 @@ tests/training/test_internals.py as well, the first test to fail on a Keras that
 
 from __future__ import annotations
 
+import inspect
 import random
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -234,6 +235,22 @@ def global_generator() -> Any:
 
 
 # --- callbacks ------------------------------------------------------------------------------------
+
+
+def callbacks_beside(callback: keras.callbacks.Callback) -> keras.callbacks.CallbackList | None:
+    """Return the list that is calling one of its callbacks; None where no list calls it.
+
+    Callbacks are told of the model and of the fit, not of one another: only their caller knows.
+    """
+    frame = inspect.currentframe()
+    while frame is not None:
+        caller = frame.f_locals.get("self")
+        if isinstance(caller, keras.callbacks.CallbackList) and any(
+            member is callback for member in caller.callbacks
+        ):
+            return caller
+        frame = frame.f_back
+    return None
 
 
 def resumed_epoch(model: keras.Model) -> int | None:

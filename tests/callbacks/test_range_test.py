@@ -3,7 +3,7 @@
 import doctest
 import gc
 
-from lrlab.backend import keras
+from lrlab.backend import keras, tf
 
 import numpy as np
 import pytest
@@ -12,16 +12,19 @@ from tensorflow.python.data.ops.iterator_ops import OwnedIterator
 
 import lrlab
 from lrlab import LearningRateRangeTest
-from lrlab.callbacks import range_test
-from lrlab.callbacks.range_test import smooth, suggest
+from lrlab.callbacks import range_test, suggestion
+from lrlab.callbacks.suggestion import smooth, suggest
 
 SAMPLES, BATCH = len(X), 16  # five batches, the last one of 11
 WEIGHTS = np.tile([0.5, 2.0, 0.0, 1.5, 1.0], SAMPLES // 5).astype("float32")
+RISING = np.geomspace(1e-4, 10, 11)  # FALLING is lowest at 1
+FALLING = [2.0, 2.1, 2.0, 2.1, 1.9, 2.0, 1.5, 1.0, 0.5, 0.6]
 BOTH = pytest.mark.parametrize("fit", [keras.Model.fit, lrlab.fit])
 
 
 def test_the_examples_in_the_docstrings_run():
     assert doctest.testmod(range_test).failed == 0
+    assert doctest.testmod(suggestion).failed == 0
 
 
 def ranged(model, fit=keras.Model.fit, epochs=2, weights=None, before=(), **settings):
@@ -215,6 +218,320 @@ class TestEverythingIsPutBack:
         assert test.losses == pytest.approx(ranged(seeded(mlp), epochs=1).losses)
 
 
+def small(optimizer="adam", dropout=0.0):
+    """A model without an Input layer, which has no weights before it sees data."""
+    model = keras.Sequential(
+        [
+            keras.layers.Dense(6, "relu"),
+            keras.layers.Dropout(dropout),
+            keras.layers.BatchNormalization(),
+            keras.layers.Dense(CLASSES, "softmax"),
+        ]
+    )
+    model.compile(optimizer, "sparse_categorical_crossentropy")
+    return model
+
+
+class Subclass(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.inner, self.outer = keras.layers.Dense(6, "relu"), keras.layers.Dense(CLASSES)
+
+    def build(self, shape):
+        self.scale = self.add_weight(shape=(shape[-1],), initializer="ones")
+        super().build(shape)
+
+    def call(self, x):
+        return keras.ops.softmax(self.outer(self.inner(x * self.scale)))
+
+
+def subclass(optimizer="adam"):
+    model = Subclass()
+    model.compile(optimizer, "sparse_categorical_crossentropy")
+    return model
+
+
+class TestAModelWithoutAnInputLayer:
+    @BOTH
+    @pytest.mark.parametrize("make", [small, subclass])
+    def test_its_first_weights_are_put_back(self, fit, make):
+        model, untouched = seeded(make), seeded(make)
+        test = ranged(model, fit)
+        assert len(test.losses) == 10
+        untouched(X[:BATCH])
+        assert len(model.weights) == len(untouched.weights)
+        for ours, first in zip(model.get_weights(), untouched.get_weights(), strict=True):
+            np.testing.assert_array_equal(ours, first)
+        assert int(model.optimizer.iterations) == 0
+        for moment in model.optimizer.variables[2:]:
+            assert not moment.numpy().any(), moment.path
+
+    def test_the_training_after_it_is_that_without_it_dropout_included(self):
+        with_it, without = (seeded(lambda: small(dropout=0.3)) for _ in range(2))
+        ranged(with_it)
+        for model in (with_it, without):
+            model.fit(X, Y, BATCH, shuffle=False, verbose=0)
+        for ours, plain in zip(with_it.get_weights(), without.get_weights(), strict=True):
+            assert_close(ours, plain)
+
+    def test_its_losses_are_those_of_a_model_that_was_built_before(self):
+        built = seeded(small)
+        built(X[:BATCH])
+        assert ranged(seeded(small)).losses == pytest.approx(ranged(built).losses)
+
+    def test_one_that_cannot_be_built_by_its_shapes_is_named(self):
+        class Eager(Subclass):
+            def call(self, x):
+                return super().call(x * float(x[0, 0]))
+
+        model = Eager()
+        model.compile("sgd", "sparse_categorical_crossentropy", run_eagerly=True)
+        with pytest.raises(ValueError, match=r"eager, which is not built. Call it on some inputs"):
+            ranged(model)
+        model(X[:1])
+        before = model.get_weights()
+        assert len(ranged(model).losses) == 10
+        for ours, first in zip(model.get_weights(), before, strict=True):
+            np.testing.assert_array_equal(ours, first)
+
+    def test_weights_that_come_with_a_step_of_ones_own_are_noticed(self):
+        class Late(keras.Sequential):
+            def train_step(self, data):
+                if not hasattr(self, "late"):
+                    self.late = self.add_weight(shape=(), trainable=False)
+                return super().train_step(data)
+
+        model = Late([keras.Input((FEATURES,)), keras.layers.Dense(CLASSES, "softmax")])
+        model.compile("sgd", "sparse_categorical_crossentropy", run_eagerly=True)
+        with pytest.raises(ValueError, match="not built"):
+            ranged(model)
+
+
+def accumulating(every):
+    return mlp(keras.optimizers.SGD(0.01, gradient_accumulation_steps=every))
+
+
+class TestStepsOfSeveralBatches:
+    @pytest.mark.parametrize(("fit", "every"), [(keras.Model.fit, 4), (lrlab.fit, 2)])
+    def test_with_accumulated_gradients_the_rate_rises_from_update_to_update(self, fit, every):
+        seen = []
+
+        class Rates(keras.callbacks.Callback):
+            def on_train_batch_end(self, batch, logs=None):
+                seen.append(float(self.model.optimizer.learning_rate))
+
+        test = ranged(seeded(lambda: accumulating(every)), fit, epochs=4, before=[Rates()])
+        updates = 20 // every
+        assert test.learning_rates == pytest.approx(np.geomspace(1e-3, 1, updates))
+        assert seen == pytest.approx(np.repeat(test.learning_rates, every))
+
+    def test_the_loss_of_a_step_is_the_mean_of_its_batches(self):
+        """With rates near 0 the model stays as it is, and the losses are those of plain Keras."""
+        single = ranged(seeded(mlp), epochs=4, lowest=1e-12, highest=1e-11)
+        test = ranged(seeded(lambda: accumulating(4)), epochs=4, lowest=1e-12, highest=1e-11)
+        assert test.losses == pytest.approx(single.losses.reshape(5, 4).mean(1), rel=1e-5)
+
+    def test_so_many_steps_as_there_are(self):
+        test = ranged(seeded(lambda: accumulating(3)), epochs=4, steps=100)
+        assert test.learning_rates == pytest.approx(np.geomspace(1e-3, 1, 6))  # of 20 batches
+        test = ranged(seeded(lambda: accumulating(3)), epochs=4, steps=4)
+        assert test.learning_rates == pytest.approx(np.geomspace(1e-3, 1, 4))
+
+    def test_a_step_of_ones_own_that_updates_every_other_batch(self):
+        class Second(keras.Sequential):
+            def train_step(self, data):
+                x, y = data
+                self.calls.assign_add(1)
+                with tf.GradientTape() as tape:
+                    loss = self.compute_loss(y=y, y_pred=self(x))
+                gradients = tape.gradient(loss, self.trainable_weights)
+                tf.cond(
+                    self.calls % 2 == 0,
+                    lambda: self.optimizer.apply(gradients, self.trainable_weights),
+                    lambda: None,
+                )
+                return {"loss": loss}
+
+        model = Second([keras.Input((FEATURES,)), keras.layers.Dense(CLASSES, "softmax")])
+        model.calls = tf.Variable(0)
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        test = ranged(model, epochs=4)
+        assert test.learning_rates == pytest.approx(np.geomspace(1e-3, 1, 10))
+
+    def test_steps_that_mixed_precision_skips_are_taken_at_the_next_batch(self):
+        """At this scale no gradient is finite; Keras halves it until they are."""
+        scaled = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.01), 2.0**127)
+        model = seeded(lambda: mlp(scaled))
+        test = ranged(model, epochs=4, highest=0.1, weights=np.full(SAMPLES, 10.0))
+        assert 10 <= len(test.losses) < 20
+        assert test.learning_rates[[0, -1]] == pytest.approx([1e-3, 0.1])
+        assert (np.diff(test.learning_rates) > 0).all()
+        assert float(model.optimizer.learning_rate) == pytest.approx(0.01)
+
+    @pytest.mark.parametrize(("executes", "calls"), [(2, 3), (5, 1)])
+    def test_with_steps_per_execution_a_step_is_a_call(self, executes, calls):
+        model = seeded(mlp)
+        model.compile("sgd", model.loss, steps_per_execution=executes)
+        test = ranged(model, epochs=4)
+        assert test.learning_rates == pytest.approx(np.geomspace(1e-3, 1, 4 * calls))
+
+    def test_with_both_a_step_is_a_call_that_makes_an_update(self):
+        """Calls of 2, 2 and 1 batches an epoch, and an update every second batch."""
+        model = seeded(lambda: accumulating(2))
+        model.compile(model.optimizer, model.loss, steps_per_execution=2)
+        test = ranged(model, epochs=4)
+        assert len(test.losses) == 10
+        assert test.learning_rates[[0, -1]] == pytest.approx([1e-3, 1])
+
+    def test_the_loss_of_a_call_is_the_mean_over_its_samples(self):
+        model = seeded(mlp)
+        model.compile("sgd", model.loss, steps_per_execution=5)
+        test = ranged(model, epochs=2, lowest=1e-12, highest=1e-11)
+        loss = seeded(mlp).evaluate(X, Y, verbose=0, return_dict=True)["loss"]
+        assert test.losses == pytest.approx([loss, loss], rel=1e-5)
+
+    @pytest.mark.parametrize("fault", ["another", "too few"])
+    def test_an_optimizer_that_makes_no_update_is_named(self, fault):
+        class Own(keras.Sequential):
+            def train_step(self, data):
+                x, y = data
+                return {"loss": self.compute_loss(y=y, y_pred=self(x))}
+
+        model = seeded(lambda: accumulating(30))
+        if fault == "another":
+            model = Own(model.layers)
+            model.compile("sgd", "sparse_categorical_crossentropy")
+        before = model.get_weights()
+        with pytest.raises(ValueError, match="no update in 10 batches"):
+            ranged(model)
+        for ours, first in zip(model.get_weights(), before, strict=True):
+            np.testing.assert_array_equal(ours, first)
+
+
+class Averaging(keras.callbacks.Callback):
+    """Ends a training with the mean of the weights that it has seen, as stochastic averaging."""
+
+    def on_train_begin(self, logs=None):
+        self.seen = []
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.seen.append(self.model.get_weights())
+
+    def on_train_end(self, logs=None):
+        self.model.set_weights([np.mean(w, axis=0) for w in zip(*self.seen, strict=True)])
+
+
+@pytest.fixture(scope="module")
+def averaged():
+    """A trained model whose optimizer keeps averages, which finishing a fit puts into it."""
+    model = seeded(lambda: mlp(keras.optimizers.Adam(0.123, use_ema=True)))
+    model.fit(X, Y, BATCH, verbose=0)
+    return model
+
+
+class TestBesideOthers:
+    @BOTH
+    @pytest.mark.parametrize("first", [True, False])
+    @pytest.mark.parametrize("other", ["stopping", "checkpoint", "averaging", "swap", "scheduler"])
+    def test_its_word_on_the_weights_is_the_last(self, averaged, fit, first, other, tmp_path):
+        callback = {
+            "stopping": lambda: keras.callbacks.EarlyStopping(
+                "loss", mode="max", patience=10, restore_best_weights=True
+            ),
+            "checkpoint": lambda: keras.callbacks.ModelCheckpoint(
+                tmp_path / "m.weights.h5", "loss", save_weights_only=True
+            ),
+            "averaging": Averaging,
+            "swap": keras.callbacks.SwapEMAWeights,
+            "scheduler": lambda: keras.callbacks.LearningRateScheduler(lambda epoch: 0.7),
+        }[other]()
+        model = averaged
+        variables = [*model.variables, *model.optimizer.variables]
+        before = [variable.numpy() for variable in variables]
+        test = LearningRateRangeTest(1e-3, 1.0)
+        both = [test, callback] if first else [callback, test]
+        fit(model, X, Y, BATCH, 2, shuffle=False, callbacks=both, validation_data=(X, Y), verbose=0)
+        assert test.learning_rates == pytest.approx(np.geomspace(1e-3, 1, 10))
+        for variable, value in zip(variables, before, strict=True):
+            np.testing.assert_array_equal(variable.numpy(), value, variable.path)
+
+    @pytest.mark.parametrize("first", [True, False])
+    def test_some_do_not_go_with_it(self, averaged, first, tmp_path):
+        backup = keras.callbacks.BackupAndRestore(tmp_path)
+        swap = keras.callbacks.SwapEMAWeights(swap_on_epoch=True)
+        for other, says in ((backup, "BackupAndRestore, which would"), (swap, "for averages")):
+            test = LearningRateRangeTest()
+            both = [test, other] if first else [other, test]
+            with pytest.raises(ValueError, match=says):
+                averaged.fit(X, Y, BATCH, callbacks=both, verbose=0)
+            assert not len(test.losses)
+
+    def test_the_order_of_the_others_stays(self):
+        said = []
+
+        def saying(name):
+            return keras.callbacks.LambdaCallback(
+                on_train_begin=lambda logs: said.append(name),
+                on_epoch_end=lambda epoch, logs: said.append(name),
+            )
+
+        test = LearningRateRangeTest(1e-3, 1.0)
+        callbacks = [saying("a"), test, saying("b"), saying("c")]
+        seeded(mlp).fit(X, Y, BATCH, callbacks=callbacks, verbose=0)
+        assert "".join(said) == "abcabc"
+        assert callbacks[1] is test, "the list that was given is as it was"
+
+
+class Adversarial(keras.Model):
+    """The bones of a GAN: two losses, and nothing called loss."""
+
+    def __init__(self):
+        super().__init__()
+        self.d_loss = keras.metrics.Mean(name="d_loss")
+        self.g_loss = keras.metrics.Mean(name="g_loss")
+        self.generator = keras.Sequential([keras.Input((FEATURES,)), keras.layers.Dense(1)])
+
+    @property
+    def metrics(self):
+        return [self.d_loss, self.g_loss]
+
+    def train_step(self, data):
+        x, y = data
+        with tf.GradientTape() as tape:
+            loss = keras.ops.mean((self.generator(x)[:, 0] - keras.ops.cast(y, "float32")) ** 2)
+        weights = self.generator.trainable_weights
+        self.optimizer.apply(tape.gradient(loss, weights), weights)
+        self.d_loss.update_state(7.0)
+        self.g_loss.update_state(loss)
+        return {"d_loss": self.d_loss.result(), "g_loss": self.g_loss.result()}
+
+
+class TestMonitor:
+    @BOTH
+    def test_a_loss_of_another_name_is_noted(self, fit):
+        model = seeded(Adversarial)
+        model.compile("sgd")
+        before = model.get_weights()
+        weight, bias = model.generator.get_weights()
+        first = ((X[:BATCH] @ weight + bias)[:, 0] - Y[:BATCH]) ** 2
+        test = ranged(model, fit, monitor="g_loss", highest=0.01)
+        assert test.losses[0] == pytest.approx(first.mean(), rel=1e-5)
+        assert len(test.losses) == 10
+        assert ranged(model, fit, monitor="d_loss", highest=0.01).losses.tolist() == [7.0] * 10
+        for ours, first in zip(model.get_weights(), before, strict=True):
+            np.testing.assert_array_equal(ours, first)
+
+    @BOTH
+    def test_an_error_names_what_there_is(self, fit):
+        model = seeded(Adversarial)
+        model.compile("sgd")
+        before = model.get_weights()
+        with pytest.raises(ValueError, match=r"notes, 'loss'.*: d_loss, g_loss. Name"):
+            ranged(model, fit)
+        for ours, first in zip(model.get_weights(), before, strict=True):
+            np.testing.assert_array_equal(ours, first)
+
+
 class TestSuggestion:
     def test_smoothing_is_a_mean_weighted_towards_the_last(self):
         losses = np.array([3.0, 1.0, 2.0])
@@ -224,21 +541,30 @@ class TestSuggestion:
         assert smooth([], 0.9).tolist() == []
 
     def test_it_is_a_tenth_of_the_rate_where_the_smoothed_loss_is_lowest(self):
-        rate, reason = suggest([0.01, 0.1, 1.0, 10.0], [2.0, 1.5, 0.5, 9.0], 0.0)
+        rate, reason = suggest(RISING, [*FALLING, 9.0], 0.0)
         assert rate == pytest.approx(0.1)
         assert reason == (
             "The smoothed loss is lowest, 0.5, at a rate of 1; a tenth of that keeps clear of "
             "where it rises."
         )
 
-    def test_a_loss_that_still_falls_asks_for_higher_rates(self):
-        rate, reason = suggest([0.01, 0.1], [2.0, 1.0], 0.0)
-        assert rate == pytest.approx(0.01)
-        assert "test higher rates too" in reason
+    @pytest.mark.parametrize("last", [0.5, 0.6])
+    def test_a_loss_that_never_rose_asks_for_higher_rates(self, last):
+        rate, reason = suggest(RISING, [*FALLING, last], 0.0)
+        assert rate == pytest.approx(0.1)
+        assert "up to 10 it did not rise, so test higher rates too" in reason
+        assert "keeps clear" not in reason
 
     @pytest.mark.parametrize(
         ("losses", "says"),
-        [([2.0, 2.1, 9.0], "never fell"), ([np.nan], "no batch has a finite loss"), ([], "finite")],
+        [
+            ([2.0, 2.1, 9.0], "never fell"),
+            ([7.0] * 50, "never fell"),
+            ([np.nan], "no batch has a finite loss"),
+            ([], "finite"),
+            ([2.0, 1.0], "scatter of the batches may explain"),
+            ([2.0, 1.0, np.inf], "scatter of the batches may explain"),
+        ],
     )
     def test_without_a_fall_there_is_none_and_it_says_why(self, losses, says):
         rate, reason = suggest(np.geomspace(0.1, 1, len(losses)), losses, 0.5)
@@ -246,7 +572,36 @@ class TestSuggestion:
         assert says in reason
 
     def test_a_nan_at_the_end_is_left_out(self):
-        assert suggest([0.1, 1.0, 10.0], [2.0, 1.0, np.nan], 0.5)[0] == pytest.approx(0.1)
+        assert suggest(RISING, [*FALLING, np.nan], 0.0)[0] == pytest.approx(0.1)
+
+    @pytest.mark.parametrize("smoothing", [0.0, 0.8, 0.95])
+    def test_a_fall_that_scatter_explains_suggests_nothing_however_smoothed(self, smoothing):
+        """Losses that know nothing of the rate: whatever is lowest of them is so by chance."""
+        suggested = 0
+        for seed in range(100):
+            losses = np.random.default_rng(seed).normal(2, 0.5, size=100)
+            suggested += suggest(np.geomspace(1e-4, 10, 100), losses, smoothing)[0] is not None
+        assert suggested <= 5
+
+    @pytest.mark.parametrize("scatter", [0.01, 0.2])
+    def test_a_fall_above_the_scatter_is_found(self, scatter):
+        """From 2 to 1 at a rate of 1, above which it explodes."""
+        rates = np.geomspace(1e-4, 10, 100)
+        level = np.interp(np.log10(rates), [-4, -2, 0, 1], [2, 2, 1, 9])
+        for seed in range(10):
+            losses = level + np.random.default_rng(seed).normal(scale=scatter, size=100)
+            rate, reason = suggest(rates, losses, 0.8)
+            assert 0.03 < rate < 0.3
+            assert "keeps clear of where it rises" in reason
+
+    def test_so_smooth_that_nothing_falls_asks_for_less(self):
+        level = np.array([2.0] * 9 + [2.3] * 31 + [0.5] * 3 + [9.0] * 2)
+        losses = level + np.random.default_rng(0).normal(scale=0.1, size=45)
+        rates = np.geomspace(1e-4, 10, 45)
+        assert suggest(rates, losses, 0.8)[0] == pytest.approx(rates[42] / 10)
+        rate, reason = suggest(rates, losses, 0.999)
+        assert rate is None
+        assert reason == "No suggestion: so smooth, the loss hardly fell. Smooth less."
 
     def test_the_callback_gives_that_of_its_losses(self):
         test = ranged(seeded(mlp), smoothing=0.5)
@@ -282,6 +637,11 @@ def test_a_schedule_in_the_optimizer_is_refused_as_the_fit_begins():
     schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.5)
     with pytest.raises(ValueError, match=r"learning_rate=ExponentialDecay.*Compile with a number"):
         ranged(seeded(lambda: mlp(keras.optimizers.SGD(schedule))))
+
+
+def test_a_function_as_rate_is_refused_as_well():
+    with pytest.raises(ValueError, match=r"learning_rate=<lambda>.*Compile with a number"):
+        ranged(seeded(lambda: mlp(keras.optimizers.SGD(lambda: 0.1))))
 
 
 def test_data_without_a_length_need_a_number_of_steps():

@@ -16,8 +16,8 @@ import pytest
 from small import SOON, data, made, model
 
 from lrlab import Experiment, LearningRateRangeTest, RangeTestExplorer, explorers
-from lrlab.callbacks.range_test import suggest
-from lrlab.figures import describe_range_test
+from lrlab.callbacks.suggestion import suggest
+from lrlab.figures import Measured, describe_range_test
 
 GIVEN = data(44)
 DATA = tuple(GIVEN.values())
@@ -98,7 +98,7 @@ class TestTheTest:
         explorer.highest.value = 1.0
         explorer.wait(SOON)
         steps = [f"Testing, step {step} of 24" for step in range(1, 25)]
-        assert [words for words in said if "step" in words] == steps
+        assert [words for words in said if "Testing, step" in words] == steps
 
     def test_where_the_ends_have_crossed_the_code_says_so(self, explorer):
         explorer.lowest.value = 10.0
@@ -158,6 +158,31 @@ class TestTheTest:
         for weights, first in zip(names["model"].get_weights(), model().get_weights(), strict=True):
             np.testing.assert_array_equal(weights, first)
 
+    def test_so_it_does_without_an_input_layer_and_with_accumulated_gradients(self):
+        def bare():
+            return keras.Sequential(
+                [keras.layers.Dense(5, "relu"), keras.layers.Dense(2, "softmax")]
+            )
+
+        optimizer = keras.optimizers.Adam(gradient_accumulation_steps=4)
+        experiment = Experiment(bare, DATA, optimizer=optimizer, epochs=4, batch_size=8)
+        explorer = RangeTestExplorer(experiment, lowest=0.01, highest=1.0, steps=100)
+        steps = explorer.work(explorer.settings())
+        test = next(part.shown for part in steps if not isinstance(part, str) and part is not None)
+        steps.close()
+        assert test.learning_rates == pytest.approx(np.geomspace(0.01, 1, 6))  # of 24 batches
+        names = {"build_model": bare, **GIVEN}
+        exec(compile(explorer.code, "program", "exec"), names)  # noqa: S102
+        assert names["range_test"].learning_rates == pytest.approx(test.learning_rates)
+        assert names["range_test"].losses == pytest.approx(test.losses, rel=1e-5)
+        keras.utils.set_random_seed(0)
+        fresh = bare()
+        fresh(X[:1])
+        for ours, first in zip(names["model"].get_weights(), fresh.get_weights(), strict=True):
+            np.testing.assert_array_equal(ours, first)
+        for state in names["model"].optimizer.variables:
+            assert "learning_rate" in state.path or not state.numpy().any(), state.path
+
 
 class TestTheTrainings:
     def test_their_final_losses_are_those_of_the_experiment(self, explorer, experiment):
@@ -202,6 +227,42 @@ class TestView:
         assert explorer.reason in explorer._picture.words
         assert f"<b>{measured.best:.2g}</b> is best" in explorer._picture.words
         assert explorer._picture.alt == describe_range_test(measured)
+
+    def test_the_best_rate_is_not_called_so_at_the_end_of_what_was_tried(self, explorer):
+        final = {0.1: [0.5, 0.7], 0.3: [0.4, 0.2], 1.0: [np.nan, np.nan]}
+        losses = np.array([1.0, 1.0])
+        for rates, says in (
+            ([0.1, 0.3, 1.0], "<b>0.3</b> is best: validation loss 0.3 (median of 2 starts)."),
+            ([0.1, 0.3], "<b>0.3</b> ends lowest, but is the highest that was tried: validation"),
+            ([0.3, 1.0], "<b>0.3</b> ends lowest, but is the lowest that was tried: validation"),
+        ):
+            measured = Measured(losses, losses, losses, final={rate: final[rate] for rate in rates})
+            assert says in explorer._words(measured, "")
+            assert "is best so far: " in explorer._words(measured, "Training 3 of 9")
+            assert ("tried" in describe_range_test(measured)) == ("tried" in says)
+
+    @pytest.mark.parametrize(
+        ("suggestion", "says"),
+        [
+            (0.1, ""),
+            (0.01, "But a training at 0.01, near the suggested rate, ends at 1.2: believe the"),
+            (1.0, "But a training at 1, near the suggested rate, diverges: believe the"),
+            (0.0001, "No training was made near the suggested rate."),
+            (None, ""),
+        ],
+    )
+    def test_trainings_that_contradict_the_suggestion_are_pointed_out(
+        self, explorer, suggestion, says
+    ):
+        final = {0.01: [1.2, 1.2], 0.1: [0.3, 0.3], 0.3: [0.2, 0.2], 1.0: [np.nan, np.nan]}
+        explorer._start_loss = 1.4
+        losses = np.ones(24)
+        words = explorer._words(Measured(losses, losses, losses, suggestion, final), "")
+        assert words.count("<br>") == 1 + bool(says)
+        assert says in words
+        assert "But" not in explorer._words(
+            Measured(losses, losses, losses, suggestion, final), "Training 3 of 9"
+        )
 
     def test_repr_is_one_line(self, explorer):
         assert repr(explorer).startswith("RangeTestExplorer: 0.01 to 10 -> suggests ")
