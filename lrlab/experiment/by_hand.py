@@ -62,7 +62,7 @@ class Steered:
             with closing(session.epochs(1, rates=table)) as epochs:
                 self._logs.append(dict(next(epochs)))
                 self._state = session.program.state.take()
-            moved = start.moved()
+            moved, chance = start.moved(), start.chance()
         self.rates.append(rate)
         schedule = RatesByEpoch(tuple(self.rates))
         history = {name: [logs[name] for logs in self._logs] for name in self._logs[-1]}
@@ -72,6 +72,7 @@ class Steered:
             learning_rates=np.repeat(self.rates, steps),
             start_loss=self.start_loss,
             moved=moved,
+            chance=chance,
             write_code=partial(experiment.code, schedule, epochs=len(self.rates)),
             seed=experiment.seed,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -15,6 +16,7 @@ import numpy as np
 from lrlab import keras_code
 from lrlab.checks import as_whole_number
 from lrlab.data import Dataset, as_dataset
+from lrlab.experiment.chance import best_constant_loss
 from lrlab.experiment.compiling import (
     check_can_train,
     compile_model,
@@ -215,7 +217,7 @@ class Experiment:
         else:
             table = rates.reshape(self.epochs, -1).astype(np.float32)
 
-        def run(moved: float = 0.0) -> Run:
+        def run(moved: float = 0.0, chance: float = math.nan) -> Run:
             history = log.history
             done = len(history["loss"])
             if recorder:
@@ -230,6 +232,7 @@ class Experiment:
                 learning_rates=used,
                 start_loss=start.loss,
                 moved=moved,
+                chance=chance,
                 write_code=partial(self.code, schedule, callbacks, seed=seed),
                 seed=seed,
             )
@@ -243,9 +246,9 @@ class Experiment:
                 for _ in epochs:
                     with self._turns.rest():
                         yield run
-            moved = start.moved()
+            finished = partial(run, start.moved(), start.chance())
             with self._turns.rest():
-                yield partial(run, moved)
+                yield finished
 
     def variant(
         self,
@@ -331,6 +334,10 @@ class Experiment:
     def _answer(self) -> Callable[[Any], Any]:
         return as_graph(lambda x: self.model(x, training=False))
 
+    @cached_property
+    def _constant(self) -> float:
+        return best_constant_loss(self.model, self._first_samples[0], self.dataset.y_train)
+
     @contextmanager
     def session(
         self, callbacks: Sequence[keras.callbacks.Callback] = (), seed: int | None = None
@@ -357,14 +364,14 @@ class Experiment:
     def _put_back(self, program: Program, seed: int) -> Start:
         """Put everything back to the start from a seed."""
         if not self._starts:
-            self._starts[self.seed] = Start(program, self._first_samples)
+            self._starts[self.seed] = Start(program, self._first_samples, self._constant)
         if seed not in self._starts:
             self._starts[self.seed].put_back()
             other = self._build(seed)
             for variable, value in zip(self.model.variables, other.variables, strict=True):
                 variable.assign(value)
             program.generator.state.assign(vars(other)[GENERATOR].state)
-            self._starts[seed] = Start(program, self._first_samples)
+            self._starts[seed] = Start(program, self._first_samples, self._constant)
         self._starts[seed].put_back()
         return self._starts[seed]
 

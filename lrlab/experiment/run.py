@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,6 +26,8 @@ class Run:
         start_loss: The training loss of the untrained model.
         moved: How far the trainable weights went, as a share of the length of the first ones (or
             as it is, where these are all 0).
+        chance: The training loss of the best answer that is the same for every sample; NaN where
+            that is not known.
         write_code: Writes `code` when it is asked for.
     """
 
@@ -35,6 +38,7 @@ class Run:
     moved: float
     write_code: Callable[[], str]
     seed: int = 0
+    chance: float = math.nan
 
     @property
     def verdict(self) -> Verdict:
@@ -48,7 +52,8 @@ class Run:
 
     @cached_property
     def _judgement(self) -> tuple[Verdict, str]:
-        return judge(self.history["loss"], self.start_loss, self.learning_rates, self.moved)
+        losses, rates = self.history["loss"], self.learning_rates
+        return judge(losses, self.start_loss, rates, self.moved, self.chance)
 
     @cached_property
     def code(self) -> str:

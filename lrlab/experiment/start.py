@@ -11,6 +11,7 @@ from lrlab.backend import keras
 
 import numpy as np
 
+from lrlab.experiment.chance import regularization
 from lrlab.experiment.compiling import makes_own_loss
 from lrlab.training.internals import (
     as_graph,
@@ -103,14 +104,17 @@ def same_variables(one: keras.Model, other: keras.Model) -> bool:
 class Start:
     """Where a run begins: the state of the untrained model, and its loss on these samples.
 
+    `constant` is the loss of the best answer that is the same for every sample, NaN if not known.
+
     Attributes:
         state: All that training changes, as it is before.
         loss: The training loss of the untrained model.
         put_back: Brings all that back.
     """
 
-    def __init__(self, program: Program, samples: tuple[Any, Any]) -> None:
+    def __init__(self, program: Program, samples: tuple[Any, Any], constant: float) -> None:
         model, (x, y) = program.model, samples
+        self._model, self._constant = model, constant
         self.state = program.state.take()
         self._weights = [(w, w.numpy().astype(float)) for w in model.trainable_weights]
         # Without arguments, which TensorFlow would look at one by one in every call.
@@ -126,6 +130,10 @@ class Start:
         """Return how far the trainable weights are from here, as a share of their length."""
         way = _length(weight.numpy() - first for weight, first in self._weights)
         return way / (_length(first for _, first in self._weights) or 1)
+
+    def chance(self) -> float:
+        """Return the training loss of the best constant answer, regularized as the weights are."""
+        return self._constant + regularization(self._model)
 
 
 def _length(arrays: Iterable[np.ndarray]) -> float:

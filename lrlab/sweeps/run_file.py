@@ -36,6 +36,7 @@ def record_of(run: Run, rates: np.ndarray) -> Record:
         "learning_rates": len(run.learning_rates) if as_asked else _for_json(run.learning_rates),
         "start_loss": _for_json(run.start_loss),
         "moved": _for_json(run.moved),
+        "chance": _for_json(run.chance),
     }
 
 
@@ -50,6 +51,7 @@ def run_from(
         learning_rates=rates[:used] if isinstance(used, int) else np.array(_from_json(used)),
         start_loss=float(record["start_loss"]),
         moved=float(record["moved"]),
+        chance=float(record.get("chance", "nan")),  # which files of before do not have
         write_code=write_code,
         seed=seed,
     )

@@ -36,6 +36,7 @@ class TestSteered:
         assert last.learning_rates == pytest.approx(np.repeat(MOVES, 6))
         assert last.moved == pytest.approx(expected.moved)
         assert last.start_loss == by_hand.start_loss == expected.start_loss
+        assert last.chance == expected.chance
 
     def test_it_is_what_keras_makes_of_these_rates(self, any_experiment):
         by_hand = Steered(any_experiment)

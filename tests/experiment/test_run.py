@@ -29,6 +29,11 @@ class TestRun:
         expected = np.linalg.norm(last - first) / np.linalg.norm(first)
         assert run.moved == pytest.approx(expected, rel=1e-5)
 
+    def test_chance_is_the_entropy_of_the_labels_it_trains_on(self, experiment):
+        shares = np.bincount(LABELS) / len(LABELS)
+        expected = -(shares * np.log(shares)).sum()
+        assert experiment.run(0.1).chance == pytest.approx(expected, rel=1e-5)
+
     def test_a_metric_of_several_numbers_is_shown_as_a_list(self):
         one_hot = np.eye(3, dtype="float32")[LABELS]
         run = experiment_of(

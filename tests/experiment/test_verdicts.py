@@ -90,11 +90,15 @@ def assert_reads_as_sentences(reason):
     assert not re.search(r"\b(nan|inf|None)\b", reason), reason
 
 
-def verdict(losses, start_loss=2.3, rates=0.1, moved=1.0):
+def judged(losses, start_loss=2.3, rates=0.1, moved=1.0, chance=math.nan):
     rates = np.broadcast_to(np.asarray(rates, float), (len(losses),)).repeat(4)
-    verdict, reason = judge(losses, start_loss, rates, moved)
+    verdict, reason = judge(losses, start_loss, rates, moved, chance)
     assert_reads_as_sentences(reason)
-    return verdict
+    return verdict, reason
+
+
+def verdict(*arguments, **settings):
+    return judged(*arguments, **settings)[0]
 
 
 @pytest.mark.parametrize("case", TABLE, ids=" ".join)
@@ -234,6 +238,111 @@ class TestJudge:
         for losses in ([1.0, 0.5, 0.3, 0.25], [2.2, 2.1, 2.0], [1.0, 0.5, 0.9, 0.4, 0.8]):
             scaled = [loss * scale for loss in losses]
             assert verdict(scaled, 2.3 * scale) == verdict(losses)
+
+
+class TestChance:
+    """That of ten classes alike, a loss of ln 10, where no other is named."""
+
+    CHANCE = math.log(10)
+
+    def judged(self, losses, start_loss=2.4, chance=CHANCE, **settings):
+        return judged(losses, start_loss, chance=chance, **settings)
+
+    def test_a_loss_that_fell_to_chance_is_stuck(self):
+        losses = [39667204.0, *[2.31] * 9]
+        found, reason = self.judged(losses, 113.0, moved=1e4)
+        assert found == "stuck"
+        assert "no better than always answering the same, 2.3:" in reason
+        assert "A first loss of 113, far above" in reason
+        assert "scale them" in reason
+
+    def test_inputs_are_not_blamed_for_an_ordinary_first_loss(self):
+        for start_loss in (2.4, 20.0):
+            found, reason = self.judged([2.5, 2.32, 2.31, 2.31], start_loss)
+            assert found == "stuck"
+            assert "scale" not in reason
+
+    def test_a_regression_that_learned_the_mean_is_stuck(self):
+        found, reason = self.judged([9.0, 1.2, 1.01, 1.0, 1.0, 1.0], 30.0, chance=1.0)
+        assert found == "stuck"
+        assert "no better than always answering the same, 1:" in reason
+
+    @pytest.mark.parametrize("last", [0.9, 0.97, 1.0, 1.03, 1.2, 1.4, 3.0])
+    def test_who_ends_near_chance_or_above_is_not_good(self, last):
+        expected = "good" if last < 0.96 else "stuck" if last < 1.25 else "noisy"
+        assert self.judged([1.5, last, last, last, last], 9.0, chance=1.0)[0] == expected
+
+    def test_a_little_better_than_chance_does_not_count_where_inputs_are_not_scaled(self):
+        found, reason = self.judged([9.0, 0.95, 0.94, 0.93, 0.93], 90.0, chance=1.0)
+        assert found == "stuck"
+        assert "hardly better than always answering the same, 1:" in reason
+
+    def test_at_chance_with_weights_that_hardly_moved_the_rate_is_too_low(self):
+        assert self.judged([2.31, 2.31, 2.309, 2.309], 2.312, moved=1e-3)[0] == "too low"
+
+    def test_a_loss_that_falls_evenly_towards_chance_is_too_low(self):
+        losses = [2.38, 2.37, 2.36, 2.35, 2.34, 2.33]
+        assert self.judged(losses, 2.39, moved=0.03)[0] == "too low"
+        assert self.judged(losses, 2.39, moved=1.2)[0] == "too low"  # as with large targets
+
+    def test_a_plateau_that_nothing_led_to_may_need_a_higher_rate_or_a_lower_one(self):
+        found, reason = self.judged([2.32, *[2.304] * 8], moved=0.1)
+        assert found == "stuck"
+        assert reason.endswith("Try a rate ten times higher, and one ten times lower.")
+
+    def test_few_and_sure_mistakes_make_a_loss_above_chance_and_are_not_stuck(self):
+        """As of a linear model whose answers are right in 95 of 100 cases."""
+        found, _ = self.judged([3.1e4, 1750, 1550, 834, 417, 286, 196, 195, 926, 144], 170.0)
+        assert found == "noisy"
+        assert self.judged([89, 20.2, 9.43, 6.41, 4.47, 3.41], 170.0)[0] == "too low"
+
+    def test_a_fall_from_far_above_does_not_hide_how_the_loss_jumps(self):
+        losses = [11.9, 1.56, 0.79, 0.44, 0.33, 0.13, 0.18, 0.05, 0.3, 0.27]
+        assert self.judged(losses, 113.0)[0] == "noisy"
+
+    def test_progress_counts_from_chance(self):
+        losses = [9.0, 2.1, 2.05, 2.0, 1.95, 1.9]
+        assert self.judged(losses, 113.0)[0] == "too low"
+
+    @pytest.mark.parametrize(
+        ("losses", "rates", "expected"),
+        [
+            ([2.34, 2.34, 2.33, *[2.31] * 4, *[2.302] * 8], [2.0] * 3 + [0.1] * 12, "stuck"),
+            ([2.34, 2.34, 2.33, 2.32, *[2.31] * 4], [2, 2, 2, 1, 1, 1, 0.5, 0.5], "stuck"),
+            ([3.95, 2.0, 1.77, 1.74, *[1.69] * 6], [0.3] * 3 + [0.01] * 7, "noisy"),
+            ([2.34, 2.13, 2.1, 2.09, 2.07, 2.05, 2.0, 1.95], [2.0] + [0.01] * 7, "stuck"),
+        ],
+    )
+    def test_what_the_first_steps_broke(self, losses, rates, expected):
+        found, reason = self.judged(losses, 2.37, rates=rates)
+        assert found == expected
+        assert f"The first steps, at rates of up to {rates[0]:.3g}, broke the network" in reason
+        assert reason.endswith("Start lower.")
+        assert "later" not in reason
+
+    def test_what_a_rate_that_rose_broke(self):
+        rates = [0.1, 2.0, 2.0, *[0.1] * 5]
+        _, reason = self.judged([2.3, 2.9, 2.6, 2.4, 2.31, 2.31, 2.31, 2.31], rates=rates)
+        assert "The longest steps" in reason
+        assert reason.endswith("Lower the highest rate.")
+
+    @pytest.mark.parametrize("chance", [math.nan, 0.0, 1e-9])
+    def test_without_chance_the_loss_before_training_stands_for_it(self, chance):
+        assert self.judged([1.0, 0.5, 0.3, 0.25, 0.24], chance=chance)[0] == "good"
+        assert self.judged([2.38, 2.37, 2.36, 2.36], chance=chance)[0] == "stuck"
+        assert self.judged([9.0, 2.31, 2.31, 2.31], 113.0, chance=chance)[0] == "good"
+
+    def test_weights_that_were_trained_before_start_below_chance(self):
+        assert self.judged([0.4, 0.3, 0.25, 0.24, 0.24], 0.5)[0] == "good"
+        assert self.judged([0.49, 0.48, 0.47, 0.46, 0.45], 0.5)[0] == "too low"
+
+    @pytest.mark.parametrize("pace", [0.5, 0.2, 0.11])
+    def test_a_loss_that_falls_by_a_tenth_an_epoch_has_not_levelled_off(self, pace):
+        losses = [(1 - pace) ** epoch for epoch in range(1, 60)]
+        for epochs in range(1, 60):
+            found, reason = judged(losses[:epochs], 1.0, chance=0.9)
+            assert "level off" not in reason
+            assert found == ("good" if losses[epochs - 1] <= 0.09 else "too low")
 
 
 class TestNegativeLosses:

@@ -160,6 +160,7 @@ class TestRuns:
             np.testing.assert_array_equal(run.learning_rates, expected.learning_rates)
             assert (run.verdict, run.code) == (expected.verdict, expected.code)
             assert (run.start_loss, run.moved) == (expected.start_loss, expected.moved)
+            assert run.chance == expected.chance
 
     @pytest.mark.parametrize(
         "grid",
