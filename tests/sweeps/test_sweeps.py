@@ -289,6 +289,21 @@ class TestPath:
             assert run.history == expected.history
             np.testing.assert_array_equal(run.learning_rates, expected.learning_rates)
             assert (run.verdict, run.code) == (expected.verdict, expected.code)
+            assert run.chance == expected.chance
+
+    def test_a_file_from_before_runs_had_their_chance_is_taken_up_again(
+        self, experiment, trained, tmp_path
+    ):
+        path = tmp_path / "runs.jsonl"
+        quietly(experiment, [0.1], path=path)
+        header, line = path.read_text().splitlines()
+        entry = json.loads(line)
+        del entry["run"]["chance"]
+        path.write_text(f"{header}\n{json.dumps(entry)}\n")
+        (run,) = quietly(experiment, [0.1], path=path).runs
+        assert trained == [0.1]
+        assert math.isnan(run.chance)
+        assert run.verdict
 
     def test_a_run_that_diverged_comes_back_as_it_was(self, experiment, trained, tmp_path):
         path = tmp_path / "runs.jsonl"
