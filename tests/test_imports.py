@@ -294,7 +294,7 @@ MAY_IMPORT = {
     "schedules": ("backend checks", ""),
     "training": ("backend checks", "keras"),
     "keras_code": ("backend schedules training", ""),
-    "experiment": ("backend checks data keras_code schedules training", ""),
+    "experiment": ("backend checks data keras_code schedules training", "scipy"),
     "callbacks": ("backend checks figures keras_code training", "scipy ipywidgets IPython"),
     "figures": ("quadratic", "matplotlib PIL"),
     "sweeps": ("backend checks experiment figures schedules", "pandas"),
