@@ -59,6 +59,17 @@ tiny = lrlab.Experiment(lambda: lrlab.models.mlp(points, (4,)), points, **settin
 settings["batch_size"] = 800
 full_batch = lrlab.Experiment(lambda: lrlab.models.mlp(points, (4,), "tanh"), points, **settings)"""
 
+# What runs, if a page takes the name of a metric, or what an exercise quotes, for a tag.
+ACTS = "<img src=x onerror='window.acted=1'>"
+ACTING = [
+    f"""import keras
+acts = "{ACTS}"
+metric = keras.metrics.SparseCategoricalAccuracy(name=acts)
+lrlab.LearningRateExplorer(lrlab.Experiment(tiny.build_model, points, metrics=[metric]))""",
+    "lrlab.check('03-schedule', lambda epoch: type('A', (), {'__repr__': lambda _: acts})())",
+    "lrlab.exercises.Score(None, False, f'You said `{acts}`, {acts} and [a link](javascript:0).')",
+]
+
 
 @dataclass(frozen=True)
 class Lab:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from lrlab.exercises.markdown import as_markdown
+
 # Takes the answer, returns what to say of a right one and raises a Hint for a wrong one.
 Judge: TypeAlias = Callable[[Any], str]
 JUDGES: dict[str, Judge] = {}  # by the name of the exercise; filled as the course is loaded
@@ -37,7 +39,7 @@ class Feedback:
         return f"Exercise {self.exercise}: {verdict}. {self.message}".rstrip()
 
     def _repr_markdown_(self) -> str:
-        return repr(self)
+        return as_markdown(repr(self))
 
 
 def exercise(name: str) -> Callable[[Judge], Judge]:

@@ -15,6 +15,7 @@ from typing import Any
 import ipywidgets
 
 from lrlab.exercises.answers import note_prediction
+from lrlab.exercises.markdown import as_markdown
 
 __all__ = ["Prediction", "Score", "predict"]
 
@@ -40,7 +41,7 @@ class Score:
         return self.words
 
     def _repr_markdown_(self) -> str:
-        return self.words
+        return as_markdown(self.words)
 
 
 class Prediction(ipywidgets.VBox):

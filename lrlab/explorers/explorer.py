@@ -41,7 +41,8 @@ class Frame(Generic[Shown]):
 
     Attributes:
         shown: What is drawn, and kept by a pin; None where there is nothing to pin yet.
-        words: What stands below the picture (HTML); None leaves the words that are there.
+        words: What stands below the picture, as HTML with <b> and <br>, in which any other tag is
+            shown as text; None leaves the words that are there.
         settings: What it was made with, if not with the settings that the work was asked for.
         always: Whether it is drawn in any case, as what the work was for is. Other frames are left
             out where they come too fast, or where newer work waits.

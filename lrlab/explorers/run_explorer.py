@@ -290,12 +290,17 @@ class RunExplorer(ExperimentExplorer["Run | None"]):
 def outcome(run: Run) -> str:
     """The last numbers, the verdict and its reason, as HTML."""
     numbers = ", ".join(
-        f"{name.replace('_', ' ').replace('val ', 'validation ')} <b>{result_text(value)}</b>"
+        f"{_in_words(name)} <b>{result_text(value)}</b>"
         for name, value in run.final.items()
         if name != "learning_rate"
     )
     kind = f"lrlab-{run.verdict.replace(' ', '-')}"
     return f'{numbers}<br><b class="{kind}">{run.verdict}</b>: {html.escape(run.reason)}'
+
+
+def _in_words(name: str) -> str:
+    """The name of a metric, which may be any text, as HTML."""
+    return html.escape(name.replace("_", " ").replace("val ", "validation "))
 
 
 _MAKING = threading.Lock()

@@ -22,7 +22,9 @@ _COLOURS = f"""
 
 
 class PictureView(anywidget.AnyWidget):
-    """A PNG picture, the `alt` that says what it shows, and `words` below it, as HTML.
+    """A PNG picture, the `alt` that says what it shows, and `words` below it.
+
+    The words are HTML with <b> and <br>; any other tag in them is shown as text.
 
     They are one widget so that they come in one message: an `ipywidgets.Image` takes no `alt`, and
     a second widget for the words would have the page lay out and paint once more. `displayed` and

@@ -5,6 +5,7 @@ import math
 import subprocess
 import sys
 import threading
+import types
 
 from lrlab.backend import keras
 
@@ -15,6 +16,8 @@ from small import SOON, data, model
 import lrlab
 from lrlab import Experiment, LearningRateExplorer
 from lrlab.explorers import Explorer, Frame, RunExplorer, number_slider
+from lrlab.explorers.pins import as_csv
+from lrlab.explorers.run_explorer import outcome
 from lrlab.figures import Curves, CurvesFigure
 
 
@@ -239,6 +242,19 @@ class TestWork:
             "settings,upto,shown,verdict,reason",
             "upto 5,5,5,good,it counts",
         ]
+
+    def test_no_cell_of_the_file_is_a_formula_to_a_spreadsheet(self):
+        row = {"=a": -0.5, "b": "-0.5", "c": "=1+1", "d": "@x", "e": "\t=1", "verdict": "+1 more"}
+        assert as_csv([row]).splitlines() == [
+            "'=a,b,c,d,e,verdict",
+            "-0.5,-0.5,'=1+1,'@x,'\t=1,'+1 more",
+        ]
+
+    def test_a_metric_may_be_called_anything(self):
+        run = types.SimpleNamespace(final={"val_<i>": 0.5}, verdict="good", reason="1 < 2")
+        assert outcome(run) == (
+            'validation &lt;i&gt; <b>0.5</b><br><b class="lrlab-good">good</b>: 1 &lt; 2'
+        )
 
     def test_several_controls_that_move_at_once_run_once(self):
         explorer = CountingExplorer()

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from lab import (
+    ACTING,
+    ACTS,
     EVERY_KIND,
     MAKE,
     RATE,
@@ -462,3 +464,20 @@ def test_every_explorer_has_names_for_a_screen_reader_and_obeys_the_keyboard(ope
 
 def named(node: dict[str, Any]) -> str:
     return node.get("name", {}).get("value", "")
+
+
+def test_a_metric_and_an_answer_are_shown_as_they_read_and_nothing_in_them_acts(
+    open_notebook: Callable[[str], Notebook], lab: Lab, complaints: list[str]
+) -> None:
+    with open_notebook(lab.write("acting.ipynb", [TINY, *ACTING])) as notebook:
+        explorer = notebook.explorer()
+        explorer.wait_for_picture()
+        expect(explorer.readout).to_contain_text(f"validation {ACTS}")
+        feedback, score = notebook.page.locator(".jp-RenderedMarkdown").all()
+        expect(feedback).to_contain_text(f"{ACTS}.")
+        expect(score).to_have_text(f"You said {ACTS}, {ACTS} and [a link](javascript:0).")
+        said = explorer.readout.evaluate("(place) => place.innerHTML")
+        assert "<img" not in said
+        assert "<b>" in said
+        assert notebook.page.evaluate("window.acted") is None
+        assert complaints == []

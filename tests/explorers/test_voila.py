@@ -12,7 +12,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from lab import EVERY_KIND, MAKE, REPOSITORY, TINY, ExplorerInPage, browsing
+from lab import ACTING, ACTS, EVERY_KIND, MAKE, REPOSITORY, TINY, ExplorerInPage, browsing
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
@@ -27,6 +27,7 @@ CELLS = [
     TINY,
     *(f"lrlab.{kind}({settings})" for kind, settings in FIRST.items()),
     *(f"lrlab.{kind}({MAKE.get(kind, 'tiny')})" for kind in OTHERS),
+    *ACTING,
 ]
 
 
@@ -86,7 +87,7 @@ def test_sliders_retrain_and_redraw_in_a_page_without_a_notebook(chromium, page_
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(page_address, timeout=120_000)
         explorers = page.locator(".lrlab-explorer")
-        expect(explorers).to_have_count(len(EVERY_KIND), timeout=120_000)
+        expect(explorers).to_have_count(len(EVERY_KIND) + 1, timeout=120_000)
         training, bowl = (ExplorerInPage(explorers.nth(number)) for number in (0, 1))
         for explorer, words in ((training, "rate is"), (bowl, "learning rate")):
             first, said = explorer.wait_for_picture(seconds=120), explorer.readout.text_content()
@@ -109,4 +110,9 @@ def test_sliders_retrain_and_redraw_in_a_page_without_a_notebook(chromium, page_
             if kind == "LearningRateDialExplorer":  # a turn of it trains nothing
                 explorer.button("One epoch").click()
             expect(picture).not_to_have_attribute("src", before or "", timeout=60_000)
+        acting = ExplorerInPage(explorers.last)
+        acting.wait_for_picture(seconds=120)
+        expect(acting.readout).to_contain_text(ACTS)
+        expect(page.get_by_text(ACTS)).to_have_count(5)
+        assert page.evaluate("window.acted") is None
         assert errors == []

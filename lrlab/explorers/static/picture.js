@@ -33,6 +33,19 @@ const listen = (model, place, image) => {
   });
 };
 
+// Words may be bold and break; any other markup in them is shown as it is written, so that a metric
+// may be called anything. What is in a template is no part of a page: nothing in it loads or runs.
+const inert = (words) => {
+  const template = document.createElement("template");
+  template.innerHTML = words;
+  for (const part of template.content.querySelectorAll("*"))
+    if (!/^(B|BR)$/.test(part.tagName)) part.replaceWith(part.outerHTML);
+    else
+      for (const { name } of [...part.attributes])
+        if (name !== "class") part.removeAttribute(name);
+  return template.content;
+};
+
 export default {
   render({ model, el }) {
     const place = document.createElement("div");
@@ -59,7 +72,7 @@ export default {
     };
     const describe = () => (image.alt = model.get("alt"));
     const say = () => {
-      text.innerHTML = model.get("words");
+      text.replaceChildren(inert(model.get("words")));
       // The words keep the height that they once had: buttons must not jump.
       const missing = text.offsetHeight - readout.clientHeight;
       if (missing > 0) readout.style.height = `${text.offsetHeight}px`;
