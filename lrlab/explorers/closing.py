@@ -39,15 +39,14 @@ def close_earlier_ones_of_this_cell(explorer: Explorer[Any]) -> None:
     _MADE_BY_CELL[cell] = execution, [*made, ref(explorer)]
 
 
-def close_parts(widget: ipywidgets.Widget) -> None:
-    """Close all widgets that a widget shows: its children, and the layout and style of each.
+def close_family(widget: ipywidgets.Widget) -> None:
+    """Close a widget and all that it shows: its children, and the layout and style of each.
 
     ipywidgets keeps every widget that is not closed, and with it whoever observes it.
     """
     for part in _family(widget):
-        if part is not widget:
-            part.unobserve_all()
-            part.close()
+        part.close()
+        part.unobserve_all()
 
 
 def _family(widget: ipywidgets.Widget) -> list[ipywidgets.Widget]:

@@ -80,7 +80,7 @@ class DecayMapExplorer(RunExplorer):
         self._rates = sorted(set(rates))
         self._factors = sorted({decay.decay_factor for decay in decays})
         self._made: dict[StepDecay, Run] = {}
-        self._unfinished: Run | None = None  # that of the chosen cell
+        self._unfinished: tuple[StepDecay, Run] | None = None  # the cell that is being trained
         self._view = Worker()  # it draws a choice, which need not wait for the training
         self._curves_picture = PictureView(
             width=_HALF[0], height=_HALF[1], alt="No run is chosen yet."
@@ -208,21 +208,27 @@ class DecayMapExplorer(RunExplorer):
         yield self.compiling(settings) or None
         trained, total, began = 0, len(self._cells(every)), time.monotonic()
         while missing := self._missing(every):
-            cell, chosen = missing[0], self.schedule()
+            cell = missing[0]
             words = f"Run {total - len(missing) + 1} of {total}"
             if trained > 1:
                 left = (time.monotonic() - began) / (trained - 1) * len(missing)
                 words += f", about {left:.0f} s left"
             if self._epoch_seconds > SLOW_EPOCH:
                 yield self._so_far(f"{words} (epoch 1 of {self.experiment.epochs})", always=True)
-            with closing(self.follow(cell)) as runs:
-                for run in self.timed(runs):
-                    self._start_loss = self._start_loss or run.start_loss
-                    self._unfinished = run if cell == chosen else None
-                    epoch = f"epoch {len(run.history['loss'])} of {self.experiment.epochs}"
-                    yield self._so_far(f"{words} ({epoch})")
-            self._unfinished = None
-            self._made[cell] = run
+            try:
+                with closing(self.follow(cell)) as runs:
+                    for run in self.timed(runs):
+                        self._start_loss = self._start_loss or run.start_loss
+                        self._unfinished = cell, run
+                        epoch = f"epoch {len(run.history['loss'])} of {self.experiment.epochs}"
+                        yield self._so_far(f"{words} ({epoch})")
+            except GeneratorExit:  # it gives way, perhaps to nothing
+                self._unfinished = None
+                self.redraw()
+                raise
+            with self._drawing:
+                self._unfinished = None
+                self._made[cell] = run
             self.runs.append(run)
             trained += 1
             if trained == 1:  # which may have had to be compiled
@@ -252,12 +258,12 @@ class DecayMapExplorer(RunExplorer):
 
     def _draw_curves(self) -> None:
         chosen, words = self.schedule(), "This cell is not trained yet."
-        run = self._made.get(chosen)
+        run, unfinished = self._made.get(chosen), self._unfinished
         if run is not None:
             words = outcome(run)
-        elif self._unfinished is not None:
-            run, words = self._unfinished, "Training the chosen cell …"
-        elif not self.runs:
+        elif unfinished is not None and unfinished[0] == chosen:
+            run, words = unfinished[1], "Training the chosen cell …"
+        elif not self._curves_picture.value:  # nothing was ever trained
             return
         self.show(*super().draw(chosen, run), words, on=self._curves_picture)
 

@@ -6,6 +6,8 @@ import math
 import threading
 import time
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from lrlab.checks import as_learning_rate, as_number, as_whole_number
@@ -65,7 +67,7 @@ class LearningRateDialExplorer(RunExplorer):
         self._orders: deque[float] = deque()  # the rates of epochs that were asked for one by one
         self._playing = self._from_the_start = False
         self._steering = threading.Lock()  # of the three above
-        self._training: Steered | None = None
+        self._training: Steered | None = None  # it and the next are changed by the worker alone
         self._now: Run | None = None  # the training so far
         self._epoch_began = -math.inf  # that of the last epoch, in seconds
         controls = [
@@ -135,7 +137,8 @@ class LearningRateDialExplorer(RunExplorer):
 
     def schedule(self) -> RatesByEpoch:
         """Return the moves so far: the rate of each epoch, the last one for all that follow."""
-        rates = self._now.history["learning_rate"] if self._now else [self.learning_rate.value]
+        now = self._now  # read once: the thread that trains may begin anew meanwhile
+        rates = now.history["learning_rate"] if now else [self.learning_rate.value]
         return RatesByEpoch(tuple(rates))
 
     def label(self, settings: RatesByEpoch) -> str:
@@ -145,7 +148,8 @@ class LearningRateDialExplorer(RunExplorer):
     @property
     def code(self) -> str:
         """The plain Keras program with the moves so far, that trains as far as they go."""
-        return self._now.code if self._now else self.experiment.code(self.learning_rate.value)
+        now = self._now
+        return now.code if now else self.experiment.code(self.learning_rate.value)
 
     def result(self) -> str:
         """Return the moves and their outcome in one short line."""
@@ -171,17 +175,20 @@ class LearningRateDialExplorer(RunExplorer):
                 yield "Compiling the model, once …"
             else:
                 yield self.slow_epoch(self._epochs_done + 1)
-            if (rate := self._next_rate()) is not None:
-                yield self._train(rate)
+            with self._next_rate() as rate:
+                frame = None if rate is None else self._train(rate)
+            yield frame
         if 0 < self._epochs_done < self.experiment.epochs:
             yield f"Paused after epoch {self._where}. Go on, or train one more."
 
     def _untrained(self) -> Frame[Run | None]:
         from lrlab.experiment import Steered
 
-        self._from_the_start = False
-        self._training, self._now = Steered(self.experiment), None
-        self._start_loss = self._training.start_loss
+        training = Steered(self.experiment)
+        with self._steering:
+            self._from_the_start = False
+            self._training, self._now = training, None
+        self._start_loss = training.start_loss
         self._show_code()
         words = "Press Go on, then turn the dial while the model trains."
         return Frame(None, words, always=True)
@@ -221,16 +228,29 @@ class LearningRateDialExplorer(RunExplorer):
         seconds = time.monotonic() - self._epoch_began
         return bool(self._orders) or seconds >= 1 / self.epochs_per_second.value
 
-    def _next_rate(self) -> float | None:
-        """The rate that was asked for, or that of the dial; None if it was paused meanwhile."""
+    @contextmanager
+    def _next_rate(self) -> Iterator[float | None]:
+        """The rate that was asked for, or that of the dial; None if that has changed meanwhile.
+
+        What was asked for stays asked for, where the epoch does not come about.
+        """
+        order = None
         with self._steering:
-            if self._orders:
-                return self._orders.popleft()
-            return float(self.learning_rate.value) if self._playing else None
+            if not self._from_the_start and self._orders:
+                order = self._orders.popleft()
+            playing = self._playing and not self._from_the_start
+        try:
+            yield float(self.learning_rate.value) if order is None and playing else order
+        except BaseException:
+            with self._steering:
+                if order is not None and not self._from_the_start:
+                    self._orders.appendleft(order)
+            raise
 
     @property
     def _epochs_done(self) -> int:
-        return len(self._now.history["loss"]) if self._now else 0
+        now = self._now
+        return len(now.history["loss"]) if now else 0
 
     @property
     def _where(self) -> str:

@@ -22,7 +22,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 import ipywidgets
 
-from lrlab.explorers.closing import CLOSED, close_earlier_ones_of_this_cell, close_parts
+from lrlab.explorers.closing import CLOSED, close_earlier_ones_of_this_cell, close_family
 from lrlab.explorers.controls import Checked, button, toggle
 from lrlab.explorers.pins import Pin, as_csv, as_table
 from lrlab.explorers.widgets import CodeView, PictureView, TableView
@@ -82,6 +82,7 @@ class Explorer(ipywidgets.VBox, Generic[Shown]):
     stop_button = "Stop", "Stop the training that is running"  # words and tooltip
     stopped = "Stopped. Move a control to train again."
     unfinished = "The training was not done"  # how a TimeoutError begins
+    _closed = True  # until it is made, too: what cannot be made is closed as well
 
     def __init__(
         self,
@@ -98,7 +99,7 @@ class Explorer(ipywidgets.VBox, Generic[Shown]):
         self._controls = {control.name: control for control in controls}
         self._first_values = {control.name: control.value for control in controls}
         self._moving = False  # several controls, of which some have not moved yet
-        self._begun = self._closed = False
+        self._begun = False
         self._worker = Worker()
         self._pins: list[Pin[Shown]] = []
         self._frame: Frame[Shown] | None = None  # what the picture shows
@@ -139,6 +140,7 @@ class Explorer(ipywidgets.VBox, Generic[Shown]):
         self.add_class("lrlab-explorer")
         for control in controls:
             control.observe(self._control_moved, "value")
+        self._closed = False
         close_earlier_ones_of_this_cell(self)
 
     def __getattr__(self, name: str) -> Any:
@@ -210,11 +212,7 @@ class Explorer(ipywidgets.VBox, Generic[Shown]):
         self._show_code()
 
     def start(self, settings: Any, work: Work[Shown]) -> None:
-        """Have this work done in the thread. What is under way gives way.
-
-        Raises:
-            RuntimeError: If the explorer was closed.
-        """
+        """Have this work done in the thread, unless closed. What is under way gives way."""
         if self._closed:
             raise RuntimeError(f"This explorer was {CLOSED} Make another one.")
         self._begun = True
@@ -237,19 +235,20 @@ class Explorer(ipywidgets.VBox, Generic[Shown]):
         A run, or the experiment, lives on where somebody else holds it. A cell that runs again
         closes the explorers that it made before.
         """
-        self._closed = True
-        self._worker.close()
-        close_parts(self)
-        super().close()
-        self.unobserve_all()
-        self.let_go()
+        if self._closed:
+            super().close()
+        else:
+            self._closed = True
+            self._worker.close()
+            close_family(self)
+            self.let_go()
 
     def let_go(self) -> None:
         """Forget what takes memory, as it is closed, and again when its last work has ended."""
         with self._drawing:
+            self._frame = None
             for kept in (self.runs, self._pins, self._figures):
                 kept.clear()
-            self._frame = None
 
     def wait(self, timeout: float | None = None) -> Any:
         """Wait until the work is done, and return what was last finished, if anything.

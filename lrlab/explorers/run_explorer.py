@@ -178,10 +178,13 @@ class RunExplorer(ExperimentExplorer["Run | None"]):
         """Train with such settings, and show the run as it goes on."""
         yield self.compiling(settings) or self.slow_epoch()
         began = time.monotonic()
+        answers = None
         with closing(self.follow(settings)) as runs:
             for run in self.timed(runs):
                 if self._has_plane and len(run.history["loss"]) == self.experiment.epochs:
-                    self._ask(run)  # while the model is still as this run has left it
+                    # While the model is as this run has left it; the last run comes twice.
+                    answers = self._ask() if answers is None else answers
+                    self._answers = run, answers
                 yield Frame(run, self._progress(run, time.monotonic() - began))
         yield self.finish(run, settings)
 
@@ -251,13 +254,11 @@ class RunExplorer(ExperimentExplorer["Run | None"]):
     def _answers_of(self, run: Run) -> np.ndarray:
         """What the model answers; asked when a run is first drawn: then it is trained so far."""
         if self._answers is None or self._answers[0] is not run:
-            self._ask(run)
-        assert self._answers is not None
+            self._answers = run, self._ask()
         return self._answers[1]
 
-    def _ask(self, run: Run) -> None:
-        grid = self.figure("plane", self._new_plane).grid
-        self._answers = run, self.experiment.classes_at(grid)
+    def _ask(self) -> np.ndarray:
+        return self.experiment.classes_at(self.figure("plane", self._new_plane).grid)
 
     # --- what is kept ---
 

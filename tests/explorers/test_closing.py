@@ -1,6 +1,7 @@
 """What ends an explorer lets go of it: close(), and its cell that runs again."""
 
 import gc
+import sys
 import threading
 import types
 from weakref import ref
@@ -111,6 +112,16 @@ class Waits(Explorer):
 
     def result(self):
         return "done"
+
+
+def test_what_could_not_be_made_is_closed_without_a_word(experiment, monkeypatch):
+    """As ipywidgets has it, when an object goes."""
+    said = []
+    monkeypatch.setattr(sys, "unraisablehook", said.append)
+    with pytest.raises(ValueError, match="racers"):
+        lrlab.OptimizerExplorer(experiment, racers=["Eve"])
+    gc.collect()
+    assert said == []
 
 
 def test_work_that_ends_after_it_is_forgotten_too():

@@ -1,6 +1,7 @@
 """The decay map: a real training stands behind each cell, and each is made once."""
 
 import doctest
+import math
 import threading
 
 from lrlab.backend import keras
@@ -176,6 +177,37 @@ class TestChoosing:
 
 
 class TestStopping:
+    def test_nothing_says_any_more_that_the_chosen_cell_is_being_trained(
+        self, experiment, monkeypatch
+    ):
+        first, go_on = threading.Event(), threading.Event()
+        follow = experiment.follow
+
+        def slowly(schedule):
+            for run in follow(schedule):
+                yield run
+                first.set()
+                assert go_on.wait(SOON)
+
+        monkeypatch.setattr(experiment, "follow", slowly)
+        monkeypatch.setattr(DecayMapExplorer, "frames_per_second", math.inf)
+        with map_of(experiment) as explorer:
+            assert first.wait(SOON)
+            assert explorer._curves_picture.words == "Training the chosen cell …"
+            explorer.stop()
+            go_on.set()
+            explorer.wait(SOON)
+            assert explorer._curves_picture.words == "This cell is not trained yet."
+            assert explorer._picture.words == explorer.stopped
+
+    def test_another_cell_than_the_one_in_training_is_not_drawn_as_it(self, explorer, experiment):
+        run, other = explorer.runs[0], StepDecay(0.1, 0.5, 2)
+        explorer._made.clear()
+        explorer._unfinished = other, run
+        assert explorer.schedule() != other
+        explorer.redraw()
+        assert explorer._curves_picture.words == "This cell is not trained yet."
+
     def test_stop_leaves_the_rest_empty_and_a_choice_goes_on(self, experiment, monkeypatch):
         follow, reached, go = experiment.follow, threading.Event(), threading.Event()
 

@@ -161,6 +161,53 @@ class TestButtons:
         button(dial, "Pin").click()
         assert dial.pins == [("0.5 … 0.1", run)]
 
+    def test_an_epoch_that_is_asked_for_while_it_starts_again_is_trained(self, dial):
+        """Also if both buttons are pressed just as the thread is about to train."""
+        moved(dial, MOVES[:2])
+        pressed, is_due = threading.Event(), dial._is_due
+
+        def is_due_as_somebody_presses():
+            if not pressed.is_set():
+                pressed.set()
+                dial.start_again()
+                dial.step()
+            return is_due()
+
+        dial._is_due = is_due_as_somebody_presses
+        dial.step()
+        assert pressed.wait(SOON)
+        assert dial.wait(SOON).history["learning_rate"] == [0.5]
+
+    def test_an_epoch_that_had_to_wait_for_its_turn_is_trained_later(self, dial, experiment):
+        moved(dial, MOVES[:1])
+        half = experiment.follow(0.1)
+        next(half)
+        dial.step()
+        until(lambda: not dial._orders)
+        dial.step()  # the thread gives way to this one
+        half.close()
+        assert dial.wait(SOON).history["learning_rate"] == [0.5] * 3
+
+    def test_start_again_holds_though_it_had_to_wait_for_its_turn(self, dial, experiment):
+        moved(dial, MOVES[:1])
+        half = experiment.follow(0.1)
+        next(half)
+        dial.start_again()
+        dial.step(2)
+        half.close()
+        assert dial.wait(SOON).history["learning_rate"] == [0.5] * 2
+
+    def test_the_moves_are_read_once_though_it_begins_anew_meanwhile(self, dial, monkeypatch):
+        """What is read of the training so far is there, or nothing is."""
+        run = moved(dial, MOVES[:2])
+        answers = iter([run])
+        kind = type(dial)
+        monkeypatch.setattr(kind, "_now", property(lambda self: next(answers, None)), raising=False)
+        assert dial.schedule() == RatesByEpoch(tuple(MOVES[:2]))
+        for read in (lambda: dial.code == run.code, lambda: dial._epochs_done == 2):
+            answers = iter([run])
+            assert read()
+
     def test_speed_is_kept(self, experiment):
         with dial_of(experiment, epochs_per_second=20.0) as dial:
             dial.step()

@@ -591,6 +591,17 @@ class TestPins:
             assert explorer._picture.alt == shown
             assert explorer.wait(SOON).schedule == 0.01, "the last one that was finished"
 
+    def test_the_model_is_asked_once_what_it_answers_at_the_end(self, monkeypatch):
+        monkeypatch.setattr(LearningRateExplorer, "frames_per_second", 1e-3)
+        points = lrlab.data.moons()
+        trainings = Experiment(lambda: lrlab.models.mlp(points, (4,)), points, epochs=3)
+        ask, asked = trainings.classes_at, []
+        trainings.classes_at = lambda x: asked.append(x) or ask(x)
+        with made(LearningRateExplorer, trainings, learning_rate=0.1) as explorer:
+            run = explorer.wait(SOON)
+            assert explorer._answers[0] is run
+        assert len(asked) == 1
+
     def test_a_pin_of_step_decay_has_all_three_settings(self, decay):
         decay.pin()
         assert decay.pins[0][0] == f"{decay.initial_learning_rate.value:.3g} × 0.1 / 5"

@@ -4,6 +4,7 @@ import doctest
 import inspect
 import subprocess
 import sys
+import threading
 from types import SimpleNamespace
 
 from lrlab.backend import keras
@@ -334,6 +335,25 @@ class TestRace:
         words = optimizers._race_in_words(best)
         assert "<b>SGD 0.1</b> (diverged at every rate)" in words
         assert words.index("Adam") < words.index("SGD")
+
+    def test_a_pin_that_is_pressed_as_a_race_exchanges_its_pins_is_kept(self, explorer):
+        explorer.race()
+        explorer.wait(SOON)
+        presses = []
+
+        class Best(list):
+            def __contains__(self, pin):  # the race looks for the pins of the last one
+                if not presses:
+                    presses.append(threading.Thread(target=explorer.pin))
+                    presses[0].start()
+                    presses[0].join(0.3)
+                return super().__contains__(pin)
+
+        explorer._best = Best(explorer._best)
+        explorer.race()
+        explorer.wait(SOON)
+        presses[0].join(SOON)
+        assert len(explorer.pins) == 1 + len(explorer.best)
 
     def test_a_race_again_trains_nothing_again_and_pins_once(self, explorer, counted):
         explorer.race()
