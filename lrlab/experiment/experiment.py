@@ -43,6 +43,8 @@ from lrlab.training.state import GENERATOR
 _SAMPLES_AT_START = 1024
 # What is compiled for a variant stays in memory with it.
 _VARIANTS_KEPT = 12
+# The first weights of so many other seeds stay in memory; those of a seed are drawn again after.
+_STARTS_KEPT = 16
 _MakeRun: TypeAlias = Callable[[], Run]
 
 
@@ -371,7 +373,14 @@ class Experiment:
             for variable, value in zip(self.model.variables, other.variables, strict=True):
                 variable.assign(value)
             program.generator.state.assign(vars(other)[GENERATOR].state)
-            self._starts[seed] = Start(program, self._first_samples, self._constant)
+            others = [known for known in self._starts if known != self.seed]
+            if len(others) == _STARTS_KEPT:
+                del self._starts[others[0]]
+            self._starts[seed] = Start(
+                program, self._first_samples, self._constant, self._starts[self.seed]
+            )
+        if seed != self.seed:  # the last one asked for is the last one dropped
+            self._starts[seed] = self._starts.pop(seed)
         self._starts[seed].put_back()
         return self._starts[seed]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from lrlab.backend import keras
@@ -28,6 +29,8 @@ from lrlab.training.program import Program
 from lrlab.training.state import GENERATOR
 from lrlab.training.xla import is_kerass_own
 
+_MOST_BUILDS = 3  # where other threads seed the generators that `build_model` draws from
+
 
 def build_from_seed(build_model: Callable[[], keras.Model], seed: int, x: Any) -> keras.Model:
     """Build a model as after `keras.utils.set_random_seed`, but in this thread alone.
@@ -36,7 +39,8 @@ def build_from_seed(build_model: Callable[[], keras.Model], seed: int, x: Any) -
     from which it draws, in training too, where nothing says another.
 
     Only for a `build_model` that itself draws from the generators of Python, NumPy or TensorFlow
-    are these seeded, as there is one of each for all threads. The first two are then put back.
+    are these seeded, as there is one of each for all threads. The first two are then put back. If
+    another thread has seeded one meanwhile, that stays, and the model is built once more.
     """
     try:
         if isinstance(build_model, keras.Model):
@@ -57,12 +61,15 @@ def build_from_seed(build_model: Callable[[], keras.Model], seed: int, x: Any) -
         again = _build(build_model, x)
     if same_variables(model, again):
         return model
-    try:
+    put_back_random_states(before)  # these two builds may have drawn from them
+    for _ in range(_MOST_BUILDS):
+        before = random_states()
         with seeded(seed):
             keras.utils.set_random_seed(seed)
-            return _build(build_model, x)
-    finally:
-        put_back_random_states(before)
+            model = _build(build_model, x)
+        if random_states() == before:  # put back, for nobody has seeded them
+            break
+    return model
 
 
 def _build(build_model: Callable[[], keras.Model], x: Any) -> keras.Model:
@@ -104,7 +111,12 @@ def same_variables(one: keras.Model, other: keras.Model) -> bool:
 class Start:
     """Where a run begins: the state of the untrained model, and its loss on these samples.
 
-    `constant` is the loss of the best answer that is the same for every sample, NaN if not known.
+    Args:
+        program: That of the model, which is in this state.
+        samples: Inputs and targets.
+        constant: The loss of the best answer that is the same for every sample, NaN if not known.
+        first: The start of the experiment's own seed, for that of another: what is alike in both,
+            such as the slots of an optimizer, is kept once, and a graph to put it back is not made.
 
     Attributes:
         state: All that training changes, as it is before.
@@ -112,13 +124,26 @@ class Start:
         put_back: Brings all that back.
     """
 
-    def __init__(self, program: Program, samples: tuple[Any, Any], constant: float) -> None:
+    def __init__(
+        self,
+        program: Program,
+        samples: tuple[Any, Any],
+        constant: float,
+        first: Start | None = None,
+    ) -> None:
         model, (x, y) = program.model, samples
         self._model, self._constant = model, constant
         self.state = program.state.take()
-        self._weights = [(w, w.numpy().astype(float)) for w in model.trainable_weights]
-        # Without arguments, which TensorFlow would look at one by one in every call.
-        self.put_back = as_graph(lambda: program.state.assign(self.state))
+        if first is None:
+            # Without arguments, which TensorFlow would look at one by one in every call.
+            self.put_back = as_graph(lambda: program.state.assign(self.state))
+        else:
+            pairs = zip(first.state, self.state, strict=True)
+            self.state = [old if np.array_equal(old, new) else new for old, new in pairs]
+            self.put_back = partial(program.state.put_back, self.state)
+        trainable = {id(weight) for weight in model.trainable_weights}
+        pairs = zip(program.state.variables, self.state, strict=True)
+        self._weights = [(weight, value) for weight, value in pairs if id(weight) in trainable]
         with drawing_from(program.generator):
             if makes_own_loss(model):
                 self.loss = float(model.test_step((x, y))["loss"])
@@ -128,8 +153,9 @@ class Start:
 
     def moved(self) -> float:
         """Return how far the trainable weights are from here, as a share of their length."""
-        way = _length(weight.numpy() - first for weight, first in self._weights)
-        return way / (_length(first for _, first in self._weights) or 1)
+        pairs = [(weight.numpy(), first.numpy().astype(float)) for weight, first in self._weights]
+        way = _length(weight - first for weight, first in pairs)
+        return way / (_length(first for _, first in pairs) or 1)
 
     def chance(self) -> float:
         """Return the training loss of the best constant answer, regularized as the weights are."""

@@ -12,6 +12,7 @@ import random
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any, cast
 
 from lrlab.backend import keras, tf
@@ -178,7 +179,8 @@ def seeded(seed: int) -> Iterator[None]:
     """Have Keras draw in this thread what it would after `keras.utils.set_random_seed(seed)`.
 
     That moves the generators of Python, NumPy and TensorFlow under the feet of all other threads.
-    Should it be called within all the same, those of Python and NumPy are put back in the end.
+    Should it be called within all the same, those of Python and NumPy are put back in the end, but
+    for one that another thread has seeded meanwhile.
     """
     states = random_states()
     before, said = getattr(_THREAD, "own", None), rng_utils.get_random_seed()
@@ -189,8 +191,8 @@ def seeded(seed: int) -> Iterator[None]:
             yield
     finally:
         _THREAD.own = before
-        if rng_utils.get_random_seed() is not None:
-            put_back_random_states(states)
+        if (called_with := rng_utils.get_random_seed()) is not None:
+            put_back_random_states(states, called_with)
         global_state.set_global_attribute(rng_utils.GLOBAL_RANDOM_SEED, said)
 
 
@@ -200,11 +202,40 @@ def random_states() -> tuple[Any, ...]:
     return random.getstate(), (kind, tuple(words), *position)
 
 
-def put_back_random_states(states: tuple[Any, ...]) -> None:
-    """Bring the generators of Python and NumPy back to where they were."""
-    of_python, of_numpy = states
-    random.setstate(of_python)
-    np.random.set_state(of_numpy)  # noqa: NPY002
+def put_back_random_states(states: tuple[Any, ...], seed: int | None = None) -> None:
+    """Bring the generators of Python and NumPy back to where they were.
+
+    Only from where drawing numbers leads to, from there or from this seed. A generator that is
+    elsewhere was seeded by another thread meanwhile, and stays as it is.
+    """
+    (of_python, of_numpy), (python, numpy) = states, random_states()
+    if python[1][:-1] in islice(_keys_of_python(of_python, seed), _RENEWALS):
+        random.setstate(of_python)
+    if numpy[1] in islice(_keys_of_numpy(of_numpy, seed), _RENEWALS):
+        np.random.set_state(of_numpy)  # noqa: NPY002
+
+
+# Both hold so many words, which are renewed each time that as many were drawn; so many renewals are
+# looked at, three million numbers.
+_WORDS, _RENEWALS = 624, 5_000
+
+
+def _keys_of_python(state: Any, seed: int | None) -> Iterator[tuple[int, ...]]:
+    generator = random.Random(seed)
+    if seed is None:
+        generator.setstate(state)
+    while True:
+        yield generator.getstate()[1][:-1]
+        generator.getrandbits(32 * _WORDS)
+
+
+def _keys_of_numpy(state: Any, seed: int | None) -> Iterator[tuple[int, ...]]:
+    generator = np.random.RandomState(seed)
+    if seed is None:
+        generator.set_state(state)
+    while True:
+        yield tuple(generator.get_state()[1])  # type: ignore[index]
+        generator.bytes(4 * _WORDS)
 
 
 @contextmanager

@@ -24,16 +24,16 @@ class State:
         variables += [variable for metric in model.metrics for variable in metric.variables]
         variables += [generator.state] if generator else []
         variables = list({id(variable): variable for variable in variables}.values())
-        self._variables = variables
+        self.variables = variables
         # One call instead of one a variable.
         self.take = as_graph(self.values)
         self.put_back = as_graph(self.assign)
 
     def values(self) -> list[Any]:
         """Take values one by one, or as a part of somebody's graph."""
-        return [tf.identity(variable.value) for variable in self._variables]
+        return [tf.identity(variable.value) for variable in self.variables]
 
     def assign(self, values: Sequence[Any]) -> None:
         """Put values back one by one, or as a part of somebody's graph."""
-        for variable, value in zip(self._variables, values, strict=True):
+        for variable, value in zip(self.variables, values, strict=True):
             variable.assign(value)

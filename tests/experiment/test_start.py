@@ -26,7 +26,9 @@ from keras.src.random.seed_generator import global_seed_generator
 from tensorflow.python.eager import context
 
 import lrlab
+from lrlab.experiment import experiment as experiments
 from lrlab.experiment.start import build_from_seed
+from lrlab.training.internals import put_back_random_states, random_states
 
 ks = keras.optimizers.schedules
 
@@ -80,6 +82,20 @@ class TestSameStart:
         for seed in range(4):
             experiment.run(0.1, seed=seed)
         assert program_of(experiment).traces == traces
+
+    def test_the_starts_of_some_seeds_are_kept_and_those_of_others_made_again(self, monkeypatch):
+        monkeypatch.setattr(experiments, "_STARTS_KEPT", 2)
+        experiment = experiment_of(optimizer="adam")
+        histories = [experiment.run(0.1, seed=seed).history for seed in range(1, 5)]
+        assert list(experiment._starts) == [0, 3, 4]
+        experiment.run(0.1, seed=3)
+        assert experiment.run(0.1, seed=1).history == histories[0]
+        assert list(experiment._starts) == [0, 3, 1]
+        first, other = experiment._starts[0], experiment._starts[1]
+        slots = [a is b for a, b in zip(first.state, other.state, strict=True)]
+        weights = len(experiment.model.trainable_weights)
+        assert sum(slots) >= 2 * weights, "Adam's are zero, whatever the seed"
+        assert program_of(experiment).state.put_back.experimental_get_tracing_count() == 1
 
     def test_an_equal_experiment_gives_equal_runs(self, experiment):
         assert experiment_of().run(0.1).history == experiment.run(0.1).history
@@ -200,6 +216,47 @@ class TestFromSeed:
         for seed in (0, 5):
             build_from_seed(build, seed, X)
         assert drawn == expected
+
+    @pytest.mark.parametrize("number", [0, 1, 2])
+    def test_what_another_thread_seeds_meanwhile_stays_seeded(self, number):
+        """In whichever of the builds that it takes to see what a model draws from."""
+
+        def seed_them():
+            keras.utils.set_random_seed(123)
+
+        def build():
+            model = with_initializer(by_hand)
+            if len(built) == number:
+                cell = threading.Thread(target=seed_them)
+                cell.start()
+                cell.join()
+            built.append(model)
+            return model
+
+        built = []
+        ours = build_from_seed(build, 5, X)
+        of_python, of_numpy = random.getstate(), repr(np.random.get_state())  # noqa: NPY002
+        assert len(built) == (3 if number < 2 else 4)
+        seed_them()
+        if number == 0:
+            with_initializer(by_hand)  # as the second build did
+        assert of_numpy == repr(np.random.get_state())  # noqa: NPY002
+        if number < 2:  # the last build has Keras draw from Python's, before it and after
+            assert of_python == random.getstate()
+        keras.utils.set_random_seed(5)
+        np.testing.assert_array_equal(ours.variables[0], with_initializer(by_hand).variables[0])
+
+    def test_seeds_are_told_apart_by_what_they_lead_to(self, monkeypatch):
+        monkeypatch.setattr("lrlab.training.internals._RENEWALS", 100)
+        before = random_states()
+        for drawn in (0, 1, 623, 624, 10_000):
+            keras.utils.set_random_seed(7)
+            np.random.random(drawn)  # noqa: NPY002
+            random.getrandbits(32 * drawn)
+            put_back_random_states(before, 8)
+            assert random_states() != before
+            put_back_random_states(before, 7)
+            assert random_states() == before
 
     @pytest.mark.parametrize("build", THEIR_OWN)
     def test_generators_that_a_model_draws_from_or_seeds_itself_are_put_back(self, build):
