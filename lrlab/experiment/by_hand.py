@@ -58,8 +58,10 @@ class Steered:
         with experiment.session() as (session, start):
             if self._state is not None:
                 session.program.state.put_back(self._state)
-            table = np.full((1, steps), rate, np.float32)
-            with closing(session.epochs(1, rates=table)) as epochs:
+            rates = session.program.rates
+            assert rates is not None  # an experiment has a table of them
+            rates.follow(np.array([rate]))
+            with closing(session.epochs(1)) as epochs:
                 self._logs.append(dict(next(epochs)))
                 self._state = session.program.state.take()
             moved, chance = start.moved(), start.chance()

@@ -26,7 +26,7 @@ from lrlab.experiment.compiling import (
     with_first_names,
 )
 from lrlab.experiment.pickling import pack, unpack
-from lrlab.experiment.rates import RateRecorder, callbacks_with_schedule
+from lrlab.experiment.rates import RateRecorder, callbacks_with_schedule, rates_of_updates
 from lrlab.experiment.run import Run
 from lrlab.experiment.start import Start, build_from_seed, same_variables
 from lrlab.experiment.turns import Turns
@@ -36,6 +36,7 @@ from lrlab.training.batches import Batches, as_tensors
 from lrlab.training.fit import check_labels
 from lrlab.training.internals import as_graph, forget_resumed_epoch
 from lrlab.training.program import Program
+from lrlab.training.rates import Rates
 from lrlab.training.session import Session
 from lrlab.training.state import GENERATOR
 
@@ -128,6 +129,7 @@ class Experiment:
             "batch_size": self.batch_size,
             "seed": self.seed,
         }
+        self._rates = Rates(self.model, self.epochs * self.steps_per_epoch)
         self._turns = Turns()
         self._starts: dict[int, Start] = {}
         self._model_source = cache(self._write_model)
@@ -211,13 +213,11 @@ class Experiment:
         members: list[keras.callbacks.Callback],
         seed: int,
     ) -> Generator[_MakeRun, None, None]:
-        table = recorder = None
-        if members and not is_keras_schedule(schedule):
+        by_update, recorder = is_keras_schedule(schedule), None
+        if members and not by_update:
             # A callback may change the rate. Then the optimizer keeps it, and it is written down.
             recorder = RateRecorder(members, self.steps_per_epoch)
             members = [recorder, *members]
-        else:
-            table = rates.reshape(self.epochs, -1).astype(np.float32)
 
         def run(moved: float = 0.0, chance: float = math.nan) -> Run:
             history = log.history
@@ -225,8 +225,9 @@ class Experiment:
             if recorder:
                 used, last = np.array(recorder.rates), recorder.rates_at_end[:done]
             else:
-                used = rates[: done * self.steps_per_epoch]
-                last = used[self.steps_per_epoch - 1 :: self.steps_per_epoch].tolist()
+                used = rates[counts if by_update else slice(done * self.steps_per_epoch)]
+                ends = np.arange(1, done + 1) * self.steps_per_epoch
+                last = used[np.minimum(ends, len(used)) - 1].tolist()
             return Run(
                 schedule=schedule,
                 history={name: list(values) for name, values in history.items()}
@@ -244,8 +245,14 @@ class Experiment:
             if recorder:
                 first = self._first_rate if needs_rate(schedule) else rates[0]
                 self.model.optimizer.learning_rate = first
-            with closing(session.epochs(self.epochs, rates=table)) as epochs:
+            else:
+                if is_keras_schedule(schedule):
+                    rates = rates_of_updates(schedule, rates, self._rates.updates_a_step)
+                self._rates.follow(rates, by_update=by_update)
+            with closing(session.epochs(self.epochs)) as epochs:
                 for _ in epochs:
+                    steps = len(log.history["loss"]) * self.steps_per_epoch
+                    counts = self._rates.counts(steps)  # now, for another training may follow
                     with self._turns.rest():
                         yield run
             finished = partial(run, start.moved(), start.chance())
@@ -349,9 +356,10 @@ class Experiment:
         For what trains in another way than `follow` does, an epoch at a time for one.
         """
         with self._turns.take():
-            program = Program.of(self.model, self._training, self._validation)
+            program = Program.of(self.model, self._training, self._validation, self._rates)
             start = self._put_back(program, self.seed if seed is None else seed)
             forget_resumed_epoch(self.model)
+            self._rates.leave()
             members = keras.callbacks.CallbackList(
                 list(callbacks),
                 add_history=True,

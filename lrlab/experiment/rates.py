@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from lrlab.backend import keras
+from lrlab.backend import keras, tf
 
-from lrlab.schedules import Schedule, is_keras_schedule, needs_rate
+import numpy as np
+
+from lrlab.schedules import Schedule, is_keras_schedule, needs_rate, preview
 from lrlab.training.session import CallbackNeeds
 
 
@@ -64,3 +66,20 @@ def callbacks_with_schedule(
         as_float = lambda *now: float(by_epoch(*now[:takes]))  # noqa: E731
         return [keras.callbacks.LearningRateScheduler(as_float), *callbacks]
     return list(callbacks)
+
+
+def rates_of_updates(
+    schedule: keras.optimizers.schedules.LearningRateSchedule,
+    rates: np.ndarray,
+    updates_a_step: int,
+) -> np.ndarray:
+    """Return the rate of every update that a training may make, and the one after the last.
+
+    Args:
+        schedule: A schedule object.
+        rates: What it gives for an update a step.
+        updates_a_step: How many updates a step makes at most.
+    """
+    if updates_a_step > 1:
+        rates = preview(schedule, updates_a_step, len(rates))
+    return np.append(rates, float(schedule(tf.constant(len(rates), tf.int64))))

@@ -22,7 +22,8 @@ class Run:
         schedule: The learning rate or schedule, as given.
         history: A value an epoch under each of Keras's keys, `loss`, `accuracy`, `val_loss`, ...,
             and under `learning_rate` the rate of the epoch's last update.
-        learning_rates: The rate of every step, shape (epochs * steps_per_epoch,).
+        learning_rates: The rate of every step, shape (epochs * steps_per_epoch,). A step without an
+            update, as loss scaling skips some, has the rate that its update would have had.
         start_loss: The training loss of the untrained model.
         moved: How far the trainable weights went, as a share of the length of the first ones (or
             as it is, where these are all 0).

@@ -97,6 +97,14 @@ def schedule_of(optimizer: Any) -> Any:
     return None if isinstance(rate, keras.Variable) else rate
 
 
+def update_count(optimizer: Any) -> Any:
+    """Return the variable that counts an optimizer's updates, where Keras evaluates a schedule.
+
+    The public `iterations` is this divided by `gradient_accumulation_steps`.
+    """
+    return optimizer._iterations
+
+
 def arguments_of_function(part: Any) -> Any:
     """Return what a loss or metric hands on to its function, which its config may leave out."""
     return getattr(part, "_fn_kwargs", None)

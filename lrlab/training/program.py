@@ -25,6 +25,7 @@ from lrlab.training.internals import (
     present_generator,
     schedule_of,
 )
+from lrlab.training.rates import Rates
 from lrlab.training.state import GENERATOR, State
 from lrlab.training.xla import is_all_kerass_own, uses_xla
 
@@ -41,14 +42,16 @@ _SECONDS_A_SAMPLE = 5e-6
 class Program:
     """The compiled functions of one compiled model, kept for as long as it stays compiled so."""
 
-    def __init__(self, model: keras.Model) -> None:
-        self.model = model
+    def __init__(self, model: keras.Model, rates: Rates | None = None) -> None:
+        self.model, self.rates = model, rates
         self._compiled_as = _compiled_as(model)
         self.generator: Any = vars(model).get(GENERATOR)
         self._reports: dict[str, bool] = {}
+        train_step = rates.around(model.train_step) if rates else model.train_step
         # Traced once each, however often a loop has them in it.
         self._steps: dict[Any, Any] = {
-            step: as_graph(step) for step in (model.train_step, model.test_step)
+            model.train_step: as_graph(train_step),
+            model.test_step: as_graph(model.test_step),
         }
         self._seconds_a_sample: float | None = None
         self.traces = 0
@@ -60,14 +63,23 @@ class Program:
         self.test_batch = self._single(model.test_step)
 
     @classmethod
-    def of(cls, model: keras.Model, train: Batches, validation: Batches | None = None) -> Program:
-        """Return the model's program, made anew only where the model was compiled anew."""
+    def of(
+        cls,
+        model: keras.Model,
+        train: Batches,
+        validation: Batches | None = None,
+        rates: Rates | None = None,
+    ) -> Program:
+        """Return the model's program, made anew only where the model was compiled anew.
+
+        `rates` are those that its steps are to have; None leaves them to the optimizer.
+        """
         program: Program | None = vars(model).get("_lrlab_program")
         now = _compiled_as(model)
         if program is None or any(
             a is not b for a, b in zip(program._compiled_as, now, strict=True)
         ):
-            program = cls(model)
+            program = cls(model, rates)
             if is_all_kerass_own(model):
                 make_variables(model, train[0])
             program._trace(model.train_step, train)
@@ -107,12 +119,14 @@ class Program:
     def _take(self, step: Callable[[Any], Any], batch: Any, hides: bool) -> Any:
         """Take a step on a batch, whose size Keras may hide."""
         with self._drawing():
-            return step(with_hidden_size(batch) if hides else batch)
+            return self._steps[step](with_hidden_size(batch) if hides else batch)
 
     @cached_property
     def state(self) -> State:
         """The model's variables; all are there once a step has been traced."""
-        return State(self.model, self.generator)
+        others = [self.generator.state] if self.generator else []
+        others += [self.rates.steps_taken] if self.rates else []
+        return State(self.model, others)
 
     def _drawing(self) -> Any:
         """Let what is traced draw from the generator that the first trace has drawn from."""
@@ -156,32 +170,29 @@ class Program:
         batches: tuple[Any, Any],
         start: Any = 0,
         stop: Any = None,
-        rates: Any = None,
     ) -> None:
-        """Take the steps start to stop (all, if None), each at its rate."""
+        """Take the steps start to stop (all, if None)."""
         whole, rest = batches
         full = next(a for a in keras.tree.flatten(whole) if a is not None).shape[0]
 
-        def one(batch: Any, index: Any) -> None:
-            if rates is not None:
-                self.model.optimizer.learning_rate.assign(rates[index])
-            self._take(self._steps[step], batch, rest is not None)
-
         def body(index: Any) -> Any:
-            one(map_arrays(lambda array: array[index], whole), index)
+            self._take(step, map_arrays(lambda array: array[index], whole), rest is not None)
             return index + 1
+
+        def take_rest() -> None:
+            self._take(step, rest, True)
 
         last = full if stop is None else tf.minimum(stop, full)
         if full:
             _while(lambda index: index < last, body, [tf.convert_to_tensor(start)])
         if rest is not None and stop is None:
-            one(rest, full)
+            take_rest()
         elif rest is not None:
-            tf.cond(stop > full, lambda: one(rest, full), lambda: None)
+            tf.cond(stop > full, take_rest, lambda: None)
 
-    def _train(self, batches: Any, rates: Any, start: Any, stop: Any) -> Any:
+    def _train(self, batches: Any, start: Any, stop: Any) -> Any:
         self.traces += 1
-        self._loop(self.model.train_step, batches, start, stop, rates)
+        self._loop(self.model.train_step, batches, start, stop)
         return self._metrics()
 
     def _evaluate(self, batches: Any) -> Any:
@@ -190,9 +201,7 @@ class Program:
         self._loop(self.model.test_step, batches)
         return self._metrics()
 
-    def _epochs(
-        self, train: Any, validation: Any, rates: Any, count: Any, orders: Any, batch_size: int
-    ) -> Any:
+    def _epochs(self, train: Any, validation: Any, count: Any, orders: Any, batch_size: int) -> Any:
         """Train for some epochs and return their logs as columns with room for `EPOCHS_A_CALL`.
 
         Where there are orders of the samples, a row an epoch, `train` is not cut into batches yet.
@@ -208,7 +217,7 @@ class Program:
                 kinds[""] = (self.model.train_step, shuffled.parts)
             for prefix, (step, batches) in kinds.items():
                 self.model.reset_metrics()
-                self._loop(step, batches, rates=None if prefix or rates is None else rates[index])
+                self._loop(step, batches)
                 logs[prefix] = keras.tree.map_structure(
                     lambda column, value: column.write(index, value), logs[prefix], self._metrics()
                 )
@@ -235,13 +244,11 @@ class Program:
         train: Batches,
         validation: Batches | None,
         shuffle: Callable[[int], np.ndarray] | None = None,
-    ) -> Callable[[np.ndarray | None, int], Iterator[dict[str, Any]]]:
+    ) -> Callable[[int], Iterator[dict[str, Any]]]:
         """Return a function that trains for some epochs and yields the logs of each for callbacks.
 
-        It takes the learning rate of every step, of shape (epochs, steps), or None, which leaves it
-        to the optimizer, and the number of epochs. As many of these go into a call as fit into
-        `SECONDS_A_CALL`, by the time that the last ones took, so that whoever iterates can stop, or
-        show progress, soon.
+        It takes their number. As many epochs go into a call as fit into `SECONDS_A_CALL`, by the
+        time that the last ones took, so that whoever iterates can stop, or show progress, soon.
 
         `shuffle` gives an order of so many samples, anew for each epoch.
         """
@@ -251,20 +258,15 @@ class Program:
             at_once = min(at_once, max(1, _PLACES_A_CALL // train.samples))
         known: dict[Any, Any] = {}
 
-        def run(rates: np.ndarray | None, epochs: int) -> Iterator[dict[str, Any]]:
+        def run(epochs: int) -> Iterator[dict[str, Any]]:
             done = 0
             while done < epochs:
                 count = 1
                 if self._seconds_a_sample is not None:
                     count = int(SECONDS_A_CALL / (self._seconds_a_sample * samples))
                 count = max(1, min(count, epochs - done, at_once))
-                # Of one shape each, whatever the count, for one trace.
-                rows, orders = None, None
-                if rates is not None:
-                    rows = np.zeros((EPOCHS_A_CALL, train.count), np.float32)
-                    rows[:count] = rates[done : done + count]
-                    rows = tf.constant(rows)
-                if shuffle:
+                orders = None
+                if shuffle:  # of one shape, whatever the count, for one trace
                     orders = np.zeros((at_once, train.samples), np.int32)
                     orders[:count] = [shuffle(train.samples) for _ in range(count)]
                     orders = tf.constant(orders)
@@ -272,7 +274,7 @@ class Program:
                 columns = self.epochs(
                     train.arrays if shuffle else train.parts,
                     validation and validation.parts,
-                    *(rows, tf.constant(count), orders, train.batch_size),
+                    *(tf.constant(count), orders, train.batch_size),
                     known=known,
                 )
                 if self.traces == traces:  # a call that compiled says nothing about the next

@@ -104,29 +104,22 @@ class Session:
         epochs: int,
         initial_epoch: int = 0,
         validates: Callable[[int], bool] = lambda epoch: True,
-        rates: np.ndarray | None = None,
     ) -> Generator[Mapping[str, Any], None, None]:
-        """Train, and yield the logs of each epoch. Whoever stops iterating stops the training.
-
-        `rates`, of shape (epochs, steps), is the learning rate of every step from initial_epoch on;
-        None leaves it to the optimizer.
-        """
+        """Train, and yield the logs of each epoch. Whoever stops iterating stops the training."""
         model, callbacks = self.model, self.callbacks
         logs: Mapping[str, Any] | None = None
         model.stop_training = False
         callbacks.on_train_begin()
-        rates_from = initial_epoch
         initial_epoch = resumed_epoch(model) or initial_epoch  # BackupAndRestore sets it
-        rates = None if rates is None else rates[initial_epoch - rates_from :]
         span = range(initial_epoch, epochs)
         always = self.validation is None or all(map(validates, span))
         in_parts = self.needs.parts or not always or not self.program.reports_metrics
         if self.needs.progress:
             in_parts |= self.program.takes_long(self.train, self.validation)
         if in_parts or self.needs.epochs:
-            trained = self._epoch_by_epoch(span, validates, rates, in_parts)
+            trained = self._epoch_by_epoch(span, validates, in_parts)
         else:
-            trained = self._many_epochs_a_call(span, rates)
+            trained = self._many_epochs_a_call(span)
         try:
             for logs in trained:
                 yield logs
@@ -136,10 +129,8 @@ class Session:
             model.optimizer.finalize_variable_values(model.trainable_weights)
         callbacks.on_train_end(logs)
 
-    def _many_epochs_a_call(
-        self, span: range, rates: np.ndarray | None
-    ) -> Iterator[Mapping[str, Any]]:
-        every = self.program.of_data(self.train, self.validation, self.shuffle)(rates, len(span))
+    def _many_epochs_a_call(self, span: range) -> Iterator[Mapping[str, Any]]:
+        every = self.program.of_data(self.train, self.validation, self.shuffle)(len(span))
         for epoch, logs in zip(span, every, strict=False):  # another thread may stop it
             for history in self.callbacks.callbacks:  # nobody else is there
                 history.on_epoch_end(epoch, logs)
@@ -149,30 +140,27 @@ class Session:
         self,
         span: range,
         validates: Callable[[int], bool],
-        rates: np.ndarray | None,
         in_parts: bool,
     ) -> Iterator[Mapping[str, Any]]:
         run = self.program.of_data(self.train, self.validation, self.shuffle)
-        for index, epoch in enumerate(span):
-            row = None if rates is None else rates[index]
+        for epoch in span:
             # Stopped before the first batch: then it is the last.
             in_parts = in_parts or self.model.stop_training
             if in_parts:
                 self.model.reset_metrics()
             self.callbacks.on_epoch_begin(epoch)
             if in_parts:
-                logs = self._train_in_parts(row)
+                logs = self._train_in_parts()
                 if self.validation is not None and validates(epoch):
                     logs |= {f"val_{name}": value for name, value in self._evaluate().items()}
             else:
-                row = None if row is None else row[None]
-                (logs,) = run(row, 1)
+                (logs,) = run(1)
             self.callbacks.on_epoch_end(epoch, logs)
             yield as_python_numbers(logs)
             if self.model.stop_training:
                 break
 
-    def _train_in_parts(self, rates: np.ndarray | None) -> dict[str, Any]:
+    def _train_in_parts(self) -> dict[str, Any]:
         program, train, count = self.program, self.train, self.train.count
         if self.shuffle:
             train = Batches.cut(train.arrays, train.batch_size, self.shuffle(train.samples))
@@ -189,15 +177,15 @@ class Session:
         while start < count and not (self.model.stop_training and start):
             stop = min(count, start + piece)
             if by_batch:
-                logs = self._train_by_batch(train, rates, start, stop)
+                logs = self._train_by_batch(train, start, stop)
             else:
                 before = program.state.take() if self.needs.replay else None
                 began = time.perf_counter()
                 self.callbacks.on_train_batch_begin(start)
-                logs = program.train(train.parts, rates, tf.constant(start), tf.constant(stop))
+                logs = program.train(train.parts, tf.constant(start), tf.constant(stop))
                 if before and not np.isfinite(logs.get("loss", 0.0)):
                     program.state.put_back(before)
-                    logs = self._train_by_batch(train, rates, start, stop)
+                    logs = self._train_by_batch(train, start, stop)
                 else:
                     self.callbacks.on_train_batch_end(stop - 1, logs)
                 seconds = time.perf_counter() - began
@@ -205,13 +193,9 @@ class Session:
             start = stop
         return dict(logs)
 
-    def _train_by_batch(
-        self, train: Batches, rates: np.ndarray | None, start: int, stop: int
-    ) -> dict[str, Any]:
+    def _train_by_batch(self, train: Batches, start: int, stop: int) -> dict[str, Any]:
         logs: dict[str, Any] = {}
         for step in range(start, stop):
-            if rates is not None:
-                self.model.optimizer.learning_rate.assign(rates[step])
             self.callbacks.on_train_batch_begin(step)
             logs = self.program.train_batch(train[step], train.hides_size)
             self.callbacks.on_train_batch_end(step, logs)

@@ -16,13 +16,13 @@ GENERATOR = "_lrlab_generator"
 class State:
     """All variables of a model, taken and put back: weights, optimizer, metrics, random seeds.
 
-    `generator` is the one that the model draws from where nothing says another.
+    `others` are variables that the model itself does not know of.
     """
 
-    def __init__(self, model: keras.Model, generator: Any = None) -> None:
+    def __init__(self, model: keras.Model, others: Sequence[Any] = ()) -> None:
         variables = [*model.variables, *model.optimizer.variables]
         variables += [variable for metric in model.metrics for variable in metric.variables]
-        variables += [generator.state] if generator else []
+        variables += others
         variables = list({id(variable): variable for variable in variables}.values())
         self.variables = variables
         # One call instead of one a variable.

@@ -62,6 +62,7 @@ ATTRIBUTES: dict[str, tuple[Callable[[], Any], str]] = {
         ),
         "the arrays that a data adapter has made",
     ),
+    "_iterations": (lambda: compiled().optimizer, "the count at which a schedule is evaluated"),
     "_keras_history": (lambda: compiled().outputs[0], "the layer that makes an output"),
     "_learning_rate": (lambda: compiled().optimizer, "the schedule rather than its present rate"),
     "_omit_frequent_tracing_warning": (lambda: tf.function(len), "one line, many models"),
