@@ -1,10 +1,13 @@
-"""Callbacks that serve in plain `model.fit` as well as in `lrlab.fit`."""
+"""A callback that draws a fit as it goes on."""
 
 import base64
 import os
 import sys
+import threading
 import time
 import warnings
+from collections import deque
+from collections.abc import Mapping
 from typing import Any
 
 from lrlab.backend import keras
@@ -29,9 +32,13 @@ class LivePlot(keras.callbacks.Callback):
     Every `fit` gets a picture of its own. One that goes on where the last one ended, with
     `initial_epoch`, shows the earlier epochs too.
 
-    When training ends, the picture in the page is stored with the notebook, so that it shows on
-    GitHub. With the environment variable LRLAB_WAIT=1 that is the only time it is published: a
-    notebook run so holds one output, the same each time.
+    A model that logs no `loss`, as a GAN, has all losses that it logs drawn under their names; where
+    nothing is called a loss, all that it logs.
+
+    When training ends, a still picture takes the place of the live one, whose widgets are closed.
+    It is stored with the notebook, so that it shows on GitHub. With the environment variable
+    LRLAB_WAIT=1 that is the only time it is published: a notebook run so holds one output, the same
+    each time.
 
     The learning rate of an epoch is that of its last update: the `learning_rate` that Keras's
     scheduler callbacks log if they come earlier in `callbacks`, or else what the optimizer says.
@@ -83,7 +90,7 @@ class LivePlot(keras.callbacks.Callback):
         self._figure: CurvesFigure | None = None
         self._seconds_a_frame = 1 / frames_per_second
         self._epochs = 1
-        self._logs: dict[int, dict[str, float]] = {}  # an epoch's loss, val_loss, learning_rate
+        self._logs: dict[int, dict[str, float]] = {}  # an epoch's losses and learning_rate
         self._trained: Any = None  # the model that the logs belong to
         self._image: Any = None  # the widget, while a page shows it
         self._handle: Any = None
@@ -116,11 +123,12 @@ class LivePlot(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Note the epoch's loss and learning rate; redraw if the last picture is old enough."""
         logs = logs or {}
-        self._logs[epoch] = {key: float(logs[key]) for key in ("loss", "val_loss") if key in logs}
+        self._logs[epoch] = {key: float(logs[key]) for key in _names_to_draw(logs)}
         rate = logs.get("learning_rate")
         if rate is None:
             rate = _rate_of_last_update(self.model.optimizer)
-        self._logs[epoch]["learning_rate"] = float(rate)
+        if rate is not None:
+            self._logs[epoch]["learning_rate"] = float(rate)
         now = time.monotonic()
         if self._image is not None and now - self._last_frame >= self._seconds_a_frame:
             self._last_frame = now
@@ -131,7 +139,10 @@ class LivePlot(keras.callbacks.Callback):
         if self._image is not None:
             self._redraw()
             if not self._broken:
+                image, self._image = self._image, None
                 self._handle.update(self)
+                image.layout.close()
+                image.close()
             self._handle = None
             self._give_back_figure()
         elif _in_kernel() and not self._broken:
@@ -141,25 +152,53 @@ class LivePlot(keras.callbacks.Callback):
     def curves(self) -> Curves:
         """What was recorded: a value an epoch, NaN where there is none."""
         epochs = [self._logs.get(epoch, {}) for epoch in range(max(self._logs, default=-1) + 1)]
-        keys = {"loss"}.union(*epochs)
+        keys = sorted({"loss"}.union(*epochs))
         history = {key: [logs.get(key, np.nan) for logs in epochs] for key in keys}
         return Curves(history, np.array(history.get("learning_rate", ())))
 
     def png(self) -> bytes:
         """The picture of what was trained so far, as a PNG file."""
         if self._figure is None or self._figure.epochs != self._epochs:
-            self._figure = _SPARE.pop(self._kind, None) or CurvesFigure(self._epochs, **self._look)
+            self._figure = _SPARE.take(self._kind) or CurvesFigure(self._epochs, **self._look)
             self._figure.reset_view()
-        self._figure.draw(self.curves)
+        named = self._named_curves
+        self._figure.draw(None if named else self.curves, named)
         return self._figure.png()
+
+    @property
+    def _named_curves(self) -> list[Curves]:
+        """A curve for each loss that has another name than `loss`; the first has the rates."""
+        curves = self.curves
+        names = [name for name in curves.history if _is_training(name) and name != "loss"]
+        return [
+            Curves(
+                {
+                    "loss": curves.history[name],
+                    "val_loss": curves.history.get(f"val_{name}", ()),
+                },
+                np.empty(0) if number else curves.learning_rates,
+                label=name,
+            )
+            for number, name in enumerate(names)
+        ]
+
+    @property
+    def _alt(self) -> str:
+        """The picture in words."""
+        named = self._named_curves
+        if named:
+            return " ".join(describe(part, self._epochs, name=part.label) for part in named)
+        if self._logs and not any("loss" in logs for logs in self._logs.values()):
+            return "No loss was logged."
+        return describe(self.curves, self._epochs)
 
     @property
     def _kind(self) -> tuple[Any, ...]:
         return self._epochs, *self._look.values()
 
     def _give_back_figure(self) -> None:
-        if self._figure is not None and not self._broken and len(_SPARE) < _MOST_SPARE:
-            _SPARE[self._kind] = self._figure
+        if self._figure is not None and not self._broken:
+            _SPARE.give(self._kind, self._figure)
         self._figure = None
 
     def _redraw(self) -> None:
@@ -188,12 +227,35 @@ class LivePlot(keras.callbacks.Callback):
             view = "application/vnd.jupyter.widget-view+json"
             bundle[view] = self._image._repr_mimebundle_()[view]
         bundle["image/png"] = self.png() if self._image is None else bytes(self._image.value)
-        return bundle, {"image/png": {"alt": describe(self.curves, self._epochs)}}
+        return bundle, {"image/png": {"alt": self._alt}}
 
 
-# Figures whose axes are drawn and that no plot needs now, so that the next fit starts at once.
-_SPARE: dict[tuple[Any, ...], CurvesFigure] = {}
-_MOST_SPARE = 4
+class Spare:
+    """Figures whose axes are drawn and that no plot needs now, so that the next fit starts at once.
+
+    The last two; an older one is let go. Fits in several threads may share it.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: deque[tuple[tuple[Any, ...], CurvesFigure]] = deque(maxlen=2)
+
+    def take(self, kind: tuple[Any, ...]) -> CurvesFigure | None:
+        """Return a figure of a kind, which is then the caller's alone; None if there is none."""
+        with self._lock:
+            for pair in self._kept:
+                if pair[0] == kind:
+                    self._kept.remove(pair)
+                    return pair[1]
+        return None
+
+    def give(self, kind: tuple[Any, ...], figure: CurvesFigure) -> None:
+        """Keep a figure that nobody else holds."""
+        with self._lock:
+            self._kept.append((kind, figure))
+
+
+_SPARE = Spare()
 
 # One transparent pixel. Axes that hold nothing would be drawn twice, for their limits will change.
 _NOTHING = base64.b64decode(
@@ -201,8 +263,25 @@ _NOTHING = base64.b64decode(
 )
 
 
-def _rate_of_last_update(optimizer: Any) -> float:
-    """A schedule already answers for the update to come; the one before it was the last."""
+def _names_to_draw(logs: Mapping[str, Any]) -> list[str]:
+    """Name the losses among an epoch's logs; without any, all numbers."""
+    if "loss" in logs:
+        return [name for name in ("loss", "val_loss") if name in logs]
+    names = [name for name in logs if name != "learning_rate" and np.ndim(logs[name]) == 0]
+    return [name for name in names if "loss" in name.lower()] or names
+
+
+def _is_training(name: str) -> bool:
+    return name != "learning_rate" and not name.startswith("val_")
+
+
+def _rate_of_last_update(optimizer: Any) -> float | None:
+    """A schedule already answers for the update to come; the one before it was the last.
+
+    None of an optimizer that has made none, as where a `train_step` has one of its own.
+    """
+    if optimizer is None or not int(optimizer.iterations):
+        return None
     first = getattr(optimizer, "optimizers", [optimizer])[0]  # of a MultiOptimizer
     inner = getattr(first, "inner_optimizer", first)  # of a LossScaleOptimizer
     schedule = schedule_of(inner)

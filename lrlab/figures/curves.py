@@ -338,13 +338,16 @@ class CurvesFigure(Plot):
             self._write(self.size[0] - _RIGHT + 10, y - 5, number_text(rates[-1]), "rate")
 
 
-def describe(curves: Curves, epochs: int, intended: np.ndarray | None = None) -> str:
+def describe(
+    curves: Curves, epochs: int, intended: np.ndarray | None = None, name: str = ""
+) -> str:
     """Say in plain words what the picture of a run shows, for those who cannot see it.
 
     Args:
         curves: The run.
         epochs: How many epochs it was to last.
         intended: The learning rate a step that was intended; told where the run's is another.
+        name: What the loss is called, if it is another than the training loss.
 
     Example:
         >>> curves = Curves({"loss": [1.92, 0.11], "val_loss": [0.9, 0.14]}, np.full(90, 0.1))
@@ -358,21 +361,22 @@ def describe(curves: Curves, epochs: int, intended: np.ndarray | None = None) ->
         return "No epoch is trained yet."
     ran = f"{curves.epochs} epoch{'s' * (curves.epochs > 1)}"
     ran += f" of {epochs}" * (curves.epochs < epochs)
+    called = name or "training loss"
     if not len(loss):
-        text = f"The run diverged at once: in {ran} its training loss was never a finite number"
+        text = f"The run diverged at once: in {ran} its {called} was never a finite number"
     elif curves.diverged:
-        text = f"The run diverged: training loss starts at {number_text(loss[0])} and "
+        text = f"The run diverged: {called} starts at {number_text(loss[0])} and "
         text += f"ends at {number_text(loss[-1])}" if can_be_drawn(curves.loss[-1]) else "is lost"
         text += f" in {ran}"
     else:
         verb = "falls" if loss[-1] < loss[0] else "rises"
         if abs(loss[-1] - loss[0]) <= 0.02 * abs(loss[0]):
             verb = "hardly moves,"
-        text = (
-            f"Training loss {verb} from {number_text(loss[0])} to {number_text(loss[-1])} in {ran}"
-        )
+        text = name or "Training loss"
         if len(loss) == 1:
-            text = f"Training loss is {number_text(loss[0])} after {ran}"
+            text += f" is {number_text(loss[0])} after {ran}"
+        else:
+            text += f" {verb} from {number_text(loss[0])} to {number_text(loss[-1])} in {ran}"
         if len(val_loss):
             text += f", validation loss ends at {number_text(val_loss[-1])}"
     words = [f"{text}.", _describe_rates(curves.learning_rates)]

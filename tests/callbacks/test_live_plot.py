@@ -1,20 +1,25 @@
 """LivePlot records what the fit did, draws where somebody can see it, and never gets in the way."""
 
+import concurrent.futures
 import doctest
+import gc
 import io
 import math
+import weakref
 
-from lrlab.backend import keras
+from lrlab.backend import keras, tf
 
 import nbformat
 import numpy as np
 import pytest
+from ipywidgets.widgets.widget import _instances
 from nbclient import NotebookClient
 from PIL import Image
 
 import lrlab
 from lrlab.callbacks import LivePlot
 from lrlab.callbacks import live_plot as callbacks
+from lrlab.figures import CurvesFigure
 
 X = np.linspace(-1, 1, 20, dtype="float32").reshape(-1, 1)
 Y = 2 * X
@@ -36,11 +41,12 @@ class Page:
     """A kernel with a page, as far as LivePlot can tell: what was displayed, what updated."""
 
     def __init__(self):
-        self.shown, self.updated, self.frames = [], [], []
+        self.shown, self.updated, self.frames, self.images = [], [], [], []
 
     def display(self, plot, **options):
         self.shown.append(plot._repr_mimebundle_())
         if plot._image is not None:
+            self.images.append(plot._image)
             plot._image.observe(lambda change: self.frames.append(bytes(change.new)), "value")
         return self
 
@@ -132,15 +138,105 @@ class TestRecord:
             assert getattr(LivePlot, hook) is getattr(keras.callbacks.Callback, hook)
 
 
+class Own(keras.Sequential):
+    """A model that logs what it likes."""
+
+    def __init__(self, logs, optimizer="sgd"):
+        super().__init__([keras.Input((1,)), keras.layers.Dense(1)])
+        self.own = logs
+        self.compile(optimizer)
+
+    def train_step(self, data):
+        x, y = data
+        with tf.GradientTape() as tape:
+            loss = keras.ops.mean((self(x) - y) ** 2)
+        if self.optimizer is not None:
+            gradients = tape.gradient(loss, self.trainable_weights)
+            self.optimizer.apply(gradients, self.trainable_weights)
+        return {name: tf.convert_to_tensor(value) for name, value in self.own.items()}
+
+    test_step = train_step
+
+
+class TestOtherLogs:
+    """Those of a GAN, and stranger ones."""
+
+    @pytest.mark.parametrize("fit", [keras.Model.fit, lrlab.fit])
+    def test_losses_of_other_names_are_drawn_under_these(self, fit):
+        gan = Own({"d_loss": 0.5, "g_loss": 2.0, "real_accuracy": 0.9})
+        plot = LivePlot()
+        train(plot, 2, of=gan, fit=fit, validation_data=(X, Y))
+        assert repr(plot) == (
+            "LivePlot(2 of 2 epochs: d_loss 0.5, g_loss 2, val_d_loss 0.5, val_g_loss 2, "
+            "learning_rate 0.01)"
+        )
+        discriminator, generator = plot._named_curves
+        assert (discriminator.label, generator.label) == ("d_loss", "g_loss")
+        assert generator.loss.tolist() == generator.val_loss.tolist() == [2.0, 2.0]
+        assert discriminator.learning_rates.tolist() == pytest.approx([0.01] * 2)
+        (_, said) = plot._repr_mimebundle_()
+        assert said["image/png"]["alt"] == (
+            "d_loss hardly moves, from 0.5 to 0.5 in 2 epochs, validation loss ends at 0.5. "
+            "The learning rate is 0.01 throughout. "
+            "g_loss hardly moves, from 2 to 2 in 2 epochs, validation loss ends at 2."
+        )
+        picture = plot.png()
+        assert [curves.label for curves in plot._figure._pinned] == ["d_loss", "g_loss"]
+        train(plot, 2)
+        assert plot._named_curves == [], "a fit with `loss` shows that"
+        assert plot.png() != picture
+        assert plot._figure._pinned == ()
+
+    def test_without_any_loss_all_numbers_are_drawn(self):
+        plot = LivePlot()
+        train(plot, of=Own({"score": 3.0, "table": [1.0, 2.0]}))
+        assert [curves.label for curves in plot._named_curves] == ["score"]
+
+    def test_where_there_is_nothing_to_draw_it_says_so(self):
+        plot = LivePlot()
+        train(plot, of=Own({"table": [1.0, 2.0]}))
+        assert plot._repr_mimebundle_()[1]["image/png"]["alt"] == "No loss was logged."
+
+    def test_the_rate_of_an_optimizer_that_takes_no_part_is_not_shown(self):
+        plot, idle = LivePlot(), Own({"d_loss": 0.5}, optimizer=None)
+        train(plot, of=idle)
+        assert repr(plot) == "LivePlot(3 of 3 epochs: d_loss 0.5)"
+        idle.optimizer = keras.optimizers.RMSprop()
+        idle.trainable = False
+        assert callbacks._rate_of_last_update(idle.optimizer) is None
+
+
+class TestSpareFigures:
+    def test_each_is_taken_once_and_the_oldest_of_three_is_let_go(self):
+        spare, figures = callbacks.Spare(), [CurvesFigure(epochs) for epochs in (1, 2, 3)]
+        for figure in figures:
+            spare.give((figure.epochs,), figure)
+        let_go = weakref.ref(figures.pop(0))
+        del figure
+        gc.collect()
+        assert let_go() is None
+        assert spare.take((1,)) is None
+        assert spare.take((2,)) is figures[0]
+        assert spare.take((2,)) is None
+
+    def test_no_two_threads_get_the_same_one(self):
+        spare, given = callbacks.Spare(), [object(), object()]
+        for figure in given:
+            spare.give((), figure)
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            taken = [figure for figure in pool.map(spare.take, [()] * 50) if figure is not None]
+        assert sorted(map(id, taken)) == sorted(map(id, given))
+
+
 class TestInAPage:
     def test_one_picture_is_shown_and_stored_at_the_end(self, page):
         plot = LivePlot()
         train(plot)
         (shown,), (stored,) = page.shown, page.updated
         view = "application/vnd.jupyter.widget-view+json"
-        assert shown[0][view] == stored[0][view]
-        assert stored[0]["image/png"] == plot.png() == page.frames[-1]
-        assert stored[0]["text/plain"] == repr(plot)
+        assert view in shown[0]
+        assert stored[0] == {"text/plain": repr(plot), "image/png": plot.png()}
+        assert page.frames[-1] == plot.png()
         assert stored[1]["image/png"]["alt"].startswith("Training loss falls")
 
     def test_the_loss_axis_can_be_logarithmic(self, page):
@@ -149,15 +245,15 @@ class TestInAPage:
         plot, one = LivePlot(), LivePlot(loss_scale="log")
         train(plot)
         train(one)
-        assert bytes(one._image.value) != bytes(plot._image.value)
-        one.png()
+        assert one.png() != plot.png()
         assert one._figure._loss_axes.get_yscale() == "log"
 
     def test_the_image_has_the_width_of_its_picture(self, page):
         plot = LivePlot(size=(800, 400))
         train(plot)
-        assert (plot._image.width, plot._image.height) == ("800", "400")
-        assert Image.open(io.BytesIO(bytes(plot._image.value))).size == (800, 400)
+        (image,) = page.images
+        assert (image.width, image.height) == ("800", "400")
+        assert Image.open(io.BytesIO(page.frames[-1])).size == (800, 400)
 
     def test_frames_are_throttled_but_for_the_last(self, page, monkeypatch):
         now = iter(np.arange(1000, 2000) / 100)  # an epoch every 10 ms
@@ -171,10 +267,19 @@ class TestInAPage:
     def test_every_fit_gets_its_own_picture(self, page):
         plot, one = LivePlot(), model()
         train(plot, of=one)
-        first = plot._image
         train(plot, of=one)
-        assert plot._image is not first
+        assert page.images[0] is not page.images[1]
         assert len(page.shown) == len(page.updated) == 2
+
+    def test_no_widget_is_left_when_a_fit_has_ended(self, page):
+        train(LivePlot())
+        before = set(_instances)
+        plots = [LivePlot() for _ in range(3)]
+        one = model()
+        for plot in plots:
+            train(plot, of=one)
+        assert len(page.images) == 4
+        assert set(_instances) == before
 
     def test_a_second_fit_draws_the_same_picture_on_the_axes_of_the_first(self, page, monkeypatch):
         made = []
@@ -185,14 +290,15 @@ class TestInAPage:
                 super().__init__(*args, **kwargs)
 
         monkeypatch.setattr(callbacks, "CurvesFigure", Counted)
-        monkeypatch.setattr(callbacks, "_SPARE", {})
+        monkeypatch.setattr(callbacks, "_SPARE", callbacks.Spare())
         fresh = LivePlot()
         train(fresh)
         train(LivePlot(), of=model(learning_rate=3.0))  # far worse, so that the loss axis grows
         again = LivePlot()
         train(again)
         assert len(made) == 1
-        assert bytes(again._image.value) == bytes(fresh._image.value)
+        first, _, third = (bundle["image/png"] for bundle, _ in page.updated)
+        assert first == third
         train(LivePlot(theme="dark"))
         assert len(made) == 2
 
@@ -209,7 +315,7 @@ class TestInAPage:
         one = model()
         train(plot, of=one)
 
-        def broken(self, curves):
+        def broken(self, *curves):
             raise RuntimeError("no ink")
 
         class Break(keras.callbacks.Callback):
