@@ -32,7 +32,7 @@ class LivePlot(keras.callbacks.Callback):
     Every `fit` gets a picture of its own. One that goes on where the last one ended, with
     `initial_epoch`, shows the earlier epochs too.
 
-    A model that logs no `loss`, as a GAN, has all losses that it logs drawn under their names; where
+    A model that logs no `loss`, as a GAN, has the losses that it logs drawn under their names; if
     nothing is called a loss, all that it logs.
 
     When training ends, a still picture takes the place of the live one, whose widgets are closed.

@@ -58,10 +58,12 @@ class Measured:
 
     @property
     def edge(self) -> str:
-        """Say "lowest" or "highest" where the best rate is but the end of what was tried."""
+        """Say which end of what was tried the best rate is; nothing where it is none."""
         tried = sorted(self.final)
         if self.best is None or self.best not in (tried[0], tried[-1]):
             return ""
+        if len(tried) == 1:
+            return "only one"
         return "lowest" if self.best == tried[0] else "highest"
 
     @property
@@ -175,7 +177,8 @@ class RangeFigure(Plot):
             _, untrained = self._untrained.get_position()
             if abs(y - untrained) < LINE_HEIGHT:
                 y = untrained - LINE_HEIGHT
-            words = f"best {'tried ' if measured.edge else ''}{measured.best:.2g}"
+            beyond = {"lowest": "≤ ", "highest": "≥ "}.get(measured.edge, "")
+            words = f"best {beyond}{measured.best:.2g}"
             self._write(self.size[0] - _RIGHT + 10, y, words, "validation")
 
     def _make_axes(self, rates: tuple[float, float]) -> None:

@@ -57,3 +57,24 @@ def test_without_a_batch_it_says_so():
 def test_without_a_finite_loss_it_says_so():
     lost = np.full(4, np.nan)
     assert describe_range_test(Measured(RATES, lost, lost)).endswith("no batch has a finite loss.")
+
+
+@pytest.mark.parametrize(
+    ("tried", "edge", "words"),
+    [
+        ([0.1, 1.0], "highest", "best ≥ 1"),
+        ([1.0, 3.0], "lowest", "best ≤ 1"),
+        ([0.1, 1.0, 3.0], "", "best 1"),
+        ([1.0], "only one", "best 1"),
+    ],
+)
+def test_the_end_of_what_was_tried_is_not_called_the_best(tried, edge, words, monkeypatch):
+    final = {0.1: [0.5], 1.0: [0.2], 3.0: [np.nan]}
+    nothing = np.empty(0)
+    measured = Measured(nothing, nothing, nothing, final={rate: final[rate] for rate in tried})
+    assert (measured.best, measured.edge) == (1.0, edge)
+    assert (f", the {edge} that was tried," in describe_range_test(measured)) == bool(edge)
+    written = []
+    monkeypatch.setattr(RangeFigure, "_write", lambda self, x, y, text, *ink: written.append(text))
+    RangeFigure(2.0).draw(measured)
+    assert written == [words]
