@@ -16,7 +16,8 @@ best answer that is the same for every sample. The first that fits decides:
   of its gain on chance; or it falls by 10 % an epoch. Unless it is below 10 % of chance. But
   *stuck* where the first steps broke the network: the weights moved by half their length, for a
   gain of less than 25 %, and the loss falls faster, per rate, since the rate is low.
-- *noisy*: it ends at chance or above.
+- *noisy*: it ends at chance or above; or less than 25 % below, where inputs are not scaled and the
+  weights moved by more than half their length.
 - *good*: the rest.
 
 Where chance is not known, the loss before training stands for it, and *stuck* is a loss that fell
@@ -90,6 +91,7 @@ def judge(
         )
     seen = _Evidence([start_loss, *losses], learning_rates, moved, chance)
     outcome = f"The loss, {start_loss:.3g} before training, is {last:.3g} after it"
+    better = "hardly" if last < chance - _NO_BETTER * abs(chance) else "no"
     guessing = f"always answering the same, {chance:.3g}"
     unfinished = f"The loss came from {start_loss:.3g} to {last:.3g} and had further to fall"
     too_low = unfinished + (
@@ -100,7 +102,6 @@ def judge(
     if seen.idle:
         return "too low", too_low + seen.hint
     if seen.at_chance and not seen.falls_evenly:
-        better = "hardly" if last < chance - _NO_BETTER * abs(chance) else "no"
         return "stuck", (
             f"{outcome}, {better} better than {guessing}: nothing was learned. {seen.way_out}"
             f"{seen.hint}"
@@ -127,7 +128,7 @@ def judge(
         return "too low", too_low + seen.hint
     if seen.no_better:
         return "noisy", (
-            f"{outcome}, no better than {guessing}: the steps are too long to settle. "
+            f"{outcome}, {better} better than {guessing}: the steps are too long to settle. "
             f"{seen.way_out}{seen.hint}"
         )
     fell = f"The loss fell from {start_loss:.3g} to {last:.3g} and"
@@ -159,15 +160,17 @@ class _Evidence:
         gain, self.progress = unlearned - last, start - last
         window = max(1, epochs // 3)
 
+        far = moved > _MOVED_FAR
         self.idle = self.progress < _HARDLY * abs(start) and moved < _HARDLY
         unscaled = known and start > _UNSCALED * abs(chance)
         better = chance - (_HARDLY_BETTER if unscaled else _NO_BETTER) * abs(chance)
         worse = chance + _WORSE_THAN_CHANCE * abs(chance)
         recent, tail = losses[-max(2, window) :], path[-1 - max(1, epochs // 2) :]
         flat = max(recent) - min(recent) <= _FLAT * abs(chance)
-        self.no_better = known and last > better
+        self.no_better = known and (
+            last > better or (unscaled and far and gain < _LITTLE_PROGRESS * abs(chance))
+        )
         self.at_chance = known and flat and better < min(tail) and last < worse
-        far = moved > _MOVED_FAR
         self.lost = not known and far and self.progress < _LITTLE_PROGRESS * abs(start)
 
         self.ups = _ups(path)

@@ -1,18 +1,24 @@
 """The verdict on a run, held to a table of cases far from where one verdict turns into another."""
 
 import functools
+import json
 import math
 import re
+from pathlib import Path
 
 from lrlab.backend import keras
 
 import numpy as np
 import pytest
+import verdict_cases
+from verdict_cases import broken_law, skill
 
 from lrlab import Experiment, StepDecay, data, models
+from lrlab.experiment import verdicts
 from lrlab.experiment.verdicts import judge
 
 VERDICTS = ["too low", "good", "noisy", "stuck", "diverged"]
+NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "02_setting_the_learning_rate.ipynb"
 SENTENCES = re.compile(r"([A-Z][^.]*[a-z0-9+%]([.]\d[^.]*)*\. ?)+")
 
 # (data, model, optimizer) -> {rate: verdict}. Rates at the edge of stability are chaotic: rounding,
@@ -101,19 +107,43 @@ def verdict(*arguments, **settings):
     return judged(*arguments, **settings)[0]
 
 
-@pytest.mark.parametrize("case", TABLE, ids=" ".join)
-def test_the_table(case):
-    trainings = experiment(*case)
-    found = {}
-    for rate, expected in TABLE[case].items():
+def assert_it_is_as_in_the_table(trainings, row):
+    """And that it keeps the laws of guessing and learning."""
+    found, learned = {}, {}
+    for rate, expected in row.items():
         run = trainings.run(rate)
+        learned[rate] = run.verdict, skill(trainings)
         found[rate] = expected if run.verdict in expected.split(" or ") else run.verdict
         assert_reads_as_sentences(run.reason)
-    assert found == TABLE[case]
+    best = max(amount for _, amount in learned.values())
+    assert {rate: broken_law(*pair, best) for rate, pair in learned.items()} == dict.fromkeys(
+        row, ""
+    ), learned
+    assert found == row
 
 
-def test_the_table_has_every_verdict():
-    assert set(VERDICTS) <= {v for rates in TABLE.values() for v in rates.values()}
+@pytest.mark.parametrize("case", TABLE, ids=" ".join)
+def test_the_table(case):
+    assert_it_is_as_in_the_table(experiment(*case), TABLE[case])
+
+
+@pytest.mark.parametrize("case", verdict_cases.TABLE, ids=" ".join)
+def test_the_table_of_more_data(case):
+    assert_it_is_as_in_the_table(verdict_cases.experiment_of(*case), verdict_cases.TABLE[case])
+
+
+def test_the_tables_have_sixty_cases_and_every_verdict():
+    rows = [*TABLE.values(), *verdict_cases.TABLE.values()]
+    assert len(rows) >= 60
+    assert set(VERDICTS) <= {verdict for row in rows for verdict in row.values()}
+
+
+def test_the_laws():
+    assert broken_law("good", skill=0.02, best=0.9)
+    assert not broken_law("good", skill=0.03, best=0.9)
+    assert broken_law("stuck", skill=0.45, best=0.9)
+    assert not broken_law("stuck", skill=0.44, best=0.9)
+    assert not broken_law("stuck", skill=0.03, best=0.03)
 
 
 class TestTrainings:
@@ -343,6 +373,44 @@ class TestChance:
             found, reason = judged(losses[:epochs], 1.0, chance=0.9)
             assert "level off" not in reason
             assert found == ("good" if losses[epochs - 1] <= 0.09 else "too low")
+
+
+def rules_of_the_notebook():
+    notebook = json.loads(NOTEBOOK.read_text())
+    (cell,) = [cell for cell in notebook["cells"] if cell["id"] == "five-rules"]
+    lines = [line.strip("| \n").split(" | ") for line in cell["source"] if line.startswith("| ")]
+    return [line for line in lines if line[0] in VERDICTS]
+
+
+def test_the_notebook_says_the_thresholds():
+    shares = [
+        (verdicts._DIVERGED,),
+        (verdicts._HARDLY, verdicts._HARDLY),
+        (verdicts._NO_BETTER, verdicts._WORSE_THAN_CHANCE),
+        (verdicts._UPS,),
+        (verdicts._STILL_FALLING, verdicts._MUCH, verdicts._FAST, verdicts._NEARLY_THERE),
+        (),
+    ]
+    rules = rules_of_the_notebook()
+    assert [verdict for verdict, _ in rules] == [
+        "diverged",
+        "too low",
+        "stuck",
+        "noisy",
+        "too low",
+        "good",
+    ]
+    for (verdict, rule), expected in zip(rules, shares, strict=True):
+        named = re.findall(r"(\d+) %", rule)
+        assert named == [f"{100 * share:.0f}" for share in expected], verdict
+
+
+def test_the_docstring_says_the_thresholds():
+    names = ["_DIVERGED", "_HARDLY", "_NO_BETTER", "_HARDLY_BETTER", "_WORSE_THAN_CHANCE", "_FLAT"]
+    names += ["_UPS", "_STILL_FALLING", "_MUCH", "_FAST", "_NEARLY_THERE", "_LITTLE_PROGRESS"]
+    said = set(re.findall(r"(\d+) %", verdicts.__doc__))
+    assert said == {f"{100 * getattr(verdicts, name):.0f}" for name in names}
+    assert f"{verdicts._UNSCALED:.0f} times" in verdicts.__doc__
 
 
 class TestNegativeLosses:
