@@ -128,11 +128,16 @@ class TestTensorFlow:
         assert 'Received: keras.config.backend() = "torch"' in run(code).stderr
 
     def test_it_starts_without_a_line_on_stderr(self):
-        """The first compilation by XLA included, for which TensorFlow has a line of its own."""
+        """The first run included, for whose compilation by XLA TensorFlow has a line of its own."""
         code = (
-            "from lrlab.backend import keras, tf\n"
+            "import lrlab\n"
+            "from lrlab.backend import keras\n"
             "assert keras.config.backend() == 'tensorflow'\n"
-            "tf.function(lambda x: x + 1, jit_compile=True)(tf.zeros(3))"
+            "moons = lrlab.data.moons()\n"
+            "build = lambda: lrlab.models.mlp(moons, (4,))\n"
+            "experiment = lrlab.Experiment(build, moons, epochs=2)\n"
+            "experiment.run(0.1)\n"
+            "assert vars(experiment.model)['_lrlab_program'].xla"
         )
         result = run(code)
         assert result.returncode == 0

@@ -132,7 +132,8 @@ class _ConstantLoss:
         )
         samples = len(keras.tree.flatten(targets)[0])
         answers = [
-            tf.repeat(activation(tf.reshape(part, (1, *shape))), samples, axis=0)
+            # Not tf.repeat, for whose slope oneDNN has something to say on stderr.
+            tf.broadcast_to(activation(tf.reshape(part, (1, *shape))), (samples, *shape))
             for activation, part, shape in zip(self._activations, parts, self._shapes, strict=True)
         ]
         packed = keras.tree.pack_sequence_as(self._outputs, answers)
