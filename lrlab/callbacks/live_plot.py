@@ -17,7 +17,7 @@ import numpy as np
 from lrlab.figures.curves import Curves, CurvesFigure, LossScale, check_arguments, describe
 from lrlab.figures.ink import Theme, result_text
 from lrlab.figures.plot import check_look
-from lrlab.training.internals import schedule_of
+from lrlab.training.internals import schedule_of, update_count
 
 __all__ = ["LivePlot"]
 
@@ -286,7 +286,7 @@ def _rate_of_last_update(optimizer: Any) -> float | None:
     inner = getattr(first, "inner_optimizer", first)  # of a LossScaleOptimizer
     schedule = schedule_of(inner)
     if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
-        return float(schedule(keras.ops.maximum(inner.iterations - 1, 0)))
+        return float(schedule(keras.ops.maximum(update_count(inner) - 1, 0)))
     return float(inner.learning_rate)
 
 

@@ -68,9 +68,9 @@ class LearningRateRangeTest(keras.callbacks.Callback):
 
     Raises:
         ValueError: If an argument is out of its range; as a fit begins, if the optimizer's rate is
-            a schedule, the fit does not say how many batches it has and `steps` is None, or a
-            callback beside it does not go with a test; in a fit, if the logs lack what to monitor,
-            or `model.optimizer` makes no update.
+            a schedule or it has several, the fit does not say how many batches it has and `steps`
+            is None, or a callback beside it does not go with a test; in a fit, if the logs lack
+            what to monitor, or `model.optimizer` makes no update.
 
     Example:
         >>> import numpy as np
@@ -153,7 +153,14 @@ class LearningRateRangeTest(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Refuse what a test cannot do, and go behind all other callbacks."""
-        schedule = schedule_of(self.model.optimizer)
+        optimizer = self.model.optimizer
+        if not hasattr(optimizer, "learning_rate"):
+            raise ValueError(
+                "A range test raises the one learning rate of the optimizer. Received: a "
+                f"{type(optimizer).__name__} without one, for it has several, one for each group "
+                "of variables. Compile with one of its optimizers alone for the test."
+            )
+        schedule = schedule_of(optimizer)
         if schedule is not None:
             raise ValueError(
                 "A range test sets the learning rate itself, which a schedule or a function in the "

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from lrlab.backend import keras
@@ -98,6 +100,13 @@ def copy_optimizer(optimizer: Any) -> keras.optimizers.Optimizer:
             "`optimizer` must be a name or a Keras optimizer. Received: optimizer=None. "
             'Try optimizer="sgd".'
         )
+    if not hasattr(optimizer, "learning_rate"):
+        raise ValueError(
+            "An experiment sets the one learning rate of its optimizer. Received: a "
+            f"{type(optimizer).__name__} without one, for it has several, one for each group of "
+            "variables. Give a single optimizer; or train with model.fit or lrlab.fit, where each "
+            "group keeps its own rate."
+        )
     config = optimizer.get_config()
     if "inner_optimizer" in config:  # of a LossScaleOptimizer, which has no rate of its own
         return type(optimizer)(
@@ -106,6 +115,30 @@ def copy_optimizer(optimizer: Any) -> keras.optimizers.Optimizer:
     if not isinstance(config.get("learning_rate", 0.0), float):
         config["learning_rate"] = 0.01
     return type(optimizer).from_config(config)
+
+
+@contextmanager
+def settings_kept(optimizer: keras.optimizers.Optimizer) -> Iterator[None]:
+    """Refuse, and undo, what a callback sets in an optimizer that has been compiled.
+
+    Its rate is a variable, and may change. Whatever is a mere number was fixed as it was compiled.
+    """
+    inner = getattr(optimizer, "inner_optimizer", optimizer)  # of a LossScaleOptimizer
+    before = {k: v for k, v in vars(inner).items() if isinstance(v, int | float | str | None)}
+    changed: dict[str, Any] = {}
+    try:
+        yield
+    finally:
+        changed |= {k: getattr(inner, k) for k, v in before.items() if getattr(inner, k) != v}
+        for name in changed:
+            setattr(inner, name, before[name])
+    if changed:
+        received = ", ".join(f"{name}={value!r}" for name, value in changed.items())
+        raise ValueError(
+            "An experiment is compiled before its callbacks are called, so but for the rate they "
+            f"can set nothing in its optimizer. Received: a callback that set {received}. Give "
+            "the experiment an optimizer with that: Experiment(..., optimizer=...)."
+        )
 
 
 def optimizer_settings(optimizer: keras.optimizers.Optimizer) -> tuple[type, dict[str, Any]]:

@@ -23,6 +23,7 @@ from lrlab.experiment.compiling import (
     copy_optimizer,
     last_activation,
     same_settings,
+    settings_kept,
     with_first_names,
 )
 from lrlab.experiment.pickling import pack, unpack
@@ -38,7 +39,7 @@ from lrlab.training.internals import as_graph, forget_resumed_epoch
 from lrlab.training.program import Program
 from lrlab.training.rates import Rates
 from lrlab.training.session import Session
-from lrlab.training.state import GENERATOR
+from lrlab.training.state import GENERATOR, starts_from_weights
 
 # The loss of the untrained model is measured on at most this many training samples.
 _SAMPLES_AT_START = 1024
@@ -170,7 +171,8 @@ class Experiment:
 
         Raises:
             ValueError: If the rate is not a finite number above 0, if a schedule gives a negative
-                one, or if a schedule object meets a callback that sets the rate as well.
+                one, if a schedule object meets a callback that sets the rate as well, or if the
+                weights moved without `model.optimizer`, whose rate it is.
         """
         for run in self._train(schedule, callbacks, seed):
             last = run
@@ -356,7 +358,8 @@ class Experiment:
         For what trains in another way than `follow` does, an epoch at a time for one.
         """
         with self._turns.take():
-            program = Program.of(self.model, self._training, self._validation, self._rates)
+            program = Program.of(self.model, self._rates)
+            program.prepare(self._training, self._validation)
             start = self._put_back(program, self.seed if seed is None else seed)
             forget_resumed_epoch(self.model)
             self._rates.leave()
@@ -369,7 +372,8 @@ class Experiment:
                 steps=self.steps_per_epoch,
             )
             batches = self._training, self._validation
-            yield Session(program, *batches, members), start
+            with settings_kept(self.model.optimizer):
+                yield Session(program, *batches, members), start
 
     def _put_back(self, program: Program, seed: int) -> Start:
         """Put everything back to the start from a seed."""
@@ -415,7 +419,12 @@ class Experiment:
             epochs=self.epochs if epochs is None else epochs,
             batch_size=self.batch_size,
             seed=seed,
+            build_first=self._builds_first,
         )
+
+    @cached_property
+    def _builds_first(self) -> bool:
+        return starts_from_weights(self.model.optimizer)
 
     def _write_model(self, seed: int) -> str | None:
         """Write the source that builds from a seed what `build_model` does; None if there is none.

@@ -132,7 +132,7 @@ class Start:
         first: Start | None = None,
     ) -> None:
         model, (x, y) = program.model, samples
-        self._model, self._constant = model, constant
+        self._model, self._constant, self._rates = model, constant, program.rates
         self.state = program.state.take()
         if first is None:
             # Without arguments, which TensorFlow would look at one by one in every call.
@@ -152,9 +152,20 @@ class Start:
                 self.loss = float(model.compute_loss(x=x, y=y, y_pred=model(x, training=True)))
 
     def moved(self) -> float:
-        """Return how far the trainable weights are from here, as a share of their length."""
+        """Return how far the trainable weights are from here, as a share of their length.
+
+        Raises:
+            ValueError: If they moved, and the optimizer whose rate a run is about did not do it.
+        """
         pairs = [(weight.numpy(), first.numpy().astype(float)) for weight, first in self._weights]
         way = _length(weight - first for weight, first in pairs)
+        if way and self._rates and not int(self._rates.updates):
+            raise ValueError(
+                "A rate is that of `model.optimizer`. It made no update in this run, though the "
+                "weights moved, so every other rate would have given the same. Received: a "
+                f"{type(self._model).__name__} whose `train_step` has an optimizer of its own. Let "
+                "it call self.optimizer.apply_gradients(...)."
+            )
         return way / (_length(first for _, first in pairs) or 1)
 
     def chance(self) -> float:

@@ -60,6 +60,7 @@ def program(
     epochs: int,
     batch_size: int,
     seed: int,
+    build_first: bool = False,
 ) -> str:
     """Return the program that trains a model as described from its seed and prints the last logs.
 
@@ -77,9 +78,11 @@ def program(
         epochs: How many epochs.
         batch_size: Samples a step.
         seed: For `keras.utils.set_random_seed`.
+        build_first: Whether to build the optimizer before the fit does.
     """
     from lrlab.keras_code.source import (  # which loads Keras
         put_in_brackets,
+        source_of_build,
         source_of_callback,
         source_of_compile,
         source_of_schedule,
@@ -100,6 +103,8 @@ def program(
     argument = f"    {put_in_brackets('callbacks=[', listed, '],', 4)}\n" if listed else ""
     fit = _FIT.format(batch_size=batch_size, epochs=epochs, callbacks=argument)
     compiling = source_of_compile(compile_arguments, rate, given)
+    if build_first:
+        compiling += source_of_build(compile_arguments["optimizer"], building)
     header = [f"# Takes as given: {', '.join(dict.fromkeys(given))}."] if given else []
     imports = sorted(imports, key=lambda line: (line.startswith("from"), line))
     ending = "".join(snippet.ending for snippet in snippets) or _PRINT

@@ -329,6 +329,19 @@ def source_of_compile(arguments: Mapping[str, Any], rate: Any, given: list[str])
     return "\n".join([*before, *lines, ")"])
 
 
+def source_of_build(optimizer: Any, building: str) -> str:
+    """Write the lines that build an optimizer before the fit does, and why."""
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    lines = [
+        "",
+        f"# {type(inner).__name__} starts from the weights, and has to be built by hand for that:",
+        "# when fit builds it, within the first step, they are lost, and it starts from zeros.",
+    ]
+    if "keras.Input(" not in building:
+        lines.append("model(x_train[:1])  # without an Input there are no weights yet")
+    return "\n".join([*lines, "model.optimizer.build(model.trainable_variables)"])
+
+
 def _set_rate(optimizer: Any, rate: Any) -> Any:
     """A serialized optimizer with this rate, or with its default one for None."""
     config = dict(optimizer["config"])

@@ -135,6 +135,15 @@ def fit(
     After a change of a layer's `trainable`, compile the model anew, as Keras asks: without that,
     `model.fit` goes on with what it has traced, while data of another shape are traced anew here.
 
+    As in Keras, all that is no variable is fixed as the first step is traced. A callback may still
+    set an optimizer's momentum in `on_train_begin` of a first fit, but not in a later epoch or fit:
+    that changes nothing, and nobody says so. The learning rate is a variable, and can be set.
+
+    One thing is unlike Keras: an optimizer whose state starts from the weights, ScheduleFreeAdamW,
+    is built before the first step. `model.fit` builds it within, where these are lost, so that its
+    momentum starts at 0 and the weights leap; call
+    `model.optimizer.build(model.trainable_variables)` before it for the numbers of `lrlab.fit`.
+
     Args:
         model: A compiled Keras model; it may have any number of inputs and outputs.
         x: Inputs of shape (samples, ...), or a list or dict of them.
@@ -158,8 +167,8 @@ def fit(
         The `keras.callbacks.History`: `.history` maps "loss", "val_loss", ... to a value an epoch.
 
     Raises:
-        ValueError: If the model is not compiled, the data are empty or of different lengths, or a
-            number is out of its range.
+        ValueError: If the model is not compiled, or is compiled anew by a callback; if the data are
+            empty or of different lengths, or a number is out of its range.
 
     Example:
         >>> import numpy as np, keras, lrlab
@@ -211,7 +220,7 @@ def fit(
     train, validation = Batches.cut(arrays, batch_size), None
     if validation_arrays is not None:
         validation = Batches.cut(validation_arrays, given["validation_batch_size"] or batch_size)
-    program = Program.of(model, train, validation)
+    program = Program.of(model)
     if not isinstance(callbacks, keras.callbacks.CallbackList):
         callbacks = keras.callbacks.CallbackList(
             callbacks,

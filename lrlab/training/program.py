@@ -21,12 +21,13 @@ from lrlab.training.internals import (
     as_graph,
     compile_arguments,
     drawing_from,
+    flatten_layers,
     make_variables,
     present_generator,
     schedule_of,
 )
 from lrlab.training.rates import Rates
-from lrlab.training.state import GENERATOR, State
+from lrlab.training.state import GENERATOR, State, starts_from_weights
 from lrlab.training.xla import is_all_kerass_own, uses_xla
 
 # A call that takes longer than this many seconds keeps Stop and progress waiting.
@@ -63,13 +64,7 @@ class Program:
         self.test_batch = self._single(model.test_step)
 
     @classmethod
-    def of(
-        cls,
-        model: keras.Model,
-        train: Batches,
-        validation: Batches | None = None,
-        rates: Rates | None = None,
-    ) -> Program:
+    def of(cls, model: keras.Model, rates: Rates | None = None) -> Program:
         """Return the model's program, made anew only where the model was compiled anew.
 
         `rates` are those that its steps are to have; None leaves them to the optimizer.
@@ -80,14 +75,41 @@ class Program:
             a is not b for a, b in zip(program._compiled_as, now, strict=True)
         ):
             program = cls(model, rates)
+            vars(model)["_lrlab_program"] = program  # not through Keras's tracking of attributes
+        return program
+
+    def prepare(self, train: Batches, validation: Batches | None = None) -> None:
+        """Make what is still missing before a training can go on: variables and traces.
+
+        To be called as late as Keras traces its step, which fixes all that is not a variable, a
+        momentum for one; until then a callback may set it.
+
+        Raises:
+            ValueError: If the model was compiled anew since the training began.
+        """
+        model = self.model
+        optimizer, schedule, arguments = _compiled_as(model)
+        if arguments is not self._compiled_as[-1]:
+            raise ValueError(
+                "A model must not be compiled while it is trained, in Keras neither. Received: a "
+                "callback that calls `compile`. Compile before the fit; or have the callback set "
+                "model.stop_training = True, compile after the fit, and fit again."
+            )
+        if not self._reports:
+            self._compiled_as = optimizer, schedule, arguments
             if is_all_kerass_own(model):
                 make_variables(model, train[0])
-            program._trace(model.train_step, train)
-            program.xla = uses_xla(model)
-            vars(model)["_lrlab_program"] = program  # not through Keras's tracking of attributes
+            elif (
+                isinstance(optimizer, keras.optimizers.Optimizer)
+                and not optimizer.built
+                and all(layer.built for layer in flatten_layers(model))
+                and starts_from_weights(optimizer)
+            ):
+                optimizer.build(model.trainable_variables)
+            self._trace(model.train_step, train)
+            self.xla = uses_xla(model)
         if validation is not None and model.test_step.__func__ is not keras.Model.test_step:
-            program._trace(model.test_step, validation)
-        return program
+            self._trace(model.test_step, validation)
 
     @property
     def reports_metrics(self) -> bool:

@@ -113,10 +113,8 @@ class Session:
         initial_epoch = resumed_epoch(model) or initial_epoch  # BackupAndRestore sets it
         span = range(initial_epoch, epochs)
         always = self.validation is None or all(map(validates, span))
-        in_parts = self.needs.parts or not always or not self.program.reports_metrics
-        if self.needs.progress:
-            in_parts |= self.program.takes_long(self.train, self.validation)
-        if in_parts or self.needs.epochs:
+        in_parts = self.needs.parts or not always
+        if in_parts or self.needs.epochs or not self._ready().reports_metrics:
             trained = self._epoch_by_epoch(span, validates, in_parts)
         else:
             trained = self._many_epochs_a_call(span)
@@ -128,6 +126,17 @@ class Session:
         if isinstance(model.optimizer, keras.optimizers.Optimizer) and epochs > 0:
             model.optimizer.finalize_variable_values(model.trainable_weights)
         callbacks.on_train_end(logs)
+
+    def _ready(self) -> Program:
+        """The program, prepared: to be asked for after the hooks that Keras calls before a step."""
+        self.program.prepare(self.train, self.validation)
+        return self.program
+
+    def _has_to_go_in_parts(self) -> bool:
+        """Whether an epoch has, as one can tell once the first has begun."""
+        program = self._ready()
+        slow = self.needs.progress and program.takes_long(self.train, self.validation)
+        return slow or not program.reports_metrics
 
     def _many_epochs_a_call(self, span: range) -> Iterator[Mapping[str, Any]]:
         every = self.program.of_data(self.train, self.validation, self.shuffle)(len(span))
@@ -146,14 +155,17 @@ class Session:
         for epoch in span:
             # Stopped before the first batch: then it is the last.
             in_parts = in_parts or self.model.stop_training
-            if in_parts:
+            if in_parts or epoch == span[0]:
                 self.model.reset_metrics()
             self.callbacks.on_epoch_begin(epoch)
+            if epoch == span[0]:
+                in_parts = in_parts or self._has_to_go_in_parts()
             if in_parts:
                 logs = self._train_in_parts()
                 if self.validation is not None and validates(epoch):
                     logs |= {f"val_{name}": value for name, value in self._evaluate().items()}
             else:
+                self._ready()
                 (logs,) = run(1)
             self.callbacks.on_epoch_end(epoch, logs)
             yield as_python_numbers(logs)
@@ -161,15 +173,15 @@ class Session:
                 break
 
     def _train_in_parts(self) -> dict[str, Any]:
-        program, train, count = self.program, self.train, self.train.count
+        train, count = self.train, self.train.count
         if self.shuffle:
             train = Batches.cut(train.arrays, train.batch_size, self.shuffle(train.samples))
         own_step = type(self.model).train_step is not keras.Model.train_step
         by_batch = (
             self.needs.train_batches
-            or not program.reports_metrics
             or self.model.stop_training
             or (self.needs.replay and own_step)  # which may keep a state that `State` cannot know
+            or not self._ready().reports_metrics
         )
         piece = max(1, count // 20) if self.needs.progress else count
         logs: dict[str, Any] = {}
@@ -179,6 +191,7 @@ class Session:
             if by_batch:
                 logs = self._train_by_batch(train, start, stop)
             else:
+                program = self._ready()
                 before = program.state.take() if self.needs.replay else None
                 began = time.perf_counter()
                 self.callbacks.on_train_batch_begin(start)
@@ -197,7 +210,7 @@ class Session:
         logs: dict[str, Any] = {}
         for step in range(start, stop):
             self.callbacks.on_train_batch_begin(step)
-            logs = self.program.train_batch(train[step], train.hides_size)
+            logs = self._ready().train_batch(train[step], train.hides_size)
             self.callbacks.on_train_batch_end(step, logs)
             if self.model.stop_training:
                 break
@@ -207,16 +220,16 @@ class Session:
         assert self.validation is not None
         self.model.stop_evaluating = False
         self.callbacks.on_test_begin()
-        if self.needs.test_batches or not self.program.reports_metrics:
+        if self.needs.test_batches or not self._ready().reports_metrics:
             self.model.reset_metrics()
             for step in range(self.validation.count):
                 self.callbacks.on_test_batch_begin(step)
-                logs = self.program.test_batch(self.validation[step], self.validation.hides_size)
+                logs = self._ready().test_batch(self.validation[step], self.validation.hides_size)
                 self.callbacks.on_test_batch_end(step, logs)
                 if self.model.stop_evaluating:
                     break
         else:
-            logs = self.program.evaluate(self.validation.parts)
+            logs = self._ready().evaluate(self.validation.parts)
         logs = dict(as_python_numbers(logs))
         self.callbacks.on_test_end(logs)
         return logs

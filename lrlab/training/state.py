@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from lrlab.backend import keras, tf
+
+import numpy as np
 
 from lrlab.training.internals import as_graph
 
@@ -37,3 +40,17 @@ class State:
         """Put values back one by one, or as a part of somebody's graph."""
         for variable, value in zip(self.variables, values, strict=True):
             variable.assign(value)
+
+
+def starts_from_weights(optimizer: keras.optimizers.Optimizer) -> bool:
+    """Tell whether an optimizer's state begins with what it makes of the weights.
+
+    ScheduleFreeAdamW has a momentum that begins as a copy of them. `model.fit` builds an optimizer
+    within the first step, where such a copy is lost and zeros stay in its place; built before, it
+    begins as it should.
+    """
+    with suppress(TypeError):  # somebody's own, without a full config
+        other = type(optimizer).from_config(optimizer.get_config())
+        other.build([keras.Variable([[1.0, 2.0], [3.0, 4.0]])])
+        return any(np.ptp(variable) for variable in other.variables)
+    return False

@@ -101,6 +101,13 @@ class TestRecord:
         train(plot, of=model(drops), fit=fit)
         assert plot.curves.learning_rates.tolist() == pytest.approx([0.1, 0.01, 0.001])
 
+    def test_a_schedule_moves_on_with_every_batch_that_keras_accumulates(self):
+        drops = keras.optimizers.schedules.PiecewiseConstantDecay([2, 5], [0.1, 0.01, 0.001])
+        plot, accumulating = LivePlot(), model()
+        accumulating.compile(keras.optimizers.SGD(drops, gradient_accumulation_steps=2), "mse")
+        train(plot, of=accumulating)
+        assert plot.curves.learning_rates.tolist() == pytest.approx([0.1, 0.01, 0.001])
+
     def test_a_loss_scale_optimizer_is_asked_for_its_inner_rate(self):
         scaled = model()
         scaled.compile(keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.25)), "mse")

@@ -684,6 +684,19 @@ def test_a_schedule_in_the_optimizer_is_refused_as_the_fit_begins():
         ranged(seeded(lambda: mlp(keras.optimizers.SGD(schedule))))
 
 
+@pytest.mark.parametrize("scaled", [False, True])
+@BOTH
+def test_an_optimizer_with_several_rates_is_refused_as_the_fit_begins(fit, scaled):
+    groups = keras.optimizers.OptimizerMap(
+        keras.optimizers.SGD(), {".*bias": keras.optimizers.Adam()}
+    )
+    optimizer = keras.optimizers.MultiOptimizer(groups)
+    if scaled:
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    with pytest.raises(ValueError, match=r"one learning rate.*: a .*Optimizer without one"):
+        ranged(seeded(lambda: mlp(optimizer)), fit)
+
+
 def test_a_function_as_rate_is_refused_as_well():
     with pytest.raises(ValueError, match=r"learning_rate=<lambda>.*Compile with a number"):
         ranged(seeded(lambda: mlp(keras.optimizers.SGD(lambda: 0.1))))
