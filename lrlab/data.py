@@ -11,35 +11,46 @@ import math
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
+
+from lrlab.checks import as_arrays, check_kind, named_arrays
 
 __all__ = ["Dataset", "as_dataset", "diabetes", "digits", "moons", "spirals"]
 
 Arrays: TypeAlias = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
-Task: TypeAlias = Literal["classification", "regression"]
+Task: TypeAlias = Literal["classification", "regression", "several targets"]
+# One array, or a dict or a tuple of several.
+Data: TypeAlias = Any
+_FIELDS = ("x_train", "y_train", "x_val", "y_val")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
     """Training and validation samples, and what is to be learned from them.
 
+    The arrays are copies that nobody can change, so that all runs see what the data set shows; an
+    array that cannot be changed already is taken as it is.
+
     Attributes:
         name: What to call it, for instance in a title.
-        x_train: Inputs, shape `(training samples, *input_shape)`; a read-only view, not a copy.
+        x_train: Inputs, shape `(training samples, *input_shape)`; for a model with several inputs
+            a dict or a tuple of arrays.
         y_train: Targets. For classification whole numbers from 0 to `classes - 1`, shape
-            `(training samples,)`; for regression numbers, shape `(training samples, ...)`.
+            `(training samples,)`, or one-hot rows, shape `(training samples, classes)`; for
+            regression numbers, shape `(training samples, ...)`; for several targets a dict or a
+            tuple of arrays.
         x_val: Inputs held out for validation, shape `(validation samples, *input_shape)`.
         y_val: Their targets.
-        task: "classification" or "regression".
-        classes: The number of classes; None for regression.
+        task: "classification", "regression" or "several targets".
+        classes: The number of classes; None for other tasks.
         code: Lines of NumPy and scikit-learn that make the same four arrays, bit for bit; empty
             when they are not known.
 
     Raises:
         ValueError: If the arrays do not fit together, are empty, or hold anything but finite
-            numbers, or if labels are not whole numbers from 0 to `classes - 1`.
+            numbers, or if labels are neither whole numbers from 0 to `classes - 1` nor one-hot.
 
     Example:
         >>> x = np.linspace(-1, 1, 10).reshape(-1, 1)
@@ -48,98 +59,137 @@ class Dataset:
     """
 
     name: str
-    x_train: np.ndarray
-    y_train: np.ndarray
-    x_val: np.ndarray
-    y_val: np.ndarray
+    x_train: Data
+    y_train: Data
+    x_val: Data
+    y_val: Data
     task: Task
     classes: int | None = None
     code: str = ""
 
     def __post_init__(self) -> None:
-        for field in ("x_train", "y_train", "x_val", "y_val"):
-            array = np.asarray(getattr(self, field)).view()
-            array.flags.writeable = False
-            object.__setattr__(self, field, array)
-            _check_numbers(field, array)
+        for field in _FIELDS:
+            object.__setattr__(self, field, as_arrays(getattr(self, field), field))
         for part in ("train", "val"):
-            x, y = getattr(self, f"x_{part}"), getattr(self, f"y_{part}")
-            if len(x) != len(y):
-                raise ValueError(
-                    f"x_{part} and y_{part} must hold one row a sample each. Received: "
-                    f"{len(x)} rows in x_{part}, {len(y)} in y_{part}. Cut them alike."
-                )
+            _check_lengths(self._named(f"x_{part}") | self._named(f"y_{part}"))
         for letter in ("x", "y"):
-            train, val = getattr(self, f"{letter}_train"), getattr(self, f"{letter}_val")
-            if train.shape[1:] != val.shape[1:]:
-                raise ValueError(
-                    f"A sample must have one shape in training and validation. Received: "
-                    f"{letter}_train.shape={train.shape}, {letter}_val.shape={val.shape}. "
-                    "Reshape one of them."
-                )
-        if self.x_train.ndim < 2:
+            _check_shapes(self._named(f"{letter}_train"), self._named(f"{letter}_val"), letter)
+        if isinstance(self.x_train, np.ndarray) and self.x_train.ndim < 2:
             raise ValueError(
                 "x_train must have a row a sample and a column a feature. Received: "
                 f"x_train.shape={self.x_train.shape}. For a single feature: x.reshape(-1, 1)."
             )
         _check_task(self)
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Come out of a pickle with arrays that nobody can change, as it went in."""
+        vars(self).update(state)
+        for field in _FIELDS:
+            for array in self._named(field).values():
+                array.flags.writeable = False
+
+    def _named(self, field: str) -> dict[str, np.ndarray]:
+        return named_arrays(getattr(self, field), field)
+
     @property
-    def input_shape(self) -> tuple[int, ...]:
-        """The shape of one sample, as `keras.Input` takes it."""
+    def samples(self) -> int:
+        """The number of training samples."""
+        return len(next(iter(self._named("x_train").values())))
+
+    @property
+    def input_shape(self) -> Any:
+        """The shape of one sample, as `keras.Input` takes it; of several inputs that of each."""
+        if isinstance(self.x_train, dict):
+            return {name: array.shape[1:] for name, array in self.x_train.items()}
+        if isinstance(self.x_train, tuple):
+            return tuple(array.shape[1:] for array in self.x_train)
         return self.x_train.shape[1:]
 
     @property
     def outputs(self) -> int:
         """How many numbers a model has to give for one sample."""
+        if self.task == "several targets":
+            raise ValueError(
+                "Several targets have no one number of outputs. Received: "
+                f"{', '.join(self._named('y_train'))}. Write a model with an output for each."
+            )
         return self.classes or math.prod(self.y_train.shape[1:])
+
+    @property
+    def labels(self) -> np.ndarray:
+        """The class of each training sample, shape `(training samples,)`."""
+        if self.task != "classification":
+            raise ValueError(f"Only classification has labels. Received: task={self.task!r}.")
+        y: np.ndarray = self.y_train
+        return y.argmax(axis=1) if is_one_hot(y) else y.ravel()
 
     def __repr__(self) -> str:
         classes = f" into {self.classes} classes" if self.classes else ""
         return (
-            f"Dataset({self.name!r}: {self.task}{classes}, {len(self.x_train)} training and "
-            f"{len(self.x_val)} validation samples of shape {self.input_shape})"
+            f"Dataset({self.name!r}: {self.task}{classes}, {self.samples} training and "
+            f"{len(next(iter(self._named('x_val').values())))} validation samples of shape "
+            f"{self.input_shape})"
         )
 
 
-def _check_numbers(field: str, array: np.ndarray) -> None:
-    if array.ndim == 0 or len(array) == 0:
+def is_one_hot(labels: np.ndarray) -> bool:
+    """Tell whether each row of at least two columns is a 1 among zeros."""
+    return (
+        labels.ndim == 2
+        and labels.shape[1] > 1
+        and bool(((labels == 0) | (labels == 1)).all() and (labels.sum(axis=1) == 1).all())
+    )
+
+
+def _check_lengths(arrays: dict[str, np.ndarray]) -> None:
+    (first, rows), *others = ((name, len(array)) for name, array in arrays.items())
+    for name, length in others:
+        if length != rows:
+            several = "[" in first + name
+            way = "Each array of a list is an input; for a list of rows: np.stack(x)."
+            raise ValueError(
+                f"{first} and {name} must hold one row a sample each. Received: {rows} rows in "
+                f"{first}, {length} in {name}. {way if several else 'Cut them alike.'}"
+            )
+
+
+def _check_shapes(train: dict[str, np.ndarray], val: dict[str, np.ndarray], letter: str) -> None:
+    shapes, others = ([array.shape[1:] for array in part.values()] for part in (train, val))
+    names, other_names = ({name.partition("[")[2] for name in part} for part in (train, val))
+    if shapes != others or names != other_names:
+        received = [f"{name}.shape={array.shape}" for name, array in (train | val).items()]
         raise ValueError(
-            f"{field} must hold at least one sample. Received: {field}.shape={array.shape}. "
-            "A validation part may be small, but not empty."
-        )
-    if not (np.issubdtype(array.dtype, np.number) or array.dtype == bool):
-        raise ValueError(
-            f"{field} must be an array of numbers. Received: {field}.dtype={array.dtype}. "
-            'Encode categories as numbers and convert with .astype("float32").'
-        )
-    if not np.isfinite(array).all():
-        raise ValueError(
-            f"{field} must hold finite numbers only. Received: {(~np.isfinite(array)).sum()} "
-            "values that are NaN or infinite. Drop those samples or fill them in."
+            "A sample must have one shape in training and validation. Received: "
+            f"{', '.join(received)}. Reshape one of them."
         )
 
 
 def _check_task(dataset: Dataset) -> None:
-    classes = dataset.classes
-    if dataset.task == "regression":
-        if classes is not None:
-            raise ValueError(f"Regression has no classes. Received: classes={classes}. Use None.")
-        return
-    if dataset.task != "classification":
+    classes, several = dataset.classes, not isinstance(dataset.y_train, np.ndarray)
+    if dataset.task not in get_args(Task) or several != (dataset.task == "several targets"):
         raise ValueError(
-            f'task must be "classification" or "regression". Received: task={dataset.task!r}.'
+            f"task must be one of {', '.join(get_args(Task))}, and several targets are that. "
+            f"Received: task={dataset.task!r}, targets {', '.join(dataset._named('y_train'))}."
         )
+    if dataset.task != "classification":
+        if classes is not None:
+            raise ValueError(
+                f"{dataset.task.capitalize()} has no classes. Received: {classes=}. Use None."
+            )
+        return
     if not isinstance(classes, int) or classes < 2:
         raise ValueError(
             f"Classification needs a whole number of classes, 2 or more. Received: {classes=}."
         )
     for field, labels in (("y_train", dataset.y_train), ("y_val", dataset.y_val)):
-        if math.prod(labels.shape[1:]) != 1 or not np.issubdtype(labels.dtype, np.integer):
+        if is_one_hot(labels) and labels.shape[1] == classes:
+            continue
+        if math.prod(labels.shape[1:]) != 1 or labels.dtype.kind not in "iu":
             raise ValueError(
-                "Labels must be one whole number a sample. Received: "
-                f"{field}.shape={labels.shape}, {field}.dtype={labels.dtype}. "
-                'From one-hot rows: y.argmax(axis=1); from floats: y.astype("int64").'
+                "Labels must be one whole number a sample, or one-hot rows. Received: "
+                f"{field}.shape={labels.shape}, {field}.dtype={labels.dtype}, for {classes} "
+                'classes. From floats: y.astype("int64"). Where several classes hold at once, '
+                'pass y.astype("float32").'
             )
         if labels.min() < 0 or labels.max() >= classes:
             raise ValueError(
@@ -154,8 +204,9 @@ def as_dataset(dataset: Dataset | Sequence[Any]) -> Dataset:
     """Take a `Dataset` as it is and make one of `(x_train, y_train, x_val, y_val)`.
 
     Args:
-        dataset: A `Dataset`, or four arrays. Targets of whole numbers (or booleans) are labels to
-            classify, targets of floats are amounts to predict.
+        dataset: A `Dataset`, or four arrays; for several inputs or targets dicts or lists of
+            arrays. Targets of whole numbers (or booleans), and one-hot rows of any numbers, are
+            labels to classify, other targets of floats are amounts to predict.
 
     Raises:
         ValueError: If it is neither, or as `Dataset` says.
@@ -168,17 +219,31 @@ def as_dataset(dataset: Dataset | Sequence[Any]) -> Dataset:
     if isinstance(dataset, Dataset):
         return dataset
     if not isinstance(dataset, tuple | list) or len(dataset) != 4:
-        length = f" of length {len(dataset)}" if isinstance(dataset, tuple | list) else ""
+        parts = dataset if isinstance(dataset, tuple | list) else [dataset]
+        for part in parts:
+            check_kind(part, "dataset")
+        length = f" of length {len(parts)}" if parts is dataset else ""
         raise ValueError(
             "dataset must be a lrlab Dataset or a tuple (x_train, y_train, x_val, y_val). "
             f"Received: {type(dataset).__name__}{length}. Hold some samples out for validation."
         )
-    x_train, y_train, x_val, y_val = (np.asarray(array) for array in dataset)
-    y_train, y_val = (y.astype("int64") if y.dtype == bool else y for y in (y_train, y_val))
-    if not (np.issubdtype(y_train.dtype, np.integer) and y_train.size):
-        return Dataset("your data", x_train, y_train, x_val, y_val, task="regression")
-    classes = max(2, int(y_train.max()) + 1)
-    return Dataset("your data", x_train, y_train, x_val, y_val, "classification", classes)
+    given = dict(zip(_FIELDS, dataset, strict=True))
+    arrays = {name: as_arrays(part, name) for name, part in given.items()}
+    train, val = arrays["y_train"], arrays["y_val"]
+    task: Task = "classification"
+    classes = None
+    if not (isinstance(train, np.ndarray) and isinstance(val, np.ndarray)):
+        task = "several targets"
+    elif is_one_hot(train) and is_one_hot(val):
+        classes = train.shape[1]
+    elif train.dtype.kind in "biu":
+        classes = max(2, int(train.max()) + 1)
+    else:
+        task = "regression"
+    for name, array in arrays.items():
+        if name.startswith("y_") and classes and array.dtype == bool:
+            arrays[name] = array.astype("int64")
+    return Dataset("your data", **arrays, task=task, classes=classes)
 
 
 def _built_in(name: str, make: Callable[[], Arrays], task: Task) -> Dataset:

@@ -9,6 +9,8 @@ from typing import Any
 
 from lrlab.backend import keras
 
+import numpy as np
+
 from lrlab.data import Dataset
 
 __all__ = ["cnn", "linear", "mlp"]
@@ -88,6 +90,7 @@ def cnn(dataset: Dataset) -> keras.Sequential:
 
 
 def _flat_input(dataset: Dataset) -> list[Any]:
+    _check_single(dataset)
     inputs = keras.Input(shape=dataset.input_shape)
     return [inputs] if len(dataset.input_shape) == 1 else [inputs, keras.layers.Flatten()]
 
@@ -97,7 +100,16 @@ def _head(dataset: Dataset) -> keras.layers.Layer:
     return keras.layers.Dense(dataset.outputs, activation=activation)
 
 
+def _check_single(dataset: Dataset) -> None:
+    if not isinstance(dataset.x_train, np.ndarray) or dataset.task == "several targets":
+        raise ValueError(
+            "The small models have one input and one output. Received: "
+            f"{dataset!r}. Write a keras.Model with several."
+        )
+
+
 def _image_shape(dataset: Dataset) -> tuple[int, ...]:
+    _check_single(dataset)
     shape = dataset.input_shape
     side = math.isqrt(shape[0])
     pixels = (side, side) if shape == (side**2,) else shape

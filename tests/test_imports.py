@@ -293,7 +293,7 @@ def imports_any(path: Path, *forbidden: str) -> set[str]:
 MAY_IMPORT = {
     "backend": ("", "keras tensorflow"),
     "checks": ("", ""),
-    "data": ("", "sklearn"),
+    "data": ("checks", "sklearn"),
     "quadratic": ("", ""),
     "models": ("backend data", ""),
     "schedules": ("backend checks", ""),

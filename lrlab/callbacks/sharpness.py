@@ -85,7 +85,7 @@ def sharpness(
         )
     most = min(as_whole_number(max_iterations, "max_iterations", 1), size)
     product = _product_of(model)
-    x, y = tf.convert_to_tensor(x), tf.convert_to_tensor(y)
+    x, y = keras.tree.map_structure(tf.convert_to_tensor, (x, y))
 
     def times(vector: np.ndarray) -> np.ndarray:
         found = np.asarray(product(x, y, tf.constant(vector, tf.float32)), dtype=float)
@@ -207,10 +207,12 @@ def _check(model: Any, x: Any, y: Any) -> int:
             "The model must be compiled with a loss. Received: a model without one. Call "
             "model.compile(optimizer, loss=...) first."
         )
-    if len(x) != len(y) or len(x) == 0:
+    inputs, targets = ([len(array) for array in keras.tree.flatten(data)] for data in (x, y))
+    if len({*inputs, *targets}) != 1 or 0 in inputs:
         raise ValueError(
             "`x` and `y` must have one row a sample, at least one. "
-            f"Received: {len(x)} rows in x and {len(y)} in y."
+            f"Received: {', '.join(map(str, inputs))} rows in x and "
+            f"{', '.join(map(str, targets))} in y."
         )
     size = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
     if not size:

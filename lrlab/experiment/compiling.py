@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
+import math
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from lrlab.backend import keras
 
 import numpy as np
 
-from lrlab.data import Dataset
-from lrlab.training.fit import loops_itself
+from lrlab.checks import named_arrays
+from lrlab.data import Dataset, is_one_hot
+from lrlab.training.fit import check_labels, loops_itself
 from lrlab.training.internals import compile_arguments, first_name, layer_behind, name_counts
 
 
@@ -40,7 +43,7 @@ def compile_model(
         model.optimizer = copy_optimizer(model.optimizer)
     else:
         arguments = {"optimizer": copy_optimizer(optimizer), "loss": loss, "metrics": metrics}
-        if loss is None or metrics is None:
+        if loss is None or (metrics is None and not _gives_several(model, dataset)):
             default = default_loss_and_metrics(model, dataset, x)
             arguments |= {name: default[name] for name in default if arguments[name] is None}
         model.compile(**arguments)
@@ -69,6 +72,12 @@ def with_first_names(metrics: Any) -> Any:
             renamed[id(metric)] = copy.copy(metric)
             renamed[id(metric)].name = f"{first}_{index}" if index else first
     return keras.tree.map_structure(lambda part: renamed.get(id(part), part), metrics)
+
+
+def _gives_several(model: keras.Model, dataset: Dataset) -> bool:
+    """Whether metrics have to say of which output they are, so that there are no usual ones."""
+    several = len(getattr(model, "outputs", None) or ()) > 1
+    return several or dataset.task == "several targets"
 
 
 def makes_own_loss(model: keras.Model) -> bool:
@@ -171,10 +180,114 @@ def last_activation(model: Any) -> Any:
     return getattr(layer, "activation", None)
 
 
+def with_classes(dataset: Dataset, model: keras.Model, loss: Any) -> Dataset:
+    """Take floats for class numbers where they are all whole and the model tells classes apart.
+
+    Who names a loss, or compiles the model, has said what they are.
+
+    Raises:
+        ValueError: If it does so by a softmax, and they are no class numbers.
+    """
+    activation, y = last_activation(model), dataset.y_train
+    if (
+        dataset.task != "regression"
+        or loss is not None
+        or model.compiled
+        or activation not in (keras.activations.softmax, keras.activations.sigmoid)
+        or math.prod(y.shape[1:]) != 1
+    ):
+        return dataset
+    softmax, units = activation is keras.activations.softmax, model.output_shape[-1]
+    classes = units if softmax else 2
+    both = np.concatenate([y.ravel(), dataset.y_val.ravel()])
+    wrong = both[(both != np.round(both)) | (both < 0) | (both >= classes)]
+    if wrong.size and softmax:
+        raise ValueError(
+            f"A softmax tells classes apart, which are whole numbers, here from 0 to {units - 1}. "
+            f"Received: targets such as {wrong[0]:.6g}. Renumber them with np.unique(y, "
+            "return_inverse=True)[1]; for amounts to predict, give the last layer no activation."
+        )
+    if wrong.size or units != (classes if softmax else 1):
+        return dataset
+    arrays = {name: getattr(dataset, name).astype("int64") for name in ("y_train", "y_val")}
+    return dataclasses.replace(dataset, **arrays, task="classification", classes=classes)
+
+
+def _loss_of_floats(model: keras.Model, dataset: Dataset) -> dict[str, Any]:
+    """Return the loss and metrics for targets that are floats, by what the model gives."""
+    activation = last_activation(model)
+    y = np.concatenate([dataset.y_train, dataset.y_val])
+    if y.ndim > 1 and y.shape[1] > 1:
+        if activation is keras.activations.softmax:
+            if (y < 0).any() or not np.allclose(y.sum(axis=-1), 1, atol=1e-3):
+                raise ValueError(
+                    "What a softmax gives for a sample adds up to 1. Received: targets of which "
+                    "not all rows do. For amounts to predict, give the last layer no activation; "
+                    "where several classes hold at once, a sigmoid."
+                )
+            return {"loss": "categorical_crossentropy", "metrics": ["accuracy"]}
+        if activation is keras.activations.sigmoid and ((y == 0) | (y == 1)).all():
+            return {"loss": "binary_crossentropy", "metrics": ["binary_accuracy"]}
+    return {"loss": "mse", "metrics": None}
+
+
+def check_targets(model: keras.Model, dataset: Dataset) -> None:
+    """Raise a ValueError for classes without an output, or targets of another shape than these.
+
+    Keras would stretch a column over all outputs, or fail in the middle of an epoch.
+    """
+    for labels in (dataset.y_train, dataset.y_val):
+        check_labels(model, labels)
+    shape, y = getattr(model, "output_shape", None), dataset.y_train
+    if not (isinstance(shape, tuple) and all(isinstance(n, int | None) for n in shape)):
+        return
+    name = _name_of_loss(model.loss)
+    if not name or dataset.task == "several targets":
+        return
+    sparse = name == "sparse_categorical_crossentropy"
+    outputs, targets = shape[1:-1] if sparse else shape[1:], y.shape[1:]
+    if None in outputs or _without_last_one(outputs) == _without_last_one(targets):
+        if sparse and (y != np.round(y)).any():
+            raise ValueError(
+                "Classes are whole numbers. Received: targets that are not, with the loss "
+                f"{name}. For amounts to predict, take the loss mse."
+            )
+        return
+    way = "Give the last layer one unit a target, or the loss that is meant for them."
+    if name == "categorical_crossentropy" and math.prod(targets) == 1:
+        way = "For class numbers take the loss sparse_categorical_crossentropy."
+    elif sparse and targets == shape[1:]:
+        way = "For one-hot rows take the loss categorical_crossentropy."
+    raise ValueError(
+        f"Targets must have the shape of what the loss {name} compares them with. Received: "
+        f"y_train.shape={y.shape} and outputs of shape {shape}. {way}"
+    )
+
+
+def _name_of_loss(loss: Any) -> str:
+    """The name of a loss of Keras's that compares targets with outputs; "" for any other."""
+    with suppress(ValueError, TypeError):
+        loss = keras.losses.get(loss)
+        function = getattr(loss, "fn", loss)
+        if function.__module__.startswith("keras.") and function.__name__ != "ctc":
+            return str(function.__name__)
+    return ""
+
+
+def _without_last_one(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return shape[:-1] if shape and shape[-1] == 1 else shape
+
+
 def default_loss_and_metrics(model: keras.Model, dataset: Dataset, x: Any) -> dict[str, Any]:
     """Return the loss and metrics for such data, by what the model gives for some inputs."""
     if dataset.task == "regression":
-        return {"loss": "mse", "metrics": None}
+        return _loss_of_floats(model, dataset)
+    if dataset.task == "several targets":
+        raise ValueError(
+            "Several targets have no usual loss. Received: "
+            f"{', '.join(named_arrays(dataset.y_train, 'y_train'))}. Give `loss=`, as for "
+            "model.compile."
+        )
     outputs = model(x, training=False)
     if keras.tree.is_nested(outputs):
         raise ValueError(
@@ -182,6 +295,11 @@ def default_loss_and_metrics(model: keras.Model, dataset: Dataset, x: Any) -> di
             f"{len(keras.tree.flatten(outputs))} outputs. Give `loss=`, as for model.compile."
         )
     single = outputs.shape[-1] == 1
+    if single and is_one_hot(dataset.y_train):
+        raise ValueError(
+            "A model with one output takes labels, not one-hot rows. Received: y_train.shape="
+            f"{dataset.y_train.shape}. Pass y.argmax(axis=1), or give the last layer two units."
+        )
     if single and dataset.classes != 2:
         raise ValueError(
             "A model with one output tells two classes apart. Received: labels of "
@@ -194,11 +312,10 @@ def default_loss_and_metrics(model: keras.Model, dataset: Dataset, x: Any) -> di
         return {"loss": keras.losses.BinaryCrossentropy(from_logits=True), "metrics": [accuracy]}
     if single:
         return {"loss": "binary_crossentropy", "metrics": ["accuracy"]}
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    return {
-        "loss": loss if logits else "sparse_categorical_crossentropy",
-        "metrics": ["accuracy"],
-    }
+    name, kind = "sparse_categorical_crossentropy", keras.losses.SparseCategoricalCrossentropy
+    if is_one_hot(dataset.y_train):
+        name, kind = "categorical_crossentropy", keras.losses.CategoricalCrossentropy
+    return {"loss": kind(from_logits=True) if logits else name, "metrics": ["accuracy"]}
 
 
 def _are_logits(model: keras.Model, outputs: np.ndarray) -> bool:

@@ -19,11 +19,13 @@ from lrlab.data import Dataset, as_dataset
 from lrlab.experiment.chance import best_constant_loss
 from lrlab.experiment.compiling import (
     check_can_train,
+    check_targets,
     compile_model,
     copy_optimizer,
     last_activation,
     same_settings,
     settings_kept,
+    with_classes,
     with_first_names,
 )
 from lrlab.experiment.pickling import pack, unpack
@@ -33,8 +35,7 @@ from lrlab.experiment.start import Start, build_from_seed, same_variables
 from lrlab.experiment.turns import Turns
 from lrlab.keras_code.source import source_of_model
 from lrlab.schedules import Schedule, is_keras_schedule, needs_rate, preview
-from lrlab.training.batches import Batches, as_tensors
-from lrlab.training.fit import check_labels
+from lrlab.training.batches import Batches, as_tensors, map_arrays
 from lrlab.training.internals import as_graph, forget_resumed_epoch
 from lrlab.training.program import Program
 from lrlab.training.rates import Rates
@@ -56,8 +57,8 @@ class Experiment:
     Every run starts from the same weights, optimizer state and random seeds and sees the same
     batches in the same order. Runs of one experiment wait for each other, also across threads.
     Random numbers are part of the start where Keras draws them, in its layers and `keras.random`. A
-    layer of your own that calls `tf.random` without a seed draws others in every run. Layers and
-    metrics that are given no name have those of a new Python, `val_auc` and not `val_auc_3`.
+    layer of your own that calls `tf.random` without a seed draws others in every run. What is given
+    no name has that of a new Python, `val_auc` and not `val_auc_3`.
 
     It can be pickled, with cloudpickle where `build_model` is a lambda; what comes out is built and
     compiled anew, and gives the same numbers.
@@ -65,11 +66,11 @@ class Experiment:
     Args:
         build_model: A function without arguments that returns a Keras model. A compiled model keeps
             its optimizer, loss and metrics.
-        dataset: A `lrlab.data.Dataset`, or `(x_train, y_train, x_val, y_val)`.
-        optimizer: A name or an optimizer, which is copied through its config. Its learning rate
-            matters only to a schedule that is a function of the epoch and the rate before it.
+        dataset: A `lrlab.data.Dataset`, or what `as_dataset` makes one of. Whole numbers stored as
+            floats are classes under a softmax, and so are 0 and 1 under a sigmoid.
+        optimizer: A name or an optimizer, which is copied. Its rate matters to `lambda epoch, lr:`.
         loss: As for `model.compile`; by default cross-entropy for classification and the mean
-            squared error for regression.
+            squared error for regression. Several targets need one.
         metrics: As for `model.compile`; by default `["accuracy"]` for classification.
         epochs: Epochs a run.
         batch_size: Samples a step.
@@ -104,22 +105,21 @@ class Experiment:
         self.epochs = as_whole_number(epochs, "epochs", 1)
         self.batch_size = as_whole_number(batch_size, "batch_size", 1)
         self.seed = as_whole_number(seed, "seed", 0)
-        self.steps_per_epoch = -(-len(self.dataset.x_train) // self.batch_size)
+        self.steps_per_epoch = -(-self.dataset.samples // self.batch_size)
         training = as_tensors(self.dataset.x_train, self.dataset.y_train)
         validation = as_tensors(self.dataset.x_val, self.dataset.y_val)
-        self._first_samples = tuple(array[:_SAMPLES_AT_START] for array in training[:2])
+        self._first_samples = map_arrays(lambda array: array[:_SAMPLES_AT_START], training[:2])
         self.build_model = build_model
         self.model = self._build(self.seed)
+        self.dataset = with_classes(self.dataset, self.model, loss)
         self._compiled_by_user = self.model.compiled
         metrics = with_first_names(metrics)
         self.compile_arguments = compile_model(
             self.model, self.dataset, self._first_samples[0], optimizer, loss, metrics
         )
-        # As it was given, before the optimizer made a float32 of it.
-        self._first_rate = float(str(np.float32(self.model.optimizer.learning_rate)))
+        self._first_rate = float(str(np.float32(self.model.optimizer.learning_rate)))  # as given
         check_can_train(self.model)
-        for labels in (self.dataset.y_train, self.dataset.y_val):
-            check_labels(self.model, labels)
+        check_targets(self.model, self.dataset)
         self._training = Batches.cut(training, self.batch_size)
         self._validation = Batches.cut(validation, self.batch_size)
         self._settings = {
@@ -245,8 +245,8 @@ class Experiment:
         with self.session(members, seed) as (session, start):
             log = self.model.history  # of this training, whichever comes next
             if recorder:
-                first = self._first_rate if needs_rate(schedule) else rates[0]
-                self.model.optimizer.learning_rate = first
+                rate = self._first_rate if needs_rate(schedule) else rates[0]
+                self.model.optimizer.learning_rate = rate
             else:
                 if is_keras_schedule(schedule):
                     rates = rates_of_updates(schedule, rates, self._rates.updates_a_step)

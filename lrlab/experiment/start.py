@@ -86,10 +86,28 @@ def _build(build_model: Callable[[], keras.Model], x: Any) -> keras.Model:
             "`build_model` must return a keras.Model. "
             f"Received: {build_model!r}, which returned {type(model).__name__}."
         )
-    if not all(layer.built for layer in flatten_layers(model)):
+    if keras.tree.is_nested(x):
+        _build_for_several(model, x)
+    elif not all(layer.built for layer in flatten_layers(model)):
         build_weights(model, x)
     vars(model)[GENERATOR] = global_generator()
     return model
+
+
+def _build_for_several(model: keras.Model, x: Any) -> None:
+    """Build a model with several inputs; the names of these may be other ones than those in x."""
+    inputs = [tensor.name for tensor in getattr(model, "inputs", None) or ()]
+    try:
+        if isinstance(x, tuple) and len(inputs or x) != len(x):  # Keras would take the first ones
+            raise ValueError(f"{len(inputs)} inputs")
+        build_weights(model, x)
+    except (KeyError, TypeError, ValueError) as error:
+        given = f"a dict of {', '.join(x)}" if isinstance(x, dict) else f"{len(x)} arrays"
+        raise ValueError(
+            f"A model must take the inputs of its data. Received: {given} for a model with the "
+            f"inputs {', '.join(inputs) or 'of its own'}. Name each keras.Input as its array in a "
+            "dict, or give the arrays as a list in the order of the inputs."
+        ) from error
 
 
 def _draws_through_keras(model: keras.Model) -> bool:

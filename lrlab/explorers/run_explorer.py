@@ -249,7 +249,7 @@ class RunExplorer(ExperimentExplorer["Run | None"]):
 
     def _new_plane(self) -> BoundaryFigure:
         data = self.experiment.dataset
-        return BoundaryFigure(data.x_train, data.y_train, theme=self.theme)
+        return BoundaryFigure(data.x_train, data.labels, theme=self.theme)
 
     def _answers_of(self, run: Run) -> np.ndarray:
         """What the model answers; asked when a run is first drawn: then it is trained so far."""

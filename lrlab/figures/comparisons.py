@@ -11,9 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from lrlab.figures.ink import DASHES, DOTS, FONT, THEMES
+from lrlab.figures.ink import DASHES, DOTS, FONT, THEMES, number_text
 from lrlab.figures.picture import WIDTH, Picture
 from lrlab.figures.plot import style_axes
+from lrlab.figures.ticks import within_reach
 
 __all__ = ["losses_over_epochs", "new_panels", "schedules_side_by_side"]
 
@@ -25,6 +26,7 @@ _CURVES: tuple[dict[str, Any], ...] = (
     {"color": _INK["training"], "ls": "-", "lw": 2.5, "marker": "o", "ms": 5},
     {"color": _INK["pins"][0], "ls": (0, (4, 1, 1, 1)), "lw": 2, "marker": "x", "ms": 7},
 )
+_MANY_DECADES = 1e8  # in which there is no room for more than the powers of ten
 _LOSSES = {"loss": "training loss", "val_loss": "validation loss"}
 
 
@@ -54,7 +56,7 @@ to 3.
     name_of_loss, words, longest = _LOSSES.get(key, key), [], 0
     figure, (axes,) = new_panels(360)
     for (name, history), style in zip(histories.items(), _CURVES, strict=False):
-        losses = np.asarray(history.get(key, ()), dtype=float)
+        losses = within_reach(history.get(key, ()))
         drawn = np.flatnonzero(np.isfinite(losses) & (losses > 0))
         if not drawn.size:
             raise ValueError(
@@ -67,8 +69,10 @@ to 3.
         longest = max(longest, len(losses))
         words.append(f"{name}: from {shown[drawn[0]]:.2g} to {shown[drawn[-1]]:.2g}.")
     axes.set(xlim=(0, longest), yscale="log", xlabel="epoch", ylabel=f"{name_of_loss} (log scale)")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda loss, _: f"{loss:g}"))
+    low, high = axes.get_ylim()
+    narrow = high < low * _MANY_DECADES
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if narrow else (1.0,)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda loss, _: number_text(loss)))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.set_xticks(range(0, longest + 1, max(1, longest // 5)))
     wide = sum(len(name) + 10 for name in histories) > 90  # a name has its line before it
@@ -101,7 +105,7 @@ def schedules_side_by_side(
         The learning rate over 2 epochs. constant: from 0.1 to 0.1. halved: from 0.2 to 0.1.
     """
     several, words = len(learning_rates), []
-    highest = max(rates.max() for rates in learning_rates.values())
+    highest = float(within_reach(max(rates.max() for rates in learning_rates.values())))
     epochs = max(len(rates) for rates in learning_rates.values()) // steps_per_epoch
     rows = -(-several // 4)
     figure, panels = new_panels(60 + 150 * rows, rows=rows, columns=min(4, several))

@@ -114,7 +114,7 @@ class CurvesFigure(Plot):
         check_arguments(epochs, rates, loss_scale)
         super().__init__(size, theme)
         self.epochs, self._rates, self._log = epochs, rates, loss_scale == "log"
-        known = start_loss is not None and 0 < start_loss < _HUGE
+        known = start_loss is not None and 0 < start_loss <= _HUGE
         self._start_loss = start_loss if known else None
         self._first_view = (0.0, 1.3 * start_loss if start_loss and known else 0.0)
         self._view = self._drawn_view = self._first_view  # lower and upper end of the loss axis

@@ -16,6 +16,7 @@ from matplotlib.transforms import IdentityTransform
 from lrlab.figures.ink import FONT, Theme, number_text, short_number_text
 from lrlab.figures.plot import Plot
 from lrlab.figures.screen import Screen
+from lrlab.figures.ticks import within_reach
 
 __all__ = ["HeatMap"]
 
@@ -240,7 +241,7 @@ class HeatMap(Plot):
         ]
 
     def _move_cells(self) -> None:
-        values = self._values
+        values = within_reach(self._values)
         finite = np.isfinite(values)
         norm = _norm(values[finite], by_ratios=not self._highest)
         filled = np.where(finite, values, norm.vmax or 1.0)
@@ -252,7 +253,7 @@ class HeatMap(Plot):
         self._missing.set_data(missing[:, 1] + 0.5, missing[:, 0] + 0.5)
         roomy = self._cell[0] >= _ROOM[0] and self._cell[1] >= _ROOM[1]
         colours = self._colours(norm(filled)).reshape(-1, 4)
-        for text, value, colour in zip(self._numbers, values.flat, colours, strict=True):
+        for text, value, colour in zip(self._numbers, self._values.flat, colours, strict=True):
             text.set_visible(bool(roomy and np.isfinite(value)))
             if text.get_visible():
                 text.set(text=short_number_text(value), color=_on(colour))

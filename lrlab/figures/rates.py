@@ -11,9 +11,9 @@ import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
-from lrlab.figures.ink import DASHES, DOTS, Theme
+from lrlab.figures.ink import DASHES, DOTS, Theme, number_text
 from lrlab.figures.plot import LINE_HEIGHT, SIZE, Plot, check_rates
-from lrlab.figures.ticks import decades
+from lrlab.figures.ticks import LossTicks, decades, within_reach
 
 __all__ = ["Measured", "RangeFigure", "describe_range_test"]
 
@@ -116,16 +116,17 @@ class RangeFigure(Plot):
                 f"start_loss={start_loss!r}. Experiment's runs have it as run.start_loss."
             )
         super().__init__(size, theme)
-        self._start_loss = start_loss
+        self._start_loss = float(within_reach(start_loss))
         self._make_axes(rates)
         self._make_legend(final_name, test)
         self._make_moving_lines()
-        self._fit_view(min(0.0, start_loss))
+        self._fit_view(min(0.0, self._start_loss))
 
     def draw(self, measured: Measured) -> None:
         """Draw what is known so far."""
-        if measured.lowest < self._bottom:
-            self._fit_view(measured.lowest)
+        lowest = float(within_reach(measured.lowest))
+        if lowest < self._bottom:
+            self._fit_view(lowest)
         self._begin()
         edge = self._top - 0.03 * (self._top - self._bottom)
         far = edge + 3 * (edge - self._bottom)  # a line that leaves the view must not go to 1e30
@@ -189,8 +190,9 @@ class RangeFigure(Plot):
         axes.set(xscale="log", xlim=rates)
         every = math.ceil(len(decades(*rates)) / _MOST_LABELS)
         powers = [power for power in decades(*rates) if power % every == 0]
-        axes.set_xticks([10.0**p for p in powers], [f"{10.0**p:g}" for p in powers])
+        axes.set_xticks([10.0**p for p in powers], [number_text(10.0**p) for p in powers])
         axes.xaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_major_formatter(LossTicks())
         faint = self._ink["faint"]
         axes.axhline(self._start_loss, color=faint, lw=1.2, ls=":")
         self._untrained = self._text(width - _RIGHT + 10, 0, "untrained", color=faint)

@@ -90,7 +90,9 @@ def u_curve(points: Points, by: str, epochs: int, fixed: Settings, *, start_loss
     nothing, label = np.empty(0), _label(by, epochs)
     measured = Measured(nothing, nothing, nothing, final=final, middle=_mean)
     low, high = min(final), max(final)
-    decades = 10 ** math.floor(math.log10(low)), 10 ** math.ceil(math.log10(high))
+    # Not beyond what a float can hold.
+    ends = max(math.floor(math.log10(low)), -307), min(math.ceil(math.log10(high)), 308)
+    decades = 10.0 ** ends[0], 10.0 ** ends[1]
     figure = RangeFigure(start_loss, label, rates=decades, test=False)
     figure.draw(measured)
     lost = sum(not math.isfinite(loss) for losses in final.values() for loss in losses)

@@ -1,18 +1,21 @@
 """Where an axis ends, where it has its ticks, and what stands there."""
 
 import math
+from typing import Any
 
+import numpy as np
 from matplotlib.ticker import ScalarFormatter
 
 from lrlab.figures.ink import number_text
 
-__all__ = ["LossTicks", "decades", "epochs_between_ticks", "round_up"]
+__all__ = ["LossTicks", "decades", "epochs_between_ticks", "round_up", "within_reach"]
 
-_LONG = 1e5  # losses from here on are written with an exponent
+_HUGE = 1e150  # Matplotlib adds margins, which beyond 1e308 would be infinite
+_LONG, _SHORT = 1e5, 1e-3  # losses from here on, and axes up to here, have an exponent
 
 
 class LossTicks(ScalarFormatter):
-    """Matplotlib's labels, but 8e5 for 800000, which would run into the name of the axis."""
+    """Matplotlib's labels, but 8e5 for 800000, and 8e-5, which would run into the axis's name."""
 
     def __init__(self) -> None:
         super().__init__(useOffset=False)
@@ -20,7 +23,11 @@ class LossTicks(ScalarFormatter):
 
     def __call__(self, x: float, pos: int | None = None) -> str:
         """Write the label of a tick."""
-        return number_text(x) if abs(x) >= _LONG else super().__call__(x, pos)
+        assert self.axis is not None
+        top = max(map(abs, self.axis.get_view_interval()))
+        if abs(x) >= _LONG or top < _SHORT:
+            return number_text(x if abs(x) > 1e-9 * top else 0)
+        return super().__call__(x, pos)
 
 
 def decades(low: float, high: float) -> range:
@@ -56,3 +63,15 @@ def round_up(value: float) -> float:
         return 0.0
     power = 10.0 ** math.floor(math.log10(value))
     return next(n * power for n in (1, 1.2, 1.5, 2, 3, 4, 5, 6, 8, 10) if n * power >= value)
+
+
+def within_reach(values: Any) -> np.ndarray:
+    """Finite numbers as Matplotlib can place them; NaN and infinity as they are.
+
+    Example:
+        >>> within_reach([1e307, -2.0, np.inf]).tolist()
+        [1e+150, -2.0, inf]
+    """
+    values = np.asarray(values, dtype=float)
+    within: np.ndarray = np.where(np.isfinite(values), np.clip(values, -_HUGE, _HUGE), values)
+    return within

@@ -13,6 +13,8 @@ from typing import Any
 
 from lrlab.backend import keras
 
+import numpy as np
+
 from lrlab.schedules import is_keras_schedule, needs_rate
 from lrlab.training.internals import arguments_of_function, first_names, seeded
 
@@ -252,6 +254,8 @@ def source_of_schedule(
         rate = serialize_or_name(schedule, "schedule", given)
     elif needs_rate(schedule):  # which a callback may change, too: a table of rates would not do
         definition, name = _source_of_function(schedule, given)
+        if not _returns_floats(schedule, epochs, learning_rate):  # alone Keras takes
+            name = f"lambda epoch, rate: float(({name})(epoch, rate))"
         return definition, learning_rate, [f"keras.callbacks.LearningRateScheduler({name})"]
     elif callable(schedule):
         rates = [repr(float(schedule(epoch))) for epoch in range(epochs)]
@@ -272,6 +276,13 @@ def _knows_its_source(schedule: Any) -> bool:
         return next((depth for depth, kind in kinds if name in vars(kind)), math.inf)
 
     return depth("as_plain_keras") < math.inf and depth("as_plain_keras") <= depth("__call__")
+
+
+def _returns_floats(schedule: Any, epochs: int, rate: float) -> bool:
+    rates: list[Any] = [rate]
+    for epoch in range(epochs):
+        rates.append(schedule(epoch, float(rates[-1])))
+    return all(isinstance(rate, float | np.float32) for rate in rates)
 
 
 def _source_of_function(function: Any, given: list[str]) -> tuple[list[str], str]:

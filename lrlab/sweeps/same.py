@@ -52,7 +52,9 @@ def header_of(experiment: Experiment) -> dict[str, Any]:
     }
     header = {
         **{f"the version of {p.__name__}": p.__version__ for p in (lrlab, keras, tf, np)},
-        "data": joblib.hash([np.ascontiguousarray(array) for array in arrays]),
+        "data": joblib.hash(
+            [keras.tree.map_structure(np.ascontiguousarray, array) for array in arrays]
+        ),
         "model": joblib.hash(_architecture(model)),
         "first weights": joblib.hash([(v.trainable, v.numpy()) for v in model.variables]),
         **{name.replace("_", " "): _plain(value) for name, value in compiled.items()},

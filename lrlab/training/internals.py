@@ -145,11 +145,14 @@ def build_weights(model: keras.Model, x: Any) -> None:
 
     Without running it, for which `model(x)` is the public way.
     """
-    if isinstance(model, keras.Sequential):
+
+    def spec(array: Any) -> keras.KerasTensor:
+        return keras.KerasTensor(array.shape, keras.backend.standardize_dtype(array.dtype))
+
+    if isinstance(model, keras.Sequential) and not keras.tree.is_nested(x):
         model.build((None, *x.shape[1:]))
     else:
-        dtype = keras.backend.standardize_dtype(x.dtype)
-        backend.compute_output_spec(model, keras.KerasTensor(x.shape, dtype), training=False)
+        backend.compute_output_spec(model, keras.tree.map_structure(spec, x), training=False)
 
 
 def make_variables(model: keras.Model, batch: Any) -> None:

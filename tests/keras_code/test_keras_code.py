@@ -298,6 +298,12 @@ class TestCompletePrograms:
         assert formatted(run.code) == run.code
         assert_prints(executed(run.code, build_model=own_model, **GIVEN), run)
 
+    @pytest.mark.parametrize("schedule", [lambda epoch, lr: lr * keras.ops.exp(-0.1)])
+    def test_a_rate_that_keras_would_refuse_is_made_a_float(self, schedule):
+        run = Experiment(own_model, DATA, epochs=EPOCHS).run(schedule)
+        assert "float((lambda epoch, lr: lr * keras.ops.exp(-0.1))(epoch, rate))" in run.code
+        assert_prints(executed(run.code, build_model=own_model, **GIVEN), run)
+
     def test_a_function_that_needs_more_than_its_lines_is_given(self):
         factor = 0.5
 
@@ -484,7 +490,9 @@ class TestOwnThings:
 
     def test_a_loss_that_keras_does_not_store_in_full(self):
         """Of a Huber loss its config has no delta."""
-        experiment = Experiment(own_model, DATA, epochs=1, loss=keras.losses.Huber(0.5))
+        rows = np.eye(2)[LABELS]
+        arrays = (X, rows, X[:10], rows[:10])
+        experiment = Experiment(own_model, arrays, epochs=1, loss=keras.losses.Huber(0.5))
         assert "loss=loss," in experiment.code(0.1)
 
     @pytest.mark.parametrize(

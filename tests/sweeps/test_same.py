@@ -131,7 +131,7 @@ class TestHeader:
             (lambda: experiment_of(seed=1), "first weights"),
             (lambda: experiment_of(optimizer="adam"), "optimizer"),
             (lambda: experiment_of(optimizer=keras.optimizers.SGD(momentum=0.5)), "optimizer"),
-            (lambda: experiment_of(loss="mse"), "loss"),
+            (lambda: experiment_of(loss=keras.losses.SparseCategoricalCrossentropy()), "loss"),
             (lambda: experiment_of(loss=Weighted(1.0)), "loss"),
             (lambda: experiment_of(metrics=[]), "metrics"),
             (lambda: experiment_of(metrics=[Constant(1.0)]), "metrics"),
