@@ -126,7 +126,11 @@ def fit(
 
     Callbacks act as in `model.fit`. One of your own with a batch hook (`on_train_batch_end`, ...)
     sees every batch, at the cost of a call a batch; so do built-in ones that need it, such as
-    `ModelCheckpoint(save_freq=100)`. A progress bar is updated a few times an epoch.
+    `ModelCheckpoint(save_freq=100)`. A progress bar is updated a few times in an epoch that takes
+    long, and at the end of a short one.
+
+    Validation equals `model.evaluate` to the last bit but for the small models whose epochs XLA
+    compiles (`lrlab.training.xla`): it adds in another order, and `evaluate` on a CPU does without.
 
     `model.fit` itself is called, and so gives the same answer, for anything but dense arrays
     (`tf.data`, generators, sparse or ragged tensors), with `steps_per_epoch`, `validation_steps`,
