@@ -17,7 +17,7 @@ import numpy as np
 
 from lrlab.checks import as_whole_number
 from lrlab.training.batches import Batches, as_tensors
-from lrlab.training.internals import are_arrays, split_off_validation
+from lrlab.training.internals import are_arrays, build_weights, split_off_validation
 from lrlab.training.program import Program
 from lrlab.training.session import Session
 
@@ -224,6 +224,8 @@ def fit(
     train, validation = Batches.cut(arrays, batch_size), None
     if validation_arrays is not None:
         validation = Batches.cut(validation_arrays, given["validation_batch_size"] or batch_size)
+    if isinstance(model, keras.Sequential) and not model.built:
+        build_weights(model, train[0][0])  # for callbacks that keep or look at the first weights
     program = Program.of(model)
     if not isinstance(callbacks, keras.callbacks.CallbackList):
         callbacks = keras.callbacks.CallbackList(
