@@ -7,10 +7,11 @@ tests/training/test_internals.py as well, the first test to fail on a Keras that
 
 from __future__ import annotations
 
+import copy
 import inspect
 import random
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any, cast
@@ -321,3 +322,14 @@ def as_graph(function: Callable[..., Any], **options: Any) -> Callable[..., Any]
     graph = tf.function(function, autograph=False, **options)
     graph._omit_frequent_tracing_warning = True
     return cast(Callable[..., Any], graph)
+
+
+def with_other_captures(function: Any, old: Sequence[Any], new: Sequence[Any]) -> Any:
+    """Return a concrete function as it is compiled, on other variables, given by their handles.
+
+    It takes its variables as inputs of its graph; `captured_inputs` says which and cannot be set.
+    """
+    exchanged = {id(handle): other for handle, other in zip(old, new, strict=True)}
+    copied = copy.copy(function)
+    copied._captured_inputs = [exchanged[id(handle)] for handle in function.captured_inputs]
+    return copied

@@ -25,8 +25,10 @@ from lrlab.training.internals import (
     make_variables,
     present_generator,
     schedule_of,
+    with_other_captures,
 )
 from lrlab.training.rates import Rates
+from lrlab.training.shared import handles, lender_for
 from lrlab.training.state import GENERATOR, State, starts_from_weights
 from lrlab.training.xla import is_all_kerass_own, uses_xla
 
@@ -57,6 +59,9 @@ class Program:
         self._seconds_a_sample: float | None = None
         self.traces = 0
         self.xla = False
+        self._lender: Program | None = None
+        self._xla_graphs: dict[str, Any] = {}
+        self._borrowed: dict[Any, Any] = {}
         self.epochs = self._with_or_without_xla(self._epochs)
         self.train = self._with_or_without_xla(self._train)
         self.evaluate = self._with_or_without_xla(self._evaluate)
@@ -78,8 +83,12 @@ class Program:
             vars(model)["_lrlab_program"] = program  # not through Keras's tracking of attributes
         return program
 
-    def prepare(self, train: Batches, validation: Batches | None = None) -> None:
+    def prepare(
+        self, train: Batches, validation: Batches | None = None, *, shared: bool = False
+    ) -> None:
         """Make what is still missing before a training can go on: variables and traces.
+
+        If `shared`, it uses what XLA has compiled for an equal model, see `shared.lender_for`.
 
         To be called as late as Keras traces its step, which fixes all that is not a variable, a
         momentum for one; until then a callback may set it.
@@ -108,6 +117,8 @@ class Program:
                 optimizer.build(model.trainable_variables)
             self._trace(model.train_step, train)
             self.xla = uses_xla(model)
+            if shared:
+                self._lender = lender_for(self, train, validation)
         if validation is not None and model.test_step.__func__ is not keras.Model.test_step:
             self._trace(model.test_step, validation)
 
@@ -125,13 +136,17 @@ class Program:
         A compiled loop may create no variables.
         """
         if step.__name__ not in self._reports:
-            with self._drawing():
-                traced = self._steps[step].get_concrete_function(batches.spec)
+            traced = self.traced(step, batches)
             if self.generator is None:  # Keras's, which a later seeding exchanges
                 self.generator = present_generator()
             logs = traced.structured_outputs
             names = self.model.get_metrics_result().keys()
             self._reports[step.__name__] = isinstance(logs, dict) and logs.keys() == names
+
+    def traced(self, step: Callable[[Any], Any], batches: Batches) -> Any:
+        """Return a step as a graph, for such batches."""
+        with self._drawing():
+            return self._steps[step].get_concrete_function(batches.spec)
 
     def _single(self, step: Callable[[Any], Any]) -> Callable[[Any, bool], Any]:
         """Compile one step on a batch as a function of its own, as Keras does."""
@@ -159,12 +174,15 @@ class Program:
             return self.state.values(), graph(*args)
 
         with_xla = as_graph(graph_and_state, jit_compile=True)
+        self._xla_graphs[graph.__name__] = with_xla
         without_xla = as_graph(graph)
 
         def call(*args: Any, known: dict[Any, Any] | None = None) -> Any:
             """Call it; `known` is empty at first, and for further calls with arguments alike."""
 
             def once(function: Any) -> Any:
+                if self._lender and function is with_xla:
+                    return self._borrow(graph.__name__, args, known)(*args)
                 if known is None:
                     return function(*args)
                 if function not in known:  # TensorFlow needs longer to find it than to call it
@@ -185,6 +203,22 @@ class Program:
             return _as_arrays(once(without_xla))
 
         return call
+
+    def _borrow(self, name: str, args: Any, known: dict[Any, Any] | None) -> Any:
+        """Return a compiled function of the lender, on variables of this program."""
+        if known and name in known:
+            return known[name]
+        assert self._lender
+        traces = self._lender.traces
+        theirs = self._lender._xla_graphs[name].get_concrete_function(*args)
+        self.traces += self._lender.traces - traces
+        if theirs not in self._borrowed:
+            self._borrowed[theirs] = with_other_captures(
+                theirs, handles(self._lender), handles(self)
+            )
+        if known is not None:
+            known[name] = self._borrowed[theirs]
+        return self._borrowed[theirs]
 
     def _loop(
         self,

@@ -59,6 +59,11 @@ class Rates:
 
         inner.apply = apply_and_move_on
 
+    @property
+    def variables(self) -> list[tf.Variable]:
+        """What a program reads besides its `State`."""
+        return [self._table, self._read_by] + ([] if self._counts is None else [self._counts])
+
     def follow(self, rates: np.ndarray, *, by_update: bool = False) -> None:
         """Give each step its rate or, `by_update`, each update; after the last, the last one."""
         # Of one length, for a table of another would be compiled anew.

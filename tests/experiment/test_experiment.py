@@ -4,6 +4,7 @@ import gc
 import resource
 import threading
 import tracemalloc
+from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor, wait
 
 from lrlab.backend import keras
@@ -282,7 +283,8 @@ class TestFollow:
 
 
 class TestCompiledOnce:
-    def test_twenty_runs_of_all_kinds_trace_each_function_once(self, with_xla):
+    def test_twenty_runs_of_all_kinds_trace_each_function_once(self, with_xla, monkeypatch):
+        monkeypatch.setattr("lrlab.training.shared._lenders", OrderedDict())
         experiment = experiment_of(optimizer="adam")
         plateau = keras.callbacks.ReduceLROnPlateau
         experiment.run(0.1)

@@ -51,6 +51,10 @@ def compiled() -> keras.Model:
 
 # Attributes that `internals` uses, and an object of Keras's or TensorFlow's that must have each.
 ATTRIBUTES: dict[str, tuple[Callable[[], Any], str]] = {
+    "_captured_inputs": (
+        lambda: tf.function(lambda: 1).get_concrete_function(),
+        "the variables of a compiled function, to exchange them",
+    ),
     "_compile_config": (compiled, "the very objects that a model was compiled with"),
     "_compile_metrics": (compiled, "what holds the metrics of `compile`"),
     "_flatten_layers": (compiled, "layers within layers"),
