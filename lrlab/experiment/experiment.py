@@ -60,9 +60,6 @@ class Experiment:
     layer of your own that calls `tf.random` without a seed draws others in every run. What is given
     no name has that of a new Python, `val_auc` and not `val_auc_3`.
 
-    What is compiled for small dense models of Keras's own parts serves every later experiment with
-    an equal model, optimizer, loss and metrics; the last 12 such programs stay in memory.
-
     It can be pickled, with cloudpickle where `build_model` is a lambda; what comes out is built and
     compiled anew, and gives the same numbers.
 
