@@ -17,7 +17,12 @@ import numpy as np
 
 from lrlab.checks import as_whole_number
 from lrlab.training.batches import Batches, as_tensors
-from lrlab.training.internals import are_arrays, build_weights, split_off_validation
+from lrlab.training.internals import (
+    are_arrays,
+    build_weights,
+    flatten_layers,
+    split_off_validation,
+)
 from lrlab.training.program import Program
 from lrlab.training.session import Session
 
@@ -224,8 +229,13 @@ def fit(
     train, validation = Batches.cut(arrays, batch_size), None
     if validation_arrays is not None:
         validation = Batches.cut(validation_arrays, given["validation_batch_size"] or batch_size)
-    if isinstance(model, keras.Sequential) and not model.built:
-        build_weights(model, train[0][0])  # for callbacks that keep or look at the first weights
+    inputs = keras.utils.unpack_x_y_sample_weight(train[0])[0]
+    if (
+        type(model).train_step is keras.Model.train_step  # which calls the model
+        and not all(layer.built for layer in flatten_layers(model))
+        and hasattr(inputs, "shape")
+    ):
+        build_weights(model, inputs)  # for callbacks that keep or look at the first weights
     program = Program.of(model)
     if not isinstance(callbacks, keras.callbacks.CallbackList):
         callbacks = keras.callbacks.CallbackList(
