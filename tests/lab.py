@@ -95,8 +95,11 @@ class Lab:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[Lab]:
-    """Run JupyterLab with this Python's kernel; it keeps all its files in the folder given."""
+def serving(folder: Path, application: str = "jupyterlab") -> Iterator[Lab]:
+    """Run JupyterLab with this Python's kernel; it keeps all its files in the folder given.
+
+    The application may be "notebook" as well, Jupyter Notebook 7, which shows a notebook alone.
+    """
     home, notebooks = folder / "jupyter", folder / "notebooks"
     notebooks.mkdir(parents=True)
     settings = home / "settings" / "@jupyterlab" / "apputils-extension"
@@ -117,11 +120,12 @@ def serving(folder: Path) -> Iterator[Lab]:
         ),
     }
     command = [
-        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
+        *(sys.executable, "-m", application, "--no-browser", "--allow-root"),
         *("--ServerApp.ip=127.0.0.1", "--ServerApp.port=0", f"--ServerApp.root_dir={notebooks}"),
         "--ServerApp.jpserver_extensions=lrlab.server=True",  # as `make lab` has it
         # The page's commands (run all, restart, change the theme) can then be called by name.
         *("--LabApp.expose_app_in_browser=True", "--LabApp.news_url=None"),
+        "--JupyterNotebookApp.expose_app_in_browser=True",
     ]
     log = folder / "jupyterlab.log"
     with log.open("wb") as file:

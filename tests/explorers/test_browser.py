@@ -24,7 +24,7 @@ from lab import (
     serving,
 )
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 pytestmark = pytest.mark.browser
 
@@ -470,14 +470,38 @@ def test_a_metric_and_an_answer_are_shown_as_they_read_and_nothing_in_them_acts(
     open_notebook: Callable[[str], Notebook], lab: Lab, complaints: list[str]
 ) -> None:
     with open_notebook(lab.write("acting.ipynb", [TINY, *ACTING])) as notebook:
-        explorer = notebook.explorer()
-        explorer.wait_for_picture()
-        expect(explorer.readout).to_contain_text(f"validation {ACTS}")
-        feedback, score = notebook.page.locator(".jp-RenderedMarkdown").all()
-        expect(feedback).to_contain_text(f"{ACTS}.")
-        expect(score).to_have_text(f"You said {ACTS}, {ACTS} and [a link](javascript:0).")
-        said = explorer.readout.evaluate("(place) => place.innerHTML")
-        assert "<img" not in said
-        assert "<b>" in said
-        assert notebook.page.evaluate("window.acted") is None
+        check_that_nothing_acts(notebook.page)
         assert complaints == []
+
+
+def test_nor_does_anything_act_in_notebook_7(
+    browser: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with serving(tmp_path_factory.mktemp("notebook"), "notebook") as server:
+        name = server.write("acting.ipynb", [TINY, *ACTING])
+        page, errors = browser.new_page(), []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(f"{server.url}notebooks/{name}?token={server.token}")
+        page.wait_for_function(
+            "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel != null",
+            timeout=60_000,
+        )
+        of_its_own = set(errors)
+        page.evaluate("void jupyterapp.commands.execute('notebook:run-all-cells')")
+        page.locator(".jp-RenderedMarkdown").nth(1).wait_for(timeout=120_000)
+        check_that_nothing_acts(page)
+        page.close()
+        assert set(errors) == of_its_own
+
+
+def check_that_nothing_acts(page: Page) -> None:
+    explorer = ExplorerInPage(page.locator(".lrlab-explorer"))
+    explorer.wait_for_picture()
+    expect(explorer.readout).to_contain_text(f"validation {ACTS}", timeout=60_000)
+    feedback, score = page.locator(".jp-RenderedMarkdown").all()
+    expect(feedback).to_contain_text(f"{ACTS}.")
+    expect(score).to_have_text(f"You said {ACTS}, {ACTS} and [a link](javascript:0).")
+    said = explorer.readout.evaluate("(place) => place.innerHTML")
+    assert "<img" not in said
+    assert "<b>" in said
+    assert page.evaluate("window.acted") is None
