@@ -41,8 +41,8 @@ CHANGES = {
     "batch order": (
         "02_setting_the_learning_rate",
         "training/*.py",
-        "array[index], whole), index)",
-        "array[full - 1 - index], whole), index)",
+        "array[index], whole), rest",
+        "array[full - 1 - index], whole), rest",
     ),
     "seed": (
         "02_setting_the_learning_rate",

@@ -68,7 +68,7 @@ class Waits(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         if epoch == 0 and float(self.model.optimizer.learning_rate) > 0.5:
-            print("waiting", flush=True)
+            print("waiting\n", end="", flush=True)  # one write, for two processes write
             while not self.until.exists():
                 time.sleep(0.01)
 
