@@ -249,7 +249,12 @@ TABLE = {
         0.1: "too low or good",
         3: "noisy or stuck",
     },
-    ("nines to 255", "mlp", "sgd"): {0.0001: "too low", 0.01: "noisy", 0.1: "stuck", 3: "stuck"},
+    ("nines to 255", "mlp", "sgd"): {
+        0.0001: "too low",
+        0.01: "noisy or stuck",
+        0.1: "stuck",
+        3: "stuck",
+    },
     ("nines to 255", "mlp", "adam"): {
         0.0001: "too low",
         0.01: "too low or good or noisy",
@@ -380,7 +385,7 @@ TABLE = {
         1: "stuck",
     },
     ("cancer as it is", "a logit", "sgd"): {
-        0.0001: "noisy",
+        0.0001: "noisy or too low",
         0.01: "stuck",
         0.1: "stuck",
         3: "stuck",

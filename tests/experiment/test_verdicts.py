@@ -40,7 +40,7 @@ TABLE = {
         1e-3: "too low",
         0.01: "good",
         0.1: "good",
-        1.0: "stuck",
+        1.0: "stuck or noisy",
     },
     ("digits", "mlp", "adam"): {
         1e-5: "too low",
