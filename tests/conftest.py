@@ -57,6 +57,16 @@ def without_xla() -> Iterator[Callable[[Any], bool]]:
 
 
 @pytest.fixture(autouse=True)
+def _no_work_outlives_its_test() -> Iterator[None]:
+    """A thread that an explorer left behind would see what the next tests patch."""
+    yield
+    if module := sys.modules.get("lrlab.explorers.worker"):
+        for worker in list(module._WORKERS):
+            worker.stop()
+            assert worker.wait(60), "work goes on after it was stopped"
+
+
+@pytest.fixture(autouse=True)
 def _garbage_is_collected_while_it_is_young() -> Iterator[None]:
     """A `model.fit` that stops within an epoch leaves its data iterator in a reference cycle.
 

@@ -6,6 +6,7 @@ import gc
 import io
 import math
 import weakref
+from types import SimpleNamespace
 
 from lrlab.backend import keras, tf
 
@@ -264,7 +265,7 @@ class TestInAPage:
 
     def test_frames_are_throttled_but_for_the_last(self, page, monkeypatch):
         now = iter(np.arange(1000, 2000) / 100)  # an epoch every 10 ms
-        monkeypatch.setattr(callbacks.time, "monotonic", lambda: next(now))
+        monkeypatch.setattr(callbacks, "time", SimpleNamespace(monotonic=lambda: next(now)))
         plot = LivePlot(frames_per_second=10)
         train(plot, 35)
         # At 0, 100, 200 and 300 ms, and at the end.

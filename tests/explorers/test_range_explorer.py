@@ -30,7 +30,7 @@ def experiment():
 
 
 @contextlib.contextmanager
-def tested(experiment, **settings):
+def finished(experiment, **settings):
     """An explorer that has done all its work."""
     given = {"lowest": 0.01, "highest": 10.0, "seeds": 2}
     with made(RangeTestExplorer, experiment, **(given | settings)) as explorer:
@@ -40,7 +40,7 @@ def tested(experiment, **settings):
 
 @pytest.fixture
 def explorer(experiment):
-    with tested(experiment) as explorer:
+    with finished(experiment) as explorer:
         yield explorer
 
 
@@ -290,7 +290,7 @@ class TestView:
             return experiment
 
         monkeypatch.setattr("lrlab.explorers.run_explorer.default_experiment", default)
-        with tested(None, seeds=1) as explorer:
+        with finished(None, seeds=1) as explorer:
             assert explorer.measured.suggestion
         assert threading.current_thread() not in threads
 
@@ -299,7 +299,7 @@ class TestView:
             raise RuntimeError("out of memory on purpose")
 
         monkeypatch.setattr(experiment, "follow", broken)
-        with tested(experiment) as explorer:
+        with finished(experiment) as explorer:
             assert "RuntimeError: out of memory on purpose" in explorer._picture.words
             assert repr(explorer) == "RangeTestExplorer: RuntimeError"
 
@@ -311,7 +311,7 @@ class TestView:
             epochs=30,
             batch_size=8,
         )
-        with tested(line, highest=10.0, seeds=1) as explorer:
+        with finished(line, highest=10.0, seeds=1) as explorer:
             assert np.isnan(explorer.measured.final[10.0]).all()
             assert explorer.measured.suggestion < 1
             assert explorer.measured.best < 1

@@ -152,7 +152,7 @@ def test_a_job_that_raises_is_reported_and_the_next_one_runs(worker, monkeypatch
     assert worker.wait(SOON)
     worker.submit(lambda superseded: ran.append(1))
     assert worker.wait(SOON)
-    assert [str(report.exc_value) for report in reports] == ["on purpose"]
+    assert [str(report.exc_value) for report in reports].count("on purpose") == 1
     assert ran == [1]
 
 
@@ -179,9 +179,9 @@ def test_an_idle_thread_ends_and_a_new_one_starts(worker):
 
 
 def test_a_worker_that_nobody_asked_has_no_thread():
-    before = threading.active_count()
+    before = set(threading.enumerate())
     Worker().wait()
-    assert threading.active_count() == before
+    assert set(threading.enumerate()) <= before
 
 
 def ended(code):

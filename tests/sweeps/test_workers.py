@@ -1,7 +1,6 @@
 """Runs in processes: the same numbers, little sent for each, and clear words when one dies."""
 
 import json
-import multiprocessing
 import os
 import pickle
 import sys
@@ -175,7 +174,7 @@ def test_a_child_that_has_loaded_tensorflow_computes_in_one_thread_too(monkeypat
     monkeypatch.setenv("TF_NUM_INTEROP_THREADS", "3")
     _workers._compute_in_one_thread()
     assert limits == {}  # here other threads may train
-    monkeypatch.setattr(multiprocessing, "parent_process", object)
+    monkeypatch.setattr(_workers, "multiprocessing", SimpleNamespace(parent_process=object))
     _workers._compute_in_one_thread()
     assert limits == {"intra": 1}
 
