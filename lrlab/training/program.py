@@ -151,12 +151,22 @@ class Program:
     def _single(self, step: Callable[[Any], Any]) -> Callable[[Any, bool], Any]:
         """Compile one step on a batch as a function of its own, as Keras does."""
         xla = self.model.jit_compile
-        return as_graph(partial(self._take, step), jit_compile=xla, reduce_retracing=True)
+        return as_graph(partial(self._take_one, step), jit_compile=xla, reduce_retracing=True)
 
     def _take(self, step: Callable[[Any], Any], batch: Any, hides: bool) -> Any:
         """Take a step on a batch, whose size Keras may hide."""
         with self._drawing():
             return self._steps[step](with_hidden_size(batch) if hides else batch)
+
+    def _take_one(self, step: Callable[[Any], Any], batch: Any, hides: bool) -> Any:
+        """Take a step on its own, with callbacks after it."""
+        logs = self._take(step, batch, hides)
+        self._move_on(step)
+        return logs
+
+    def _move_on(self, step: Callable[[Any], Any]) -> None:
+        if self.rates and step == self.model.train_step:
+            self.rates.move_on()
 
     @cached_property
     def state(self) -> State:
@@ -245,6 +255,7 @@ class Program:
             take_rest()
         elif rest is not None:
             tf.cond(stop > full, take_rest, lambda: None)
+        self._move_on(step)
 
     def _train(self, batches: Any, start: Any, stop: Any) -> Any:
         self.traces += 1

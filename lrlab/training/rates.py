@@ -22,8 +22,9 @@ class Rates:
     Keras reads a schedule in an optimizer at each update, at the optimizer's own count of these. A
     step need not make exactly one: loss scaling skips some, and a `train_step` of one's own may
     make one every second batch, or two a batch. So the rates of a schedule stand in a table that is
-    read by that count, and after each update the optimizer's rate moves on. What is a matter of the
-    epoch, as in Keras with `LearningRateScheduler`, is read by the number of the step.
+    read by that count, before each step and after each update of the steps that could make two.
+    What is a matter of the epoch, as in Keras with `LearningRateScheduler`, is read by the number
+    of the step.
 
     Args:
         model: A compiled model, whose optimizer has a number for a rate.
@@ -39,7 +40,7 @@ class Rates:
         inner = getattr(model.optimizer, "inner_optimizer", model.optimizer)
         self._model, self._rate, self._steps = model, inner.learning_rate, steps
         self.updates = update_count(inner)
-        self.updates_a_step = 0
+        self.updates_a_step = 1
         self.steps_taken = keras.Variable(0, dtype="int64", trainable=False)
         self._table = tf.Variable([0.0], shape=(None,), trainable=False)
         self._read_by = tf.Variable(_NOTHING, trainable=False)
@@ -50,14 +51,14 @@ class Rates:
             and is_kerass_own(inner)
         ):  # otherwise each step makes an update, and there is nothing to write down
             self._counts = tf.Variable(np.zeros(steps, np.int64), trainable=False)
-        apply = inner.apply
+            apply = inner.apply
 
-        def apply_and_move_on(*args: Any, **kwargs: Any) -> None:
-            apply(*args, **kwargs)
-            self.updates_a_step += 1
-            self._set()
+            def apply_and_move_on(*args: Any, **kwargs: Any) -> None:
+                apply(*args, **kwargs)
+                self.updates_a_step += 1
+                self.move_on()
 
-        inner.apply = apply_and_move_on
+            inner.apply = apply_and_move_on
 
     @property
     def variables(self) -> list[tf.Variable]:
@@ -86,9 +87,9 @@ class Rates:
         """Return a train step that is taken at its rate, and counted."""
 
         def at_its_rate(batch: Any) -> Any:
-            self.updates_a_step = 0
-            self._set()
+            self.move_on()
             if self._counts is not None:
+                self.updates_a_step = 0  # counted as the step is traced
                 here = tf.minimum(self.steps_taken.value, self._steps - 1)
                 self._counts.scatter_update(tf.IndexedSlices(self.updates.value, here))
             logs = step(batch)
@@ -97,7 +98,8 @@ class Rates:
 
         return at_its_rate
 
-    def _set(self) -> None:
+    def move_on(self) -> None:
+        """Give the optimizer the rate of the next update; for whoever looks, after the last too."""
         count = tf.where(self._read_by == _UPDATES, self.updates.value, self.steps_taken.value)
         last = tf.size(self._table, tf.int64) - 1
         # `gather`: XLA takes half a minute over a slice that begins at a variable.
