@@ -22,10 +22,10 @@ from matplotlib.ticker import NullLocator
 import lrlab
 from lrlab.figures import Picture
 from lrlab.figures.comparisons import new_panels
-from lrlab.figures.ink import FONT, THEMES
+from lrlab.figures.ink import FONT
+from lrlab.figures.ink import STILL as INK
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
-INK = THEMES["light"]
 ARROW = {"arrowstyle": "-|>", "lw": 2.5, "mutation_scale": 16, "shrinkA": 0, "shrinkB": 0}
 BRACKET = {"arrowstyle": "<->", "color": INK["text"], "lw": 1.2, "shrinkA": 0, "shrinkB": 0}
 

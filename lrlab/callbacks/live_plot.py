@@ -14,7 +14,8 @@ from lrlab.backend import keras
 
 import numpy as np
 
-from lrlab.figures.curves import Curves, CurvesFigure, LossScale, check_arguments, describe
+from lrlab.figures.curves import CurvesFigure, LossScale, check_arguments
+from lrlab.figures.history import Curves, describe
 from lrlab.figures.ink import Theme, result_text
 from lrlab.figures.plot import check_look
 from lrlab.training.internals import schedule_of, update_count

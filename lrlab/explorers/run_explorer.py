@@ -18,7 +18,8 @@ from lrlab.explorers.closing import CLOSED
 from lrlab.explorers.controls import Checked, toggle
 from lrlab.explorers.explorer import SIZE, Explorer, Frame, Shown, Work
 from lrlab.explorers.widgets import PictureView
-from lrlab.figures.curves import Curves, CurvesFigure, describe
+from lrlab.figures.curves import CurvesFigure
+from lrlab.figures.history import Curves, describe
 from lrlab.figures.ink import result_text
 from lrlab.figures.plane import SIZE as PLANE_SIZE
 from lrlab.figures.plane import BoundaryFigure, describe_boundary

@@ -10,7 +10,7 @@ import numpy as np
 from lrlab.checks import as_whole_number
 from lrlab.explorers.learning_rate import LearningRateExplorer
 from lrlab.explorers.run_explorer import check_experiment
-from lrlab.figures.curves import Curves
+from lrlab.figures.history import Curves
 from lrlab.figures.sharpness import SharpnessFigure, describe_sharpness
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lrlab.figures.curves import can_be_drawn
+from lrlab.figures.history import can_be_drawn
 from lrlab.figures.ink import rounded
 
 try:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from lrlab.checks import as_number
 from lrlab.export.charts import Limits, bundle, charts
-from lrlab.figures.curves import Curves, can_be_drawn, describe
+from lrlab.figures.history import Curves, can_be_drawn, describe
 from lrlab.figures.ink import THEMES, css_variables, result_text, rounded
 from lrlab.schedules import StepDecay
 

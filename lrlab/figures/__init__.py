@@ -2,8 +2,9 @@
 
 from lrlab.figures.bowl import BowlFigure, describe_bowl
 from lrlab.figures.comparisons import losses_over_epochs, schedules_side_by_side
-from lrlab.figures.curves import Curves, CurvesFigure, describe
+from lrlab.figures.curves import CurvesFigure
 from lrlab.figures.heat_map import HeatMap
+from lrlab.figures.history import Curves, describe
 from lrlab.figures.picture import Picture
 from lrlab.figures.plane import BoundaryFigure, describe_boundary
 from lrlab.figures.rates import Measured, RangeFigure, describe_range_test

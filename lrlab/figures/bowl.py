@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.ticker import NullLocator
 
-from lrlab.figures.ink import FONT, Theme
+from lrlab.figures.ink import FONT, Theme, number_text
 from lrlab.figures.plot import SIZE, Plot
 from lrlab.figures.ticks import decades
 from lrlab.quadratic import Descent
@@ -28,6 +28,7 @@ _OUTCOMES = {
     "oscillates": "it swings from side to side",
     "diverges": "it diverges",
 }
+_DRAWN = 1e-3 * _LOSSES[0], 1e3 * _LOSSES[1]  # lines leave the view where they do
 _HUGE = 1e6  # further away Agg cannot draw a line
 
 
@@ -99,7 +100,7 @@ class BowlFigure(Plot):
         self._end = self._add_marks(path, "validation", "D", 9)
         self._loss = self._add_line(loss, "training", marker="o", ms=4, lw=2)
         self._loss_end = self._add_marks(loss, "validation", "D", 9, **whole)
-        self._loss_beyond = self._add_marks(loss, "text", "^", 8, **whole)
+        self._add_beyond(loss)
         self._below = self._add_line(rate, "training", lw=6, solid_capstyle="butt")
         self._above = self._add_line(rate, "validation", lw=3, ls=(0, (1, 1)))
         self._limit = self._add_line(rate, "text", **whole)
@@ -110,7 +111,7 @@ class BowlFigure(Plot):
         made: list[Artist] = []
         for number, (label, kept) in enumerate(self._pinned):
             colour = self._pin_colour(number)
-            path, losses = kept.path[: _end(kept)], np.clip(kept.losses, *_LOSSES)
+            path, losses = kept.path[: _end(kept)], np.clip(kept.losses, *_DRAWN)
             y = kept.losses[: len(path)] if self._weights == 1 else path[:, 1]
             made += self._path_axes.plot(
                 path[:, 0], np.clip(y, -_HUGE, _HUGE), color=colour, lw=1.2, marker=".", ms=5
@@ -120,7 +121,8 @@ class BowlFigure(Plot):
             # On the side that the line leaves free.
             side = "top" if 1e3 * _LOSSES[0] < losses[last] < losses[0] else "bottom"
             style = {"color": colour, "ha": "right", "va": side, "clip_on": True, **FONT}
-            made.append(self._loss_axes.text(last, losses[last], label, **style))
+            height = np.clip(losses[last], *_LOSSES)
+            made.append(self._loss_axes.text(last, height, label, **style))
         return made
 
     def _move(self, descent: Descent) -> None:
@@ -134,24 +136,29 @@ class BowlFigure(Plot):
         self._path.set_data(x, y)
         self._start.set_data(x[:1], y[:1])
         self._end.set_data(x[end], y[end])
-        first = np.flatnonzero(~(descent.losses <= high))[:1]
-        until = slice(first[0] + 1 if len(first) else None)
-        steps, losses = np.arange(self._steps + 1), np.clip(descent.losses, low, high * 0.8)
-        self._loss.set_data(steps[until], losses[until])
-        last = slice(0) if len(first) else slice(-1, None)
+        steps, losses = np.arange(self._steps + 1), descent.losses
+        self._loss.set_data(steps, np.clip(losses, *_DRAWN))
+        last = slice(-1, None) if low <= losses[-1] <= high else slice(0)
         self._loss_end.set_data(steps[last], losses[last])
-        self._loss_beyond.set_data(steps[first], losses[first])
+        self._mark_beyond(self._loss_axes, steps, losses)
         limit, now = np.clip([descent.limit, descent.learning_rate], *_RATES)
         self._below.set_data([_RATES[0], limit], [0.25, 0.25])
         self._above.set_data([limit, _RATES[1]], [0.25, 0.25])
         self._limit.set_data([limit, limit], [0, 1.1])
         self._rate.set_data([now], [0.75])
+        rate = descent.learning_rate
+        self._rate.set_marker("v" if now == rate else "<" if rate < now else ">")
 
     def _write_words(self, descent: Descent) -> None:
         header, right = self.size[1] - self._header, _LOSS_BOX[0] + _LOSS_BOX[2]
         self._write(_PATH_BOX[0], header, f"□ start   ◆ end   {self._where(descent)}")
+        self._write_beyond()
         words = f"loss after {descent.steps} steps: {descent.losses[-1]:.3g}"
         self._write(right, header, words, ha="right")
+        if not _RATES[0] <= (rate := descent.learning_rate) <= _RATES[1]:
+            left = rate < _RATES[0]  # below the end of the axis
+            end = _RATE_BOX[0] if left else right
+            self._write(end, _RATE_BOX[1] - 43, number_text(rate), ha="left" if left else "right")
         x, _ = self._place(self._rate_axes, min(descent.limit, _RATES[1]), 0)
         words = f"{'2/λ' if not descent.momentum else 'limit'} = {descent.limit:.3g}"
         self._write(min(x - 20, self.size[0] - 90), _RATE_BOX[1] + 28, words)

@@ -11,20 +11,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from lrlab.figures.ink import DASHES, DOTS, FONT, THEMES, number_text
+from lrlab.figures.ink import DASHES, DOTS, FONT, STILL, number_text
 from lrlab.figures.picture import WIDTH, Picture
 from lrlab.figures.plot import style_axes
 from lrlab.figures.ticks import within_reach
 
 __all__ = ["losses_over_epochs", "new_panels", "schedules_side_by_side"]
 
-_INK = THEMES["light"]
 # Told apart by dashes and marks too; the first are the widest, so that none hides another.
 _CURVES: tuple[dict[str, Any], ...] = (
-    {"color": _INK["validation"], "ls": DOTS, "lw": 3, "marker": "s", "ms": 9},
-    {"color": _INK["text"], "ls": DASHES, "lw": 2, "marker": "^", "ms": 7},
-    {"color": _INK["training"], "ls": "-", "lw": 2.5, "marker": "o", "ms": 5},
-    {"color": _INK["pins"][0], "ls": (0, (4, 1, 1, 1)), "lw": 2, "marker": "x", "ms": 7},
+    {"color": STILL["validation"], "ls": DOTS, "lw": 3, "marker": "s", "ms": 9},
+    {"color": STILL["text"], "ls": DASHES, "lw": 2, "marker": "^", "ms": 7},
+    {"color": STILL["training"], "ls": "-", "lw": 2.5, "marker": "o", "ms": 5},
+    {"color": STILL["pins"][0], "ls": (0, (4, 1, 1, 1)), "lw": 2, "marker": "x", "ms": 7},
 )
 _MANY_DECADES = 1e8  # in which there is no room for more than the powers of ten
 _LOSSES = {"loss": "training loss", "val_loss": "validation loss"}
@@ -81,7 +80,7 @@ to 3.
         ncols=2 if wide else len(histories),
         frameon=False,
         handlelength=4,
-        labelcolor=_INK["text"],
+        labelcolor=STILL["text"],
         prop=FONT,
     )
     return Picture.of(
@@ -110,8 +109,8 @@ def schedules_side_by_side(
     rows = -(-several // 4)
     figure, panels = new_panels(60 + 150 * rows, rows=rows, columns=min(4, several))
     for axes, (name, rates) in zip(panels, learning_rates.items(), strict=False):
-        axes.plot(np.arange(len(rates)) / steps_per_epoch, rates, color=_INK["training"], lw=2)
-        axes.set_title(name, color=_INK["text"], **FONT)
+        axes.plot(np.arange(len(rates)) / steps_per_epoch, rates, color=STILL["training"], lw=2)
+        axes.set_title(name, color=STILL["text"], **FONT)
         top = int(rates.argmax())
         over = f" over {rates[top]:.3g} in epoch {top // steps_per_epoch}"
         rises = over if rates[top] > 1.001 * max(rates[0], rates[-1]) else ""
@@ -120,19 +119,19 @@ def schedules_side_by_side(
         axes.set(xlim=(0, epochs), ylim=(-0.03 * highest, 1.08 * highest))
         axes.set_visible(number < several)
         axes.set_xticks(range(0, epochs + 1, max(1, epochs // 3)))
-    figure.supxlabel("epoch", color=_INK["text"], **FONT)
-    figure.supylabel("learning rate", color=_INK["text"], **FONT)
+    figure.supxlabel("epoch", color=STILL["text"], **FONT)
+    figure.supylabel("learning rate", color=STILL["text"], **FONT)
     return Picture.of(figure, f"The learning rate over {epochs} epochs. {' '.join(words)}")
 
 
 def new_panels(height: int, *, rows: int = 1, columns: int = 1) -> tuple[Figure, list[Axes]]:
     """Axes row by row, in a still figure with room for their labels, so many pixels high."""
     inches = (WIDTH / 100, height / 100)
-    paper = _INK["background"]
-    figure = Figure(figsize=inches, dpi=100, facecolor=paper, layout="constrained")
+    figure = Figure(figsize=inches, dpi=100, facecolor="none", layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel().tolist()
     for axes in panels:
-        style_axes(axes, _INK, size=9 if len(panels) > 1 else 11, line=0.8)
+        axes.set_facecolor("none")
+        style_axes(axes, STILL, size=9 if len(panels) > 1 else 11, line=0.8)
         for label in (axes.xaxis.label, axes.yaxis.label):
-            label.set(color=_INK["text"], **FONT)
+            label.set(color=STILL["text"], **FONT)
     return figure, panels

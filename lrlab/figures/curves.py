@@ -1,8 +1,7 @@
 """Pictures of runs: loss above, learning rate below, on one epoch axis; redrawn in milliseconds."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -10,65 +9,21 @@ from matplotlib.artist import Artist
 from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
+from lrlab.figures.history import Curves, can_be_drawn
 from lrlab.figures.ink import DASHES, DOTS, FONT, Theme, number_text
 from lrlab.figures.plot import LINE_HEIGHT, SIZE, Plot, check_rates
-from lrlab.figures.ticks import LossTicks, decades, epochs_between_ticks, round_up
+from lrlab.figures.ticks import HUGE, LossTicks, decades, epochs_between_ticks, round_up
 
-__all__ = ["Curves", "CurvesFigure", "LossScale", "can_be_drawn", "check_arguments", "describe"]
+__all__ = ["CurvesFigure", "LossScale", "check_arguments"]
 
 Points: TypeAlias = tuple[np.ndarray, np.ndarray]
 LossScale: TypeAlias = Literal["linear", "log"]
 
-_HUGE = 1e30  # Matplotlib cannot place 1e308 on a linear axis
 _DEEPEST = 1e-8  # where a logarithmic axis ends at the latest, as a share of its top
 _LEFT, _RIGHT, _TOP, _BOTTOM, _GAP = 84, 128, 44, 52, 16  # pixels around and between the axes
 _TRAINING, _VALIDATION, _INTENDED = _LEFT + 36, _LEFT + 212, _LEFT + 402  # words of the legend
+_LONG = 1000  # epochs, whose number leaves no room for the word
 _LINE = (-36, -8)  # pixels, from these words to the ends of a line
-
-
-@dataclass(frozen=True, eq=False)
-class Curves:
-    """What a figure shows of one run.
-
-    Attributes:
-        history: Keras's keys, a value an epoch: `loss`, and `val_loss` if there is any; others are
-            ignored. NaN in an early epoch is a gap, at the end it means that the run diverged.
-        learning_rates: The learning rate of every step, evenly spread over the epochs trained.
-        label: A few words that name the run when it is pinned; 20 characters are shown.
-        verdict: The verdict on the run; "diverged" marks it so even where its last loss is finite.
-
-    Raises:
-        ValueError: If the history has no `loss`.
-    """
-
-    history: Mapping[str, Sequence[float]]
-    learning_rates: np.ndarray
-    label: str = ""
-    verdict: str = ""
-    loss: np.ndarray = field(init=False, repr=False)
-    val_loss: np.ndarray = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        if "loss" not in self.history:
-            raise ValueError(
-                "history must have the training loss of each epoch under 'loss'. Received: "
-                f"{sorted(self.history)}. A Keras History has it in its attribute `history`."
-            )
-        for name in ("loss", "val_loss"):
-            values = np.asarray(self.history.get(name, ()), dtype=float)
-            object.__setattr__(self, name, np.clip(values, -_HUGE, _HUGE))
-        rates = np.asarray(self.learning_rates, dtype=float).reshape(-1)
-        object.__setattr__(self, "learning_rates", np.clip(rates, 0, _HUGE))
-
-    @property
-    def epochs(self) -> int:
-        """How many epochs were trained."""
-        return len(self.loss)
-
-    @property
-    def diverged(self) -> bool:
-        """Whether the loss was lost: by verdict, or because it ended in NaN or infinity."""
-        return self.verdict == "diverged" or not can_be_drawn(self.loss[-1:]).all()
 
 
 class CurvesFigure(Plot):
@@ -114,7 +69,7 @@ class CurvesFigure(Plot):
         check_arguments(epochs, rates, loss_scale)
         super().__init__(size, theme)
         self.epochs, self._rates, self._log = epochs, rates, loss_scale == "log"
-        known = start_loss is not None and 0 < start_loss <= _HUGE
+        known = start_loss is not None and 0 < start_loss <= HUGE
         self._start_loss = start_loss if known else None
         self._first_view = (0.0, 1.3 * start_loss if start_loss and known else 0.0)
         self._view = self._drawn_view = self._first_view  # lower and upper end of the loss axis
@@ -189,13 +144,12 @@ class CurvesFigure(Plot):
         loss, rate, whole = self._loss_axes, self._rate_axes, {"clip_on": False}
         self._rate = self._add_line(rate, "rate")
         self._intended = self._add_line(rate, "validation", ls=DOTS, lw=2)
-        self._rate_above = self._add_marks(rate, "rate", "^", 8, **whole)
-        self._rate_below = self._add_marks(rate, "rate", "v", 8, **whole)
+        self._add_beyond(rate)
         self._val = self._add_line(loss, "validation", ls=DASHES)
         self._train = self._add_line(loss, "training")
         self._val_end = self._add_marks(loss, "validation", "d", 8, **whole)
         self._train_end = self._add_marks(loss, "training", "o", 8, **whole)
-        self._above = self._add_marks(loss, "text", "^", 8, **whole)
+        self._add_beyond(loss)
         self._break = self._add_marks(loss, "text", "x", 8, mew=2.5, **whole)
 
     def _fit_view(self, runs: Iterable[Curves]) -> None:
@@ -236,8 +190,13 @@ class CurvesFigure(Plot):
         for number, run in enumerate(self._pinned):
             colour = self._pin_colour(number)
             (x, y), mark = self._loss_points(run)
-            made += self._loss_axes.plot(x, y, color=colour, lw=1.8)
-            made += self._loss_axes.plot(*self._val_points(run), color=colour, lw=1.5, ls=DASHES)
+            x_val, y_val = self._val_points(run)
+            style = {"color": colour, "ls": DASHES, "lw": 1.5}
+            made += self._loss_axes.plot(x, self._clip(y), color=colour, lw=1.8)
+            made += self._loss_axes.plot(x_val, self._clip(y_val), **style)
+            above = np.append(x[y > self._view[1]], x_val[y_val > self._view[1]])
+            heights = np.full(len(above), self._edge)
+            made += self._loss_axes.plot(above, heights, "^", color=colour, ms=6)
             steps, rates = _staircase(run)
             made += self._rate_axes.plot(steps, np.clip(rates, *self._rates), color=colour, lw=1.8)
             made += self._loss_axes.plot(*mark, "x", color=colour, ms=8, mew=2)
@@ -266,14 +225,14 @@ class CurvesFigure(Plot):
         if self._start_loss is not None:
             x, y = np.append(0.0, x), np.append(self._start_loss, y)
         if not run.diverged:
-            return (x, self._clip(y)), (x[:0], y[:0])
+            return (x, y), (x[:0], y[:0])
         lost = np.flatnonzero(~(y <= self._view[1]))
         if len(lost):
             first = int(lost[0])
             end = first + bool(can_be_drawn(y[first]))
             x, y = x[:end], np.minimum(y[:end], self._edge)
         mark = (x[-1:], y[-1:]) if len(x) else (np.ones(1), np.full(1, self._edge))
-        return (x, self._clip(y)), mark
+        return (x, y), mark
 
     def _val_points(self, run: Curves) -> Points:
         """The validation curve; after `validation_freq=2` it has a value every other epoch."""
@@ -282,37 +241,37 @@ class CurvesFigure(Plot):
         seen = can_be_drawn(y)
         if run.diverged:
             seen &= np.cumsum(~(y <= self._view[1])) == 0
-        return x[seen], self._clip(y[seen])
+        return x[seen], y[seen]
 
     @property
     def _edge(self) -> float:
         """The loss at which things that are above the view are marked."""
-        bottom, top = self._loss_axes.get_ylim()
-        return float(top * (bottom / top) ** 0.03 if self._log else top - 0.03 * (top - bottom))
+        return self._edges(self._loss_axes)[1]
 
     def _clip(self, y: np.ndarray) -> np.ndarray:
-        if self._log:
-            return np.asarray(np.clip(y, self._view[0], 1e3 * self._view[1]))
-        span = self._view[1] - self._view[0]
-        clipped: np.ndarray = np.clip(y, self._view[0] - 3 * span, self._view[1] + 3 * span)
-        return clipped
+        """Losses that Agg can draw: lines still leave the view where they do."""
+        bottom, top = self._view
+        span = top - bottom
+        ends = (1e-3 * bottom, 1e3 * top) if self._log else (bottom - 3 * span, top + 3 * span)
+        return np.asarray(np.clip(y, *ends))
 
     def _move_lines(self, run: Curves, intended: np.ndarray) -> None:
         (x, y), mark = self._loss_points(run)
         x_val, y_val = self._val_points(run)
-        last = slice(-1, None) if run.epochs and not run.diverged else slice(0)
-        above = np.union1d(x[y > self._view[1]], x_val[y_val > self._view[1]])
-        self._train.set_data(x, y)
-        self._train_end.set_data(x[last], np.minimum(y[last], self._edge))
-        self._val.set_data(x_val, y_val)
-        self._val_end.set_data(x_val[last], np.minimum(y_val[last], self._edge))
-        self._mark(self._above, above, self._edge)
+        ends = run.epochs and not run.diverged
+        for line, end, across, up in (
+            (self._train, self._train_end, x, y),
+            (self._val, self._val_end, x_val, y_val),
+        ):
+            line.set_data(across, self._clip(up))
+            inside = (self._view[0] <= up[-1:]) & (up[-1:] <= self._view[1]) & bool(ends)
+            end.set_data(across[-1:][inside], up[-1:][inside])
+        self._mark_beyond(self._loss_axes, np.append(x, x_val), np.append(y, y_val))
         self._break.set_data(*mark)
         low, high = self._rates
         x, rates = _staircase(run)
         self._rate.set_data(x, np.clip(rates, low, high))
-        self._mark(self._rate_above, x[rates > high], 0.8 * high)
-        self._mark(self._rate_below, x[rates < low], 1.25 * low)
+        self._mark_beyond(self._rate_axes, x, rates)
         steps = np.arange(len(intended)) * self.epochs / max(len(intended), 1)
         self._intended.set_data(steps, np.clip(intended, low, high))
 
@@ -324,89 +283,18 @@ class CurvesFigure(Plot):
         self._write(_VALIDATION + 84, header, _last(val_loss))
         if not run.epochs:
             return
-        self._write(self.size[0] - 12, header, f"epoch {run.epochs} of {self.epochs}", ha="right")
+        done = f"{'epoch ' * (self.epochs < _LONG)}{run.epochs} of {self.epochs}"
+        self._write(self.size[0] - 12, header, done, ha="right")
         if run.diverged:
             x, y = self._place(self._loss_axes, *np.asarray(self._break.get_xydata())[0])
-            # Above the mark, which may lie on the line of the untrained model.
-            if x > self._loss_axes.bbox.x1 - 90:
-                self._write(x - 10, y + 5, "diverged", ha="right")
-            else:
-                self._write(x + 10, y + 5, "diverged")
+            # Above the mark, which may lie on the line of the untrained model, and in the axes.
+            y = min(y + 5, self._loss_axes.bbox.y1 - LINE_HEIGHT + 4)
+            self._write_beside(self._loss_axes, x, y, "diverged")
+        self._write_beyond()
         rates = run.learning_rates[can_be_drawn(run.learning_rates)]
         if len(rates):
             _, y = self._place(self._rate_axes, 0, np.clip(rates[-1], *self._rates))
             self._write(self.size[0] - _RIGHT + 10, y - 5, number_text(rates[-1]), "rate")
-
-
-def describe(
-    curves: Curves, epochs: int, intended: np.ndarray | None = None, name: str = ""
-) -> str:
-    """Say in plain words what the picture of a run shows, for those who cannot see it.
-
-    Args:
-        curves: The run.
-        epochs: How many epochs it was to last.
-        intended: The learning rate a step that was intended; told where the run's is another.
-        name: What the loss is called, if it is another than the training loss.
-
-    Example:
-        >>> curves = Curves({"loss": [1.92, 0.11], "val_loss": [0.9, 0.14]}, np.full(90, 0.1))
-        >>> for sentence in describe(curves, 2).split(". "):
-        ...     print(sentence)
-        Training loss falls from 1.92 to 0.11 in 2 epochs, validation loss ends at 0.14
-        The learning rate is 0.1 throughout.
-    """
-    loss, val_loss = (part[can_be_drawn(part)] for part in (curves.loss, curves.val_loss))
-    if not curves.epochs:
-        return "No epoch is trained yet."
-    ran = f"{curves.epochs} epoch{'s' * (curves.epochs > 1)}"
-    ran += f" of {epochs}" * (curves.epochs < epochs)
-    called = name or "training loss"
-    if not len(loss):
-        text = f"The run diverged at once: in {ran} its {called} was never a finite number"
-    elif curves.diverged:
-        text = f"The run diverged: {called} starts at {number_text(loss[0])} and "
-        text += f"ends at {number_text(loss[-1])}" if can_be_drawn(curves.loss[-1]) else "is lost"
-        text += f" in {ran}"
-    else:
-        verb = "falls" if loss[-1] < loss[0] else "rises"
-        if abs(loss[-1] - loss[0]) <= 0.02 * abs(loss[0]):
-            verb = "hardly moves,"
-        text = name or "Training loss"
-        if len(loss) == 1:
-            text += f" is {number_text(loss[0])} after {ran}"
-        else:
-            text += f" {verb} from {number_text(loss[0])} to {number_text(loss[-1])} in {ran}"
-        if len(val_loss):
-            text += f", validation loss ends at {number_text(val_loss[-1])}"
-    words = [f"{text}.", _describe_rates(curves.learning_rates)]
-    rates = curves.learning_rates
-    # A rate that an optimizer held has 24 bits.
-    if intended is not None and not np.allclose(rates, intended[: len(rates)], rtol=1e-5, atol=0):
-        words.append(_describe_rates(intended, "intended rate"))
-    return " ".join(filter(None, words))
-
-
-def _describe_rates(rates: np.ndarray, name: str = "learning rate") -> str:
-    rates = rates[can_be_drawn(rates)]
-    if not len(rates):
-        return ""
-    first, last = number_text(rates[0]), number_text(rates[-1])
-    changes = np.diff(rates)
-    changes = changes[changes != 0]
-    if not len(changes):
-        return f"The {name} is {first} throughout."
-    if (changes < 0).all() or (changes > 0).all():
-        verb = "falls" if changes[0] < 0 else "rises"
-        steps = f" in {len(changes)} step{'s' * (len(changes) > 1)}" * (len(changes) <= 20)
-        return f"The {name} {verb} from {first} to {last}{steps}."
-    between = f"{number_text(rates.min())} and {number_text(rates.max())}"
-    return f"The {name} goes from {first} to {last}, always between {between}."
-
-
-def can_be_drawn(values: Any) -> Any:
-    """Where values are finite and small enough to be placed on an axis."""
-    return np.abs(values) < _HUGE
 
 
 def _staircase(run: Curves) -> Points:

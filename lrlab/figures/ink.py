@@ -43,6 +43,16 @@ THEMES: dict[Theme, dict[str, Any]] = {  # the inks of a picture
     }
     for side, theme in enumerate(get_args(Theme))
 }
+# Of pictures without paper, which cannot know the theme of the page: they can be read on both.
+_GREY = "#767676"
+STILL: dict[str, Any] = {
+    **THEMES["light"],
+    "background": "none",
+    "text": _GREY,
+    "faint": _GREY,
+    "rate": _GREY,
+    "grid": f"{_GREY}50",
+}
 PAGE: dict[Theme, dict[str, str]] = {  # what a page has besides
     theme: {name: pair[side] for name, pair in _PAGE.items()}
     for side, theme in enumerate(get_args(Theme))

@@ -39,7 +39,8 @@ class Picture:
         """Store a Matplotlib figure, in few colours so that a notebook stays small."""
         file, small = io.BytesIO(), io.BytesIO()
         figure.savefig(file, format="png")
-        Image.open(file).convert("RGB").quantize(64).save(small, "png", optimize=True)
+        few = Image.open(file).convert("RGBA").quantize(255, Image.Quantize.FASTOCTREE)
+        few.save(small, "png", optimize=True)
         return cls(small.getvalue(), alt)
 
     def __repr__(self) -> str:

@@ -16,13 +16,15 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from matplotlib.transforms import IdentityTransform
 
-from lrlab.figures.ink import FONT, THEMES, Theme, check_theme
+from lrlab.figures.ink import FONT, THEMES, Theme, check_theme, number_text
 from lrlab.figures.screen import Screen
+from lrlab.figures.ticks import HUGE
 
 __all__ = ["LEAST_SIZE", "LINE_HEIGHT", "SIZE", "Plot", "check_look", "check_rates", "style_axes"]
 
 SIZE, LEAST_SIZE = (760, 460), (700, 320)  # pixels; on less the labels overlap
 LINE_HEIGHT = 17  # pixels
+_INSIDE = 9  # pixels, from the edge of axes to the middle of a mark that lies within
 
 
 class Plot:
@@ -56,6 +58,8 @@ class Plot:
         self._moving: list[Artist] = []  # in the order in which they are drawn
         self._kept: list[Artist] = []  # in the background until it is stale
         self._stale = True  # the background has to be rendered
+        self._triangles: dict[Axes, tuple[Line2D, Line2D]] = {}  # at the lower and the upper edge
+        self._furthest: dict[Axes, list[tuple[float, float, str]]] = {}  # what is said beside them
 
     def png(self, beside: Screen | None = None) -> bytes:
         """The picture last drawn as a PNG file of about 10 kB; empty axes before the first.
@@ -118,6 +122,46 @@ class Plot:
     def _mark(line: Line2D, places: np.ndarray, height: float) -> None:
         """Put marks at one height."""
         line.set_data(places, np.full(len(places), height))
+
+    def _add_beyond(self, axes: Axes) -> None:
+        """Triangles at the lower and the upper edge of axes, for what lies beyond."""
+        low, high = (self._add_marks(axes, "text", mark, 8, clip_on=False) for mark in "v^")
+        self._triangles[axes] = low, high
+
+    def _mark_beyond(self, axes: Axes, x: np.ndarray, y: np.ndarray) -> None:
+        """Mark where values leave axes, beyond their lower or upper edge."""
+        (low, high), (bottom, top) = axes.get_ylim(), self._edges(axes)
+        below, above = self._triangles[axes]
+        self._furthest[axes] = words = []
+        for triangles, beyond, height, furthest, way in (
+            (below, y < low, bottom, np.argmin, "down"),
+            (above, y > high, top, np.argmax, "up"),
+        ):
+            leaves = beyond & ~np.append(False, beyond[:-1])
+            self._mark(triangles, np.unique(x[leaves]), height)
+            if beyond.any():
+                place = np.flatnonzero(beyond)[furthest(y[beyond])]
+                value = number_text(y[place]) if abs(y[place]) < HUGE else "infinity"
+                first = x[leaves][0]
+                words.append((*self._place(axes, first, height), f"{way} to {value}"))
+
+    def _write_beyond(self) -> None:
+        """Say beside a triangle how far the values go that it stands for."""
+        for axes, words in self._furthest.items():
+            for x, y, said in words:
+                self._write_beside(axes, x, y - 5, said)
+
+    def _edges(self, axes: Axes) -> tuple[float, float]:
+        """The lowest and the highest value at which a mark lies within axes."""
+        to_values = axes.transData.inverted().transform
+        ends = ((axes.bbox.x0, axes.bbox.y0 + _INSIDE), (axes.bbox.x0, axes.bbox.y1 - _INSIDE))
+        (_, low), (_, high) = to_values(ends)
+        return float(low), float(high)
+
+    def _write_beside(self, axes: Axes, x: float, y: float, words: str) -> None:
+        """Write to the right of a mark in axes, or to the left where there is no room."""
+        left = x > axes.bbox.x1 - 90
+        self._write(x - 10 if left else x + 10, y, words, ha="right" if left else "left")
 
     def _pin_colour(self, number: int) -> str:
         """The colour of the run that was pinned as the first, second, third ... counted from 0."""

@@ -169,7 +169,12 @@ class RangeFigure(Plot):
         self._stale = True
 
     def _write_words(self, measured: Measured, edge: float) -> None:
-        """The suggested rate above its line, the best one beside the axes."""
+        """The suggested rate above its line, the best one beside the axes, what is beyond them."""
+        rates, losses = measured.learning_rates, measured.losses
+        beyond = np.isfinite(losses) & (losses > self._top)
+        if beyond.any():
+            x, y = self._place(self._axes, rates[beyond][0], edge)
+            self._write_beside(self._axes, x, y - 20, f"up to {number_text(losses[beyond].max())}")
         if measured.suggestion is not None:
             x, y = self._place(self._axes, measured.suggestion, self._top)
             self._write(x - 4, y + 5, f"suggested {measured.suggestion:.2g}")

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from lrlab.figures.curves import Curves, CurvesFigure, describe
+from lrlab.figures.curves import CurvesFigure
+from lrlab.figures.history import Curves, describe
 
 __all__ = ["SharpnessFigure", "describe_sharpness"]
 

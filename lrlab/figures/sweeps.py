@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from lrlab.figures.heat_map import HeatMap
+from lrlab.figures.ink import Theme
 from lrlab.figures.picture import Picture
 from lrlab.figures.rates import Measured, RangeFigure, describe_range_test
 
@@ -24,7 +25,15 @@ Points: TypeAlias = Sequence[tuple[Settings, Sequence[float]]]
 _NAMES = {"initial_learning_rate": "first rate"}  # as the sliders of the explorers call it
 
 
-def heat_map(points: Points, by: str, epochs: int, fixed: Settings, *, highest: bool) -> Picture:
+def heat_map(
+    points: Points,
+    by: str,
+    epochs: int,
+    fixed: Settings,
+    *,
+    highest: bool,
+    theme: Theme = "light",
+) -> Picture:
     """Draw the means over the seeds, over the two settings that vary; the first goes up the side.
 
     Args:
@@ -33,6 +42,7 @@ def heat_map(points: Points, by: str, epochs: int, fixed: Settings, *, highest: 
         epochs: After how many epochs.
         fixed: Of further settings that vary, the values at which to look.
         highest: Whether the highest number is the best.
+        theme: "light" or "dark".
 
     Raises:
         ValueError: If not two settings vary.
@@ -51,12 +61,21 @@ def heat_map(points: Points, by: str, epochs: int, fixed: Settings, *, highest: 
         column_label=_in_words(column),
         value_label=_label(by, epochs),
         highest=highest,
+        theme=theme,
     )
     figure.draw(values)
     return Picture(figure.png(), figure.describe())
 
 
-def u_curve(points: Points, by: str, epochs: int, fixed: Settings, *, start_loss: float) -> Picture:
+def u_curve(
+    points: Points,
+    by: str,
+    epochs: int,
+    fixed: Settings,
+    *,
+    start_loss: float,
+    theme: Theme = "light",
+) -> Picture:
     """Draw final losses over the rate, a dot a seed and a line through their means.
 
     Args:
@@ -65,6 +84,7 @@ def u_curve(points: Points, by: str, epochs: int, fixed: Settings, *, start_loss
         epochs: After how many epochs.
         fixed: Of further settings that vary, the values at which to look.
         start_loss: That of the untrained model.
+        theme: "light" or "dark".
 
     Raises:
         ValueError: If it is no loss, or if more than one setting varies, or none, or it is not a
@@ -93,7 +113,7 @@ def u_curve(points: Points, by: str, epochs: int, fixed: Settings, *, start_loss
     # Not beyond what a float can hold.
     ends = max(math.floor(math.log10(low)), -307), min(math.ceil(math.log10(high)), 308)
     decades = 10.0 ** ends[0], 10.0 ** ends[1]
-    figure = RangeFigure(start_loss, label, rates=decades, test=False)
+    figure = RangeFigure(start_loss, label, rates=decades, theme=theme, test=False)
     figure.draw(measured)
     lost = sum(not math.isfinite(loss) for losses in final.values() for loss in losses)
     diverged = f"; {lost} runs diverged" if lost else ""

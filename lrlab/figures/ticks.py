@@ -8,9 +8,10 @@ from matplotlib.ticker import ScalarFormatter
 
 from lrlab.figures.ink import number_text
 
-__all__ = ["LossTicks", "decades", "epochs_between_ticks", "round_up", "within_reach"]
+__all__ = ["HUGE", "LossTicks", "decades", "epochs_between_ticks", "round_up", "within_reach"]
 
-_HUGE = 1e150  # Matplotlib adds margins, which beyond 1e308 would be infinite
+HUGE = 1e30  # Matplotlib cannot place 1e308 on a linear axis
+_FURTHEST = 1e150  # Matplotlib adds margins, which beyond 1e308 would be infinite
 _LONG, _SHORT = 1e5, 1e-3  # losses from here on, and axes up to here, have an exponent
 
 
@@ -73,5 +74,7 @@ def within_reach(values: Any) -> np.ndarray:
         [1e+150, -2.0, inf]
     """
     values = np.asarray(values, dtype=float)
-    within: np.ndarray = np.where(np.isfinite(values), np.clip(values, -_HUGE, _HUGE), values)
+    within: np.ndarray = np.where(
+        np.isfinite(values), np.clip(values, -_FURTHEST, _FURTHEST), values
+    )
     return within

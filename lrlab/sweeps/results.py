@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lrlab.experiment import Experiment, Run
+    from lrlab.figures.ink import Theme
     from lrlab.figures.picture import Picture
     from lrlab.schedules import Schedule
 
@@ -108,13 +109,14 @@ class Sweep:
             ) from None
         return pd.DataFrame(self.rows())
 
-    def heat_map(self, by: str = "val_loss", **fixed: float) -> Picture:
+    def heat_map(self, by: str = "val_loss", *, theme: Theme = "light", **fixed: float) -> Picture:
         """Draw a final number, the mean over the seeds, over the two settings that vary.
 
         The first of the two goes up its side, as the first rate does in a `DecayMapExplorer`.
 
         Args:
             by: A key of the history, whose last value counts.
+            theme: "light", or "dark" for a dark page.
             fixed: Where three settings vary, one of them at a value: `epochs_per_drop=5`.
 
         Raises:
@@ -123,13 +125,15 @@ class Sweep:
         from lrlab.figures import sweeps
 
         highest = _is_better_higher(by)
-        return sweeps.heat_map(self._points(by), by, self.experiment.epochs, fixed, highest=highest)
+        points, epochs = self._points(by), self.experiment.epochs
+        return sweeps.heat_map(points, by, epochs, fixed, highest=highest, theme=theme)
 
-    def u_curve(self, by: str = "val_loss", **fixed: float) -> Picture:
+    def u_curve(self, by: str = "val_loss", *, theme: Theme = "light", **fixed: float) -> Picture:
         """Draw a final loss over the rate, a dot a seed and a line through their means.
 
         Args:
             by: "val_loss" or "loss".
+            theme: "light", or "dark" for a dark page.
             fixed: Where other settings vary too, their values: `decay_factor=0.5`.
 
         Raises:
@@ -139,7 +143,8 @@ class Sweep:
         from lrlab.figures import sweeps
 
         start = self.runs[0].start_loss if self.runs else math.nan
-        return sweeps.u_curve(self._points(by), by, self.experiment.epochs, fixed, start_loss=start)
+        points, epochs = self._points(by), self.experiment.epochs
+        return sweeps.u_curve(points, by, epochs, fixed, start_loss=start, theme=theme)
 
     def __repr__(self) -> str:
         total = len(self.schedules) * len(self.seeds)

@@ -66,6 +66,22 @@ def test_a_path_that_diverges_ends_outside_the_picture():
     assert len(figure._end.get_xdata()) == 0
 
 
+def test_a_loss_below_the_axis_leaves_it_and_is_said():
+    """The loss falls to 0.625 * 0.16 ** 20 = 9e-17; the axis ends at 1e-6."""
+    figure = drawn(parabola(0.6))
+    below, above = figure._triangles[figure._loss_axes]
+    assert below.get_xdata().tolist() == [8]  # 0.78125 * 0.16 ** 8 = 3.4e-7
+    assert len(above.get_xdata()) == 0
+    assert figure._furthest[figure._loss_axes][0][2] == "down to 9.44e-17"
+    assert (figure._loss.get_ydata()[8:] < bowl._LOSSES[0]).all(), "no floor"
+    assert len(figure._loss_end.get_xdata()) == 0
+
+
+@pytest.mark.parametrize(("rate", "marker"), [(1e-6, "<"), (0.1, "v"), (1e3, ">")])
+def test_a_rate_beyond_the_axis_is_marked_as_such(rate, marker):
+    assert drawn(parabola(rate))._rate.get_marker() == marker
+
+
 def test_words_say_what_it_shows():
     assert describe_bowl(parabola(2.1, steps=2)) == (
         "Gradient descent on a parabola, 2 steps: the weight goes from 1.25 to 1.51. The loss "

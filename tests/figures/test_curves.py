@@ -146,7 +146,9 @@ class TestPicture:
 
     def test_what_leaves_the_view_is_marked_at_the_edge(self):
         figure = drawn(Curves({"loss": [1.0, 9.0, 1.0, 7.0]}, np.ones(4)))
-        assert figure._above.get_xdata().tolist() == [2, 4]
+        _, above = figure._triangles[figure._loss_axes]
+        assert above.get_xdata().tolist() == [2, 4]
+        assert figure._furthest[figure._loss_axes][0][2] == "up to 9"
 
     def test_a_rate_is_drawn_as_stairs_from_the_step_on_which_it_changes(self):
         figure = drawn(Curves({"loss": [1.0, 1.0]}, np.repeat([1.0, 0.5, 0.25], [5, 10, 5])))
@@ -238,7 +240,12 @@ class TestLogScale:
         figure = drawn(self.low(*losses), start_loss=start_loss, loss_scale="log")
         bottom, top = figure._loss_axes.get_ylim()
         assert 0 < bottom < top
-        assert figure._train.get_ydata()[-1] == bottom
+        assert figure._train.get_ydata()[-1] < bottom, "the line leaves the view: no floor"
+        below, _ = figure._triangles[figure._loss_axes]
+        assert len(below.get_xdata()) == 1
+        assert bottom < below.get_ydata()[0] < bottom * (top / bottom) ** 0.1
+        assert len(figure._train_end.get_xdata()) == 0
+        assert figure._furthest[figure._loss_axes][0][2] == f"down to {min(losses):g}"
 
     def test_a_tiny_loss_does_not_take_all_the_room(self):
         figure = drawn(self.low(1.0, 1e-300), loss_scale="log")
@@ -246,7 +253,7 @@ class TestLogScale:
 
     def test_what_is_above_is_marked_at_the_edge(self):
         figure = drawn(self.low(1.0, 1e6, 1.0), loss_scale="log")
-        ((x, y),) = figure._above.get_xydata()
+        ((x, y),) = figure._triangles[figure._loss_axes][1].get_xydata()
         assert x == 2
         assert 2.4 < y < figure._loss_axes.get_ylim()[1]
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from lrlab.figures.comparisons import losses_over_epochs, schedules_side_by_side
-from lrlab.figures.curves import Curves, CurvesFigure, describe
+from lrlab.figures.curves import CurvesFigure
 from lrlab.figures.heat_map import HeatMap
+from lrlab.figures.history import Curves, describe
 from lrlab.figures.rates import Measured, RangeFigure
 from lrlab.figures.sharpness import SharpnessFigure
 from lrlab.figures.sweeps import heat_map, u_curve

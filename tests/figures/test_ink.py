@@ -11,7 +11,7 @@ import lrlab
 from lrlab.experiment.verdicts import Verdict
 from lrlab.explorers.widgets import PictureView as PictureWidget
 from lrlab.figures import ink
-from lrlab.figures.ink import PAGE, THEMES, css_variables, result_text
+from lrlab.figures.ink import PAGE, STILL, THEMES, css_variables, result_text
 
 PACKAGE = Path(lrlab.__file__).parent
 SHEETS = {
@@ -43,6 +43,14 @@ def test_words_can_be_read_on_the_page(theme):
     for name, colour in words.items():
         assert contrast(colour, paper) >= 4.5, name
     assert contrast(THEMES[theme]["text"], PAGE[theme]["paper"]) >= 4.5
+
+
+@every_theme
+def test_what_has_no_paper_can_be_read_on_either_page(theme):
+    paper = THEMES[theme]["background"]
+    assert contrast(STILL["text"], paper) >= 4
+    for colour in (STILL["training"], STILL["validation"], STILL["faint"], *STILL["pins"]):
+        assert contrast(colour, paper) >= 3
 
 
 @every_theme

@@ -4,6 +4,7 @@ import io
 
 import numpy as np
 import pytest
+from matplotlib.transforms import Bbox
 from PIL import Image
 
 from lrlab.figures import (
@@ -16,6 +17,7 @@ from lrlab.figures import (
     RangeFigure,
     SharpnessFigure,
 )
+from lrlab.figures.screen import Screen, _mask
 from lrlab.quadratic import Descent
 
 NAN, INF = np.nan, np.inf
@@ -23,8 +25,12 @@ RATES = np.geomspace(0.01, 10, 5)
 POINTS = np.random.default_rng(0).normal(size=(30, 2))
 
 
-def run(*losses):
-    return Curves({"loss": losses, "val_loss": losses[::-1]}, np.full(len(losses), 0.1))
+def run(*losses, rate=0.1, label=""):
+    history = {"loss": losses, "val_loss": losses[::-1]}
+    return Curves(history, np.full(len(losses), rate), label)
+
+
+LOST = run(1.0, 9.0, NAN, label="0.1")
 
 
 def measured(*losses, **final):
@@ -41,15 +47,32 @@ def heat_map(**look):
 FIGURES = {
     "curves": (
         lambda **look: CurvesFigure(3, start_loss=2.0, **look),
-        [(run(1.5, 0.7, 0.3),), (run(1.0, NAN, INF),), (run(1e308, -1e308, 1.0),), (None,)],
+        [
+            (run(1.5, 0.7, 0.3),),
+            (run(1.0, NAN, INF),),
+            (run(1e308, -1e308, 1.0),),
+            (run(1.5, 9.0, 0.123),),
+            (None,),
+        ],
+    ),
+    "pinned curves": (
+        lambda **look: CurvesFigure(3, start_loss=2.0, **look),
+        [(now, (LOST,), np.ones(3)) for now in (LOST, run(*[0.0123] * 3, rate=1e9))],
     ),
     "logarithmic curves": (
         lambda **look: CurvesFigure(3, start_loss=2.0, loss_scale="log", **look),
         [(run(1.5, 0.7, 0.3),), (run(1.0, NAN, INF),), (run(0.0, -1.0, 1e9),), (None,)],
     ),
+    "curves of many epochs": (
+        lambda **look: CurvesFigure(10_000, start_loss=2.0, size=(700, 320), **look),
+        [(run(*[0.0123] * 10_000), (), np.ones(3))],
+    ),
     "sharpness": (
         lambda **look: SharpnessFigure(3, highest=10.0, start_loss=2.0, **look),
-        [(run(1.5, 0.7, 0.3), (), np.full(3, 4.0)), (run(NAN, 1.0, 1.0), (), np.full(3, 20.0))],
+        [
+            (run(1.5, 0.7, 0.3), (), np.full(3, 4.0)),
+            (run(1.0, 1.0, 1.0, rate=99.0), (), np.full(3, 20.0)),
+        ],
     ),
     "range test": (
         lambda **look: RangeFigure(2.0, **look),
@@ -150,6 +173,29 @@ def test_its_words_are_in_the_picture(make, shown):
         box = text.get_window_extent(figure.screen.renderer)
         assert 0 <= box.x0 <= box.x1 <= width, text
         assert 0 <= box.y0 <= box.y1 <= height, text
+
+
+@every_figure
+def test_no_words_cover_others(make, shown, monkeypatch):
+    """Neither those that stay nor those that move, whatever is lost or beyond the axes."""
+    boxes = {}
+
+    def note(screen, x, y, words, colour, ha="left"):
+        across = _mask(words).shape[1] if words else 0
+        left = x - {"left": 0, "center": across / 2, "right": across}[ha]
+        boxes[words] = Bbox.from_extents(left, y - 3, left + across, y + 9)
+
+    monkeypatch.setattr(Screen, "write", note)
+    for given in shown:
+        figure = make()
+        boxes.clear()
+        figure.draw(*given)
+        legends = [text for legend in figure._figure.legends for text in legend.get_texts()]
+        for text in [*figure._figure.texts, *legends]:
+            boxes[text.get_text()] = text.get_window_extent(figure.screen.renderer)
+        seen = [(words, box) for words, box in boxes.items() if words and box.width]
+        for number, (words, box) in enumerate(seen):
+            assert [w for w, other in seen[number + 1 :] if box.overlaps(other)] == [], words
 
 
 @every_figure

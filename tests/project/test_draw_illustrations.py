@@ -116,7 +116,7 @@ def test_a_notebook_shows_what_is_drawn(place, draw):
     assert alt == picture.alt
     assert not set(alt) & set("[]_`<&\\")  # which Markdown would take for its own
     stored, now = (
-        np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).astype(int)
+        np.asarray(Image.open(io.BytesIO(png)).convert("RGBA")).astype(int)
         for png in (base64.b64decode(file), picture.png)
     )
     assert stored.shape == now.shape

@@ -617,7 +617,7 @@ class TestSweep:
     def test_over_rates_the_picture_is_a_u_curve(self, experiment):
         found = quietly(experiment, [*RATES, 1e9], seeds=2)
         bundle, about = found._repr_mimebundle_()
-        assert bundle["image/png"] == found.u_curve().png
+        assert bundle["image/png"] == found.u_curve().png != found.u_curve(theme="dark").png
         alt = about["image/png"]["alt"]
         assert "at 4 learning rates from 0.01 to 1e+09; 2 runs diverged" in alt
         means = {row["initial_learning_rate"]: row["val_loss_mean"] for row in found.summary()[:3]}
@@ -636,7 +636,8 @@ class TestSweep:
             draw = HeatMap.draw
             patch.setattr(HeatMap, "draw", lambda *given: drawn.append(given[0]) or draw(*given))
             found.heat_map("val_accuracy")
-            found.heat_map()
+            found.heat_map(theme="dark")
+        assert [drawn[0].theme, drawn[-1].theme] == ["light", "dark"]
         assert [drawn[0]._highest, drawn[-1]._highest] == [True, False]
 
     def test_of_three_settings_one_is_held(self, experiment):
