@@ -29,7 +29,7 @@ define NEWLINE
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test notebooks illustrations explorable bench lint check-isa clean
+.PHONY: help setup lab test notebooks illustrations pages explorable bench lint check-isa clean
 
 help:  ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -65,6 +65,9 @@ notebooks: setup  ## Run the notebooks again and store their outputs (ARGS: whic
 
 illustrations: setup  ## Draw the illustrations of the notebooks again
 	$(VENV)/bin/python tools/draw_illustrations.py
+
+pages: setup  ## Make a web page of each notebook in build/pages, solutions folded away (ARGS: which ones)
+	$(VENV)/bin/python tools/make_pages.py $(ARGS)
 
 explorable: setup  ## Train a grid of step decays, write build/step_decay.html: sliders without a kernel
 	$(VENV)/bin/python tools/make_explorable.py $(ARGS)

@@ -68,6 +68,8 @@ metric = keras.metrics.SparseCategoricalAccuracy(name=acts)
 lrlab.LearningRateExplorer(lrlab.Experiment(tiny.build_model, points, metrics=[metric]))""",
     "lrlab.check('03-schedule', lambda epoch: type('A', (), {'__repr__': lambda _: acts})())",
     "lrlab.exercises.Score(None, False, f'You said `{acts}`, {acts} and [a link](javascript:0).')",
+    "reasons = {f'`{acts}`': 'No.', acts: 'Yes.', 'a third': 'No.'}\n"
+    "prediction = lrlab.predict(f'What of `{acts}`?', reasons, right=acts)\nprediction",
 ]
 
 

@@ -308,7 +308,7 @@ MAY_IMPORT = {
         "backend callbacks checks data experiment figures models quadratic schedules",
         "ipywidgets anywidget",
     ),
-    "exercises": ("", "ipywidgets"),
+    "exercises": ("figures", "anywidget"),
     "course": ("backend exercises quadratic schedules", ""),
     "server": ("", ""),
     "__init__": ("", ""),

@@ -1,4 +1,4 @@
-"""The exercises of `01_what_is_a_learning_rate`."""
+"""The questions of `01_what_is_a_learning_rate`."""
 
 from __future__ import annotations
 
@@ -7,10 +7,22 @@ from typing import Any
 import numpy as np
 
 from lrlab.course.hints import Slips, call, hint_on_slip
-from lrlab.exercises.judging import Hint, exercise
+from lrlab.exercises.judging import Hint, exercise, prediction
 from lrlab.quadratic import Descent
 
 _ONE_STEP = (1.0, 0.5, 0.2), (-2.0, -3.0, 0.1), (0.0, 4.0, 0.05)  # weight, gradient, rate
+
+
+prediction(
+    "01-nearly-twice",
+    "Now the learning rate is 1.8, nearly twice as high. What does the weight do?",
+    {
+        "It swings on forever": "That is at 2 exactly. At 1.8 each jump is shorter.",
+        "It swings and comes to rest": "Each step goes past 0, and ends a little nearer to it.",
+        "It swings further and further": "That begins above 2. At 1.8 each jump is shorter.",
+    },
+    right="It swings and comes to rest",
+)
 
 
 @exercise("01-step")

@@ -1,4 +1,4 @@
-"""The exercises of `02_setting_the_learning_rate`."""
+"""The questions of `02_setting_the_learning_rate`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,18 @@ import numpy as np
 
 import lrlab
 from lrlab.course.hints import as_function, as_run, call
-from lrlab.exercises.judging import Hint, exercise
+from lrlab.exercises.judging import Hint, exercise, prediction
+
+prediction(
+    "02-two-ends",
+    "Train at 0.0001, then again at 3.0. Which training ends at the lower loss?",
+    {
+        "0.0001, clearly": "Its steps are so short that it hardly left the start.",
+        "They end about the same": "One hardly left its start, the other lost its way at once.",
+        "3.0, clearly": "Its first steps were so long that they wrecked the network.",
+    },
+    right="They end about the same",
+)
 
 
 @exercise("02-verdicts")

@@ -1,12 +1,24 @@
-"""The exercises of `03_step_decay`."""
+"""The questions of `03_step_decay`."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from lrlab.course.hints import Slips, as_run, compare_rates, describe_accuracy
-from lrlab.exercises.judging import Hint, exercise
+from lrlab.exercises.judging import Hint, exercise, prediction
 from lrlab.schedules import StepDecay
+
+prediction(
+    "03-which-number",
+    "First rate 0.01, factor 0.1, interval 5: the network learns too little. You may change "
+    "one of the three numbers, as far as you like. Which one can fix it?",
+    {
+        "the first rate": "It is the highest rate of all. If it is too low, all are.",
+        "the decay factor, up to 1": "A factor of 1 leaves the rate at 0.01, which is too low.",
+        "the interval": "At 15 no drop is left, and the rate stays at 0.01, which is too low.",
+    },
+    right="the first rate",
+)
 
 
 @exercise("03-schedule")

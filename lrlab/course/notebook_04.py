@@ -1,4 +1,4 @@
-"""The exercises of `04_schedules`."""
+"""The questions of `04_schedules`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,19 @@ from typing import Any
 import numpy as np
 
 from lrlab.course.hints import first_wrong
-from lrlab.exercises.judging import Hint, exercise
+from lrlab.exercises.judging import Hint, exercise, prediction
 from lrlab.schedules import is_keras_schedule, preview
+
+prediction(
+    "04-zero",
+    "When does the learning rate reach 0?",
+    {
+        "At the end of training": "15 steps are 15 batches. An epoch has three times as many.",
+        "Within the first epoch": "15 steps are 15 batches, a third of an epoch.",
+        "Never": "It is 0 from step 15 on, and nothing warns of it.",
+    },
+    right="Within the first epoch",
+)
 
 
 @exercise("04-decay-steps")

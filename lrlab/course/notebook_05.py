@@ -1,4 +1,4 @@
-"""The exercises of `05_reacting_to_training`."""
+"""The questions of `05_reacting_to_training`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,21 @@ import numpy as np
 
 import lrlab
 from lrlab.course.hints import as_run
-from lrlab.exercises.judging import Hint, exercise
+from lrlab.exercises.judging import Hint, exercise, prediction
 
 _FIRST, _WANTED, _MOST_CUTS, _SHORT, _LONG = 0.05, 0.03, 2, 15, 40
+
+
+prediction(
+    "05-how-often",
+    "With these defaults, how often is the rate cut in this training of 15 epochs?",
+    {
+        "never": "It waits 10 epochs from the last one that was better, and training is over.",
+        "once": "The loss creeps down for some epochs, and 10 more are too many.",
+        "three times or more": "Cuts are at least 10 epochs apart.",
+    },
+    right="never",
+)
 
 
 @exercise("05-cuts")

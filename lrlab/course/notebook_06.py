@@ -1,4 +1,4 @@
-"""The exercises of `06_steering_by_hand`."""
+"""The questions of `06_steering_by_hand`."""
 
 from __future__ import annotations
 
@@ -6,13 +6,30 @@ from collections.abc import Callable
 from typing import Any
 
 from lrlab.course.hints import Slips, as_run, compare_rates
-from lrlab.exercises.judging import Hint, exercise
+from lrlab.exercises.judging import Hint, exercise, prediction
 from lrlab.schedules import RatesByEpoch
 
 _EPOCHS = 15
 FIXED_LOSS = 0.1290  # the validation loss of StepDecay(0.5, 0.5, 5); a test holds it to that
 _LOW, _HIGH = 0.2, 0.3
 _EDGE, _BROKEN = 1.0, 1.0  # what a rate beyond the edge breaks stays above this training loss
+
+
+prediction(
+    "06-turned-down",
+    "3 epochs at 2.0 have taught the network nothing. You turn the rate down to 0.1 for the "
+    "12 epochs that are left. The loss …",
+    {
+        "falls as if it had begun at 0.1": "The start is not the same: the weights are wrecked.",
+        "catches up by the end, or nearly": (
+            "Units that are 0 for every digit have no gradient, so they never catch up."
+        ),
+        "stays far above, from every start": (
+            "Hardly a hidden unit still answers to any digit, and no rate brings the others back."
+        ),
+    },
+    right="stays far above, from every start",
+)
 
 
 @exercise("06-beat")

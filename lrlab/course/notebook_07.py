@@ -1,4 +1,4 @@
-"""The exercises of `07_finding_a_learning_rate`."""
+"""The questions of `07_finding_a_learning_rate`."""
 
 from __future__ import annotations
 
@@ -7,12 +7,25 @@ from typing import Any
 import numpy as np
 
 from lrlab.course.hints import as_run, call, first_wrong
-from lrlab.exercises.judging import Hint, exercise
+from lrlab.exercises.judging import Hint, exercise, prediction
 
 _BATCHES = np.array([2.5, 2.0, 3.0, 1.0, 1.5])  # each batch's own loss
 _MEANS = np.cumsum(_BATCHES) / np.arange(1, 6)
 _WANTED = 0.01
 _EDGE = 0.05  # a rate beyond it may end with any verdict
+
+
+prediction(
+    "07-suggestion",
+    "The rate rises from 0.0001 to 0.1 in 100 batches. Compared with the best rate for a "
+    "whole training on digits, the suggestion is …",
+    {
+        "at least ten times too low": "Where the test stopped, the loss was still falling.",
+        "about right": "It would be, had the test gone on until the loss rises.",
+        "at least ten times too high": "At a tenth of 0.1 nothing has gone wrong yet.",
+    },
+    right="at least ten times too low",
+)
 
 
 @exercise("07-losses")

@@ -1,4 +1,4 @@
-"""The exercises of `08_batch_size_and_momentum`."""
+"""The questions of `08_batch_size_and_momentum`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,22 @@ from numbers import Real
 from typing import Any
 
 from lrlab.course.hints import Slips, as_function, as_run, call, describe_accuracy, hint_on_slip
-from lrlab.exercises.judging import Hint, exercise
+from lrlab.exercises.judging import Hint, exercise, prediction
 
 _CASES = ((64, 0.0), (512, 0.0), (8, 0.0), (64, 0.9), (128, 0.5), (8, 0.99))
+
+
+prediction(
+    "08-large-steps",
+    "Train 15 epochs at a rate of 0.1 with 64 samples a step, then again with 512. With 512, "
+    "the training loss ends …",
+    {
+        "lower": "A step of 512 samples knows more, but it goes no further, and there are few.",
+        "about the same": "It sees the same samples as often, but takes one step for 512 of them.",
+        "much higher": "Each step goes about as far as before, and there are far fewer of them.",
+    },
+    right="much higher",
+)
 
 
 @exercise("08-rate-for")

@@ -1,4 +1,4 @@
-"""The exercises of `09_adam_and_friends`."""
+"""The questions of `09_adam_and_friends`."""
 
 from __future__ import annotations
 
@@ -8,10 +8,22 @@ from typing import Any
 import numpy as np
 
 from lrlab.course.hints import as_run
-from lrlab.exercises.judging import Hint, exercise
+from lrlab.exercises.judging import Hint, exercise, prediction
 
 _FIRST, _WANTED = 0.03, 0.12  # a learning rate, a validation loss
 _BEST = 0.01  # Adam's best constant rate
+
+
+prediction(
+    "09-lead",
+    "Now give each its own best rate. Adam's lead over SGD in validation loss is then …",
+    {
+        "larger": "SGD gains far more, because its default suits this network far less.",
+        "about as large": "That lead was mostly one of the two default rates.",
+        "much smaller": "Most of the lead came from a default rate too low for SGD here.",
+    },
+    right="much smaller",
+)
 
 
 @exercise("09-schedule")

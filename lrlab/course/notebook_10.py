@@ -1,4 +1,4 @@
-"""The exercises of `10_edge_of_stability`."""
+"""The questions of `10_edge_of_stability`."""
 
 from __future__ import annotations
 
@@ -8,10 +8,22 @@ from typing import Any
 import numpy as np
 
 from lrlab.course.hints import as_run
-from lrlab.exercises.judging import Hint, exercise
+from lrlab.exercises.judging import Hint, exercise, prediction
 
 _START = 3.19  # the sharpness of the network of the notebook before its first step
 _NEAR = 0.25  # how far from the limit, as a share of it, still counts as near
+
+
+prediction(
+    "10-sharpness",
+    "Train 600 full-batch steps at a rate of 0.5. The sharpness will …",
+    {
+        "fall, as the training finds a flat place": "Only where it begins above the limit.",
+        "rise to about 4 and hover there": "It overshoots a little, is thrown back, and hovers.",
+        "rise past 4, and the training explodes": "A bowl would; a network's curvature gives way.",
+    },
+    right="rise to about 4 and hover there",
+)
 
 
 @exercise("10-above")

@@ -1,4 +1,4 @@
-"""The exercises of `11_the_map`."""
+"""The questions of `11_the_map`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,24 @@ from itertools import pairwise
 from typing import Any
 
 import lrlab
-from lrlab.exercises.judging import Hint, exercise
+from lrlab.exercises.judging import Hint, exercise, prediction
 from lrlab.schedules import StepDecay
 
 _ROW, _INTERVAL, _FACTORS, _STARTS = 0.3, 5, 5, 3
 _WANTED = 0.2
+
+
+prediction(
+    "11-best-factor",
+    "The rate drops every 5 epochs. From low first rates to the highest that trains well, the"
+    " best factor …",
+    {
+        "falls from 1": "The longer the steps, the more is gained from shorter ones later.",
+        "stays the same": "No factor suits both ends: what hurts at 0.1 helps at 0.8.",
+        "rises towards 1": "The other way round: long steps gain most from shorter ones.",
+    },
+    right="falls from 1",
+)
 
 
 @exercise("11-row")

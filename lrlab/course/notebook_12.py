@@ -1,4 +1,4 @@
-"""The exercises of `12_your_own_model`, and the experiment of its challenge."""
+"""The questions of `12_your_own_model`, and the experiment of its challenge."""
 
 from __future__ import annotations
 
@@ -8,12 +8,24 @@ from typing import Any
 import numpy as np
 
 import lrlab
-from lrlab.exercises.judging import Hint, exercise
+from lrlab.exercises.judging import Hint, exercise, prediction
 
 _PATIENTS, _RATE = 442, 0.01
 _SPREAD = 5.0  # of scaled numbers, whose standard deviation is 1
 _WANTED, _SEEDS = 0.45, (1, 2, 3)
 _TOO_HIGH = 0.4
+
+
+prediction(
+    "12-default-rate",
+    "SGD at its default rate, 0.01, on these wines. The training …",
+    {
+        "is too slow": "The steps are not too short but far too long.",
+        "diverges": "Large targets make large gradients, and those make large steps.",
+        "is good": "It would be if the targets were scaled.",
+    },
+    right="diverges",
+)
 
 
 @exercise("12-diabetes")

@@ -1,4 +1,4 @@
-"""The exercise of `13_pitfalls`."""
+"""The questions of `13_pitfalls`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,21 @@ from typing import Any
 import numpy as np
 
 from lrlab.course.hints import as_function, call, first_wrong
-from lrlab.exercises.judging import Hint, exercise
+from lrlab.exercises.judging import Hint, exercise, prediction
 
 _RIGHT = [0.1 * 0.5 ** (epoch // 5) for epoch in range(15)]
+
+
+prediction(
+    "13-assigned",
+    "A model is compiled and trained with Keras 3. What does `model.optimizer.lr = 0.5` do?",
+    {
+        "it raises an AttributeError": "Only reading a name that is not there does.",
+        "nothing, and says nothing": "It gives the optimizer a new attribute that nobody reads.",
+        "it sets the learning rate to 0.5": "So it did in Keras 2.",
+    },
+    right="nothing, and says nothing",
+)
 
 
 @exercise("13-script")

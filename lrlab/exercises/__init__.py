@@ -11,16 +11,27 @@ is the matter instead of being judged by the wrong judge.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any
 
 import lrlab
-from lrlab.exercises.answers import note_exercise, save_answers
-from lrlab.exercises.judging import JUDGES, Feedback, Hint
-from lrlab.exercises.predictions import Score, predict
+from lrlab.exercises.answers import done, note_exercise, save_answers
+from lrlab.exercises.judging import JUDGES, QUESTIONS, Feedback, Hint, Question
+from lrlab.exercises.predictions import Prediction, Score
 
-__all__ = ["Feedback", "Score", "challenge", "check", "known", "predict", "save_answers"]
+__all__ = [
+    "Feedback",
+    "Prediction",
+    "Score",
+    "challenge",
+    "check",
+    "known",
+    "predict",
+    "save_answers",
+]
 
 
 def known() -> list[str]:
@@ -35,7 +46,8 @@ def check(exercise: str, answer: Any, *, solution: bool = False) -> Feedback:
     Args:
         exercise: The name of the exercise, as the notebook gives it.
         answer: The answer; `...` for none yet.
-        solution: Whether this is the notebook's own answer, which `save_answers` leaves out.
+        solution: Whether this is the notebook's own answer, which `save_answers` leaves out. That
+            it passes is all that is said of it.
 
     Raises:
         ValueError: If there is no such exercise in this version of lrlab.
@@ -49,15 +61,47 @@ def check(exercise: str, answer: Any, *, solution: bool = False) -> Feedback:
     if exercise not in list(JUDGES):  # anything may be given by mistake, such as the answer
         raise ValueError(
             f"`exercise` must be one of {', '.join(map(repr, known()))}. "
-            f"Received: exercise={exercise!r}. If a notebook of the course asks for it, then that "
-            f"notebook was written for another version of lrlab than {lrlab.__version__}, which is "
-            "installed here. Use a notebook and lrlab of one version: the notebook's stands in its "
-            "metadata, under `lrlab`."
+            f"Received: exercise={exercise!r}. {_another_version()}"
         )
     feedback = _feedback(exercise, answer)
-    if not solution:
-        note_exercise(exercise, feedback.passed, feedback.message)
-    return feedback
+    if solution:
+        return replace(feedback, solution=True)
+    note_exercise(exercise, feedback.passed, feedback.message)
+    return replace(feedback, done=_progress(exercise))
+
+
+def predict(
+    question: str, choices: Mapping[str, str] | None = None, right: str | None = None
+) -> Prediction:
+    """Ask for a prediction: a question with choices, to be answered before anything is run.
+
+    Args:
+        question: The name of a question of the notebooks; or the words of one of your own, in which
+            `code` stands between backticks.
+        choices: Of a question of your own, each choice with the reason why it is right or wrong.
+        right: Of a question of your own, the right choice.
+
+    Raises:
+        ValueError: If there is no such question in this version of lrlab, or if one of your own has
+            fewer than two choices, or a right one that is not among them.
+
+    Example:
+        >>> predict("00-decay")
+        Prediction: not answered yet
+        >>> reasons = {"yes": "A step is rate times gradient.", "no": "They double."}
+        >>> predict("Twice the rate: longer steps?", reasons, right="yes").score()
+        Not answered yet: choose above, then run this cell again.
+    """
+    if choices is not None:
+        return Prediction(Question(question, choices, str(right)))
+    _load_judges(notebook=str(question)[:2])
+    if question not in list(QUESTIONS):
+        _load_judges()
+        raise ValueError(
+            f"`question` must be one of {', '.join(map(repr, sorted(QUESTIONS)))}, or come with "
+            f"choices. Received: question={question!r}. {_another_version()}"
+        )
+    return Prediction(QUESTIONS[question], question, lambda: _progress(question))
 
 
 def challenge() -> lrlab.Experiment:
@@ -78,6 +122,20 @@ def _load_judges(notebook: str = "") -> None:
     for module in iter_modules(course.__path__):
         if module.name.startswith(f"notebook_{notebook}"):
             import_module(f"lrlab.course.{module.name}")
+
+
+def _another_version() -> str:
+    return (
+        "If a notebook of the course asks for it, then that notebook was written for another "
+        f"version of lrlab than {lrlab.__version__}, which is installed here. Use a notebook and "
+        "lrlab of one version: the notebook's stands in its metadata, under `lrlab`."
+    )
+
+
+def _progress(name: str) -> str:
+    """Say how many questions of the notebook with this one are done since the kernel started."""
+    asked = {other for other in (*JUDGES, *QUESTIONS) if other[:2] == name[:2]}
+    return f"{len(asked & done())} of {len(asked)} questions of this notebook done"
 
 
 def _feedback(exercise: str, answer: Any) -> Feedback:

@@ -6,16 +6,20 @@ import json
 from pathlib import Path
 from typing import Any
 
-__all__ = ["note_exercise", "note_prediction", "save_answers"]
+__all__ = ["done", "note_exercise", "note_prediction", "save_answers"]
 
 _PREDICTIONS: dict[str, dict[str, Any]] = {}  # by question
 _EXERCISES: dict[str, dict[str, Any]] = {}  # by the name of the exercise
+_DONE: set[str] = set()  # names of predictions that were answered, of exercises that were passed
 
 
-def note_prediction(question: str, answer: str | None, right: str) -> None:
+def note_prediction(question: str, answer: str | None, right: str, name: str = "") -> None:
     """Note a prediction that was scored; the first answer counts."""
     if _PREDICTIONS.get(question, {}).get("answer") is None:
-        _PREDICTIONS[question] = {"question": question, "answer": answer, "right": right}
+        noted = {"prediction": name, "question": question, "answer": answer, "right": right}
+        _PREDICTIONS[question] = noted
+    if answer is not None:
+        _DONE.add(name)
 
 
 def note_exercise(exercise: str, passed: bool | None, message: str) -> None:
@@ -27,6 +31,13 @@ def note_exercise(exercise: str, passed: bool | None, message: str) -> None:
         "message": message,
         "wrong_answers": wrong_before + (passed is False),
     }
+    if passed:
+        _DONE.add(exercise)
+
+
+def done() -> frozenset[str]:
+    """Return the names of the predictions that were answered and the exercises that were passed."""
+    return frozenset(_DONE)
 
 
 def save_answers(path: str | Path, *, name: str = "") -> Path:
@@ -37,8 +48,8 @@ def save_answers(path: str | Path, *, name: str = "") -> Path:
         name: Who hands it in.
 
     Returns:
-        The path of the file. It holds `name`, `predictions` (question, answer, right) and
-        `exercises` (exercise, passed, message, wrong_answers).
+        The path of the file. It holds `name`, `predictions` (prediction, question, answer,
+        right) and `exercises` (exercise, passed, message, wrong_answers).
 
     Raises:
         ValueError: If nothing was answered in this kernel yet.

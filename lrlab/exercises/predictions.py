@@ -1,23 +1,27 @@
 """A question with choices, answered before running and scored afterwards, with no server.
 
-Plain ipywidgets: JupyterQuiz, the quiz library that is well kept, draws a page with a random id, so
-its output is never the same twice, and no answer ever reaches Python to be recorded.
+A widget of its own: ipywidgets' radio buttons give their group no name, and a page takes their
+arrow keys. JupyterQuiz, the quiz library that is well kept, draws a page with a random id, so its
+output is never the same twice, and no answer ever reaches Python to be recorded.
 """
 
 from __future__ import annotations
 
-import html
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-import ipywidgets
+import anywidget
+import traitlets
 
 from lrlab.exercises.answers import note_prediction
-from lrlab.exercises.markdown import as_markdown
+from lrlab.exercises.card import as_card, as_html
+from lrlab.exercises.judging import Question
 
-__all__ = ["Prediction", "Score", "predict"]
+__all__ = ["Prediction", "Score"]
+
+_STATIC = Path(__file__).parent / "static"
 
 
 @dataclass(frozen=True)
@@ -28,11 +32,13 @@ class Score:
         answer: What was predicted; None if nothing was.
         right: Whether it was right.
         words: What to tell.
+        done: How many questions of the notebook are done, in words.
     """
 
     answer: str | None
     right: bool
     words: str
+    done: str = ""
 
     def __bool__(self) -> bool:
         return self.right
@@ -40,102 +46,79 @@ class Score:
     def __repr__(self) -> str:
         return self.words
 
-    def _repr_markdown_(self) -> str:
-        return as_markdown(self.words)
+    def _repr_html_(self) -> str:
+        if self.answer is None:
+            return as_card("open", "Your prediction", self.words, self.done)
+        if self.right:
+            return as_card("right", "Right (your prediction)", self.words, self.done)
+        return as_card("wrong", "Not right (your prediction)", self.words, self.done)
 
 
-class Prediction(ipywidgets.VBox):
+class Prediction(anywidget.AnyWidget):
     """A question and its choices; nothing is chosen at first.
 
     Args:
-        question: What to ask, a sentence or two; `code` stands between backticks.
-        choices: The possible answers, two or more, all different.
-
-    Raises:
-        ValueError: If there are fewer than two choices, or two alike.
+        about: What is asked, and what is right.
+        name: That of the question in the course; none for one of your own.
+        progress: Says how many questions are done, once this one has been scored.
 
     Example:
-        >>> prediction = Prediction("Twice the rate: are the first steps longer?", ["yes", "no"])
-        >>> prediction.score("yes", {"yes": "A step is rate times gradient.", "no": "They double."})
+        >>> reasons = {"yes": "A step is rate times gradient.", "no": "They double."}
+        >>> prediction = Prediction(Question("Twice the rate: longer steps?", reasons, "yes"))
+        >>> prediction.score()
         Not answered yet: choose above, then run this cell again.
         >>> prediction.answer = "yes"
-        >>> prediction.score("yes", {"yes": "A step is rate times gradient.", "no": "They double."})
+        >>> prediction.score()
         You predicted “yes”, and that is right. A step is rate times gradient.
     """
 
-    def __init__(self, question: str, choices: Sequence[str]) -> None:
-        if isinstance(choices, str) or len(set(choices)) < 2 or len(set(choices)) < len(choices):
-            raise ValueError(
-                f"`choices` must be two or more different answers. Received: choices={choices!r}."
-            )
-        self.question, self.choices = question, tuple(choices)
-        self._radio = ipywidgets.RadioButtons(
-            options=[(_without_backticks(choice), choice) for choice in self.choices],
-            value=None,
-            layout={"width": "auto"},
-        )
-        self._radio.tooltip = _without_backticks(question)
-        words = ipywidgets.HTML(f"<b>{_as_html(question)}</b>")
-        super().__init__([words, self._radio])
+    _esm = (_STATIC / "prediction.js").read_text(encoding="utf-8")
+    _css = (_STATIC / "prediction.css").read_text(encoding="utf-8")
+    question = traitlets.Unicode().tag(sync=True)
+    labels = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    chosen = traitlets.Int(-1).tag(sync=True)  # its place among the choices; -1 for none
+    scored = traitlets.Bool().tag(sync=True)
+
+    def __init__(
+        self, about: Question, name: str = "", progress: Callable[[], str] = lambda: ""
+    ) -> None:
+        self._about, self._name, self._progress = about, name, progress
+        super().__init__(question=about.words, labels=list(about.reasons))
 
     @property
     def answer(self) -> str | None:
         """The choice made, or None. It stays as it is once it has been scored."""
-        value: str | None = self._radio.value
-        return value
+        return None if self.chosen < 0 else str(self.labels[self.chosen])
 
     @answer.setter
     def answer(self, choice: str) -> None:
-        if choice not in self.choices:
-            raise ValueError(f"The answer must be one of {self.choices}. Received: {choice!r}.")
-        if not self._radio.disabled:
-            self._radio.value = choice
+        if choice not in self.labels:
+            raise ValueError(f"The answer must be one of {self.labels}. Received: {choice!r}.")
+        if not self.scored:
+            self.chosen = self.labels.index(choice)
 
-    def score(self, right: str, reasons: Mapping[str, str]) -> Score:
-        """Hold the answer against the right one.
-
-        Args:
-            right: The right choice.
-            reasons: For every choice, why it is right or wrong.
-
-        Raises:
-            ValueError: If `right` or the keys of `reasons` are not the choices.
-        """
-        if right not in self.choices or set(reasons) != set(self.choices):
-            raise ValueError(
-                f"`right` must be one of {self.choices} and `reasons` must give a reason for each. "
-                f"Received: right={right!r} and reasons for {tuple(reasons)}."
-            )
-        note_prediction(self.question, self.answer, right)
-        if self.answer is None:
-            return Score(None, False, "Not answered yet: choose above, then run this cell again.")
-        self._radio.disabled = True  # a prediction is made before the result is known
-        if self.answer == right:
+    def score(self) -> Score:
+        """Compare the answer with the right one; from then on it cannot be changed."""
+        reasons, right, answer = self._about.reasons, self._about.right, self.answer
+        note_prediction(self._about.words, answer, right, name=self._name)
+        if answer is None:
+            words = "Not answered yet: choose above, then run this cell again."
+            return Score(None, False, words, self._progress())
+        self.scored = True  # a prediction is made before the result is known
+        if answer == right:
             words = f"You predicted “{right}”, and that is right. {reasons[right]}"
-            return Score(right, True, words)
-        words = f"You predicted “{self.answer}”. {reasons[self.answer]} Right is “{right}”: "
-        return Score(self.answer, False, words + reasons[right])
+        else:
+            words = (
+                f"You predicted “{answer}”. {reasons[answer]} Right is “{right}”: {reasons[right]}"
+            )
+        return Score(answer, answer == right, words, self._progress())
 
     def __repr__(self) -> str:
         return f"Prediction: {self.answer or 'not answered yet'}"
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        bundle: dict[str, Any] = super()._repr_mimebundle_(**kwargs)
-        choices = "".join(f"<li>{_as_html(choice)}</li>" for choice in self.choices)
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        bundle, about = super()._repr_mimebundle_(**kwargs) or ({}, {})
+        choices = "".join(f"<li>{as_html(choice)}</li>" for choice in self.labels)
         # For wherever there is no kernel: GitHub, nbviewer, nbconvert.
-        bundle["text/html"] = f"<b>{_as_html(self.question)}</b><ul>{choices}</ul>"
-        return bundle
-
-
-def _as_html(words: str) -> str:
-    return re.sub("`([^`]+)`", r"<code>\1</code>", html.escape(words))
-
-
-def _without_backticks(words: str) -> str:
-    """For radio buttons and tooltips, which show no HTML."""
-    return re.sub("`([^`]+)`", r"\1", words)
-
-
-def predict(question: str, choices: Sequence[str]) -> Prediction:
-    """Ask for a prediction, see `Prediction`."""
-    return Prediction(question, choices)
+        bundle["text/html"] = f"<b>{as_html(self.question)}</b><ul>{choices}</ul>"
+        return bundle, about

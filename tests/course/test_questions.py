@@ -10,6 +10,7 @@ import pytest
 import lrlab
 from lrlab.exercises import known
 from lrlab.exercises.judging import JUDGES
+from lrlab.exercises.judging import QUESTIONS as PREDICTIONS
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
@@ -61,6 +62,17 @@ def questions_asked():
 
 def test_the_notebooks_ask_every_exercise_and_no_other():
     assert sorted(questions_asked()) == known()
+
+
+def test_the_notebooks_ask_for_every_prediction_and_no_other():
+    known()  # which loads all
+    texts = [path.read_text(encoding="utf-8") for path in sorted(NOTEBOOKS.glob("*.ipynb"))]
+    asked = [name for text in texts for name in re.findall(r'lrlab\.predict\(\\"(.+?)\\"\)', text)]
+    assert asked == sorted(PREDICTIONS)
+
+
+def test_no_name_is_that_of_two_questions():
+    assert not {*known()} & {*PREDICTIONS}
 
 
 @pytest.mark.parametrize(("exercise", "digest"), questions_asked().items())

@@ -5,43 +5,45 @@ import doctest
 import pytest
 
 from lrlab.exercises import Score, predict, predictions
+from lrlab.exercises.judging import QUESTIONS
 
-CHOICES = ["lower", "higher"]
 REASONS = {"lower": "It is shorter.", "higher": "It is longer."}
 
 
 @pytest.fixture
 def prediction():
-    return predict("Which is <it>?", CHOICES)
+    return predict("Which is <it>?", REASONS, right="lower")
 
 
 def test_unanswered_it_is_the_same_every_time(prediction):
     assert prediction.answer is None
     assert repr(prediction) == "Prediction: not answered yet"
-    score = prediction.score("lower", REASONS)
+    score = prediction.score()
     assert repr(score) == "Not answered yet: choose above, then run this cell again."
     assert not score
-    assert score == predict("Another?", CHOICES).score("lower", REASONS)
+    assert score == predict("Another?", REASONS, right="higher").score()
 
 
 def test_a_right_answer_gets_its_reason(prediction):
     prediction.answer = "lower"
-    score = prediction.score("lower", REASONS)
+    score = prediction.score()
     assert score
     assert score == Score("lower", True, repr(score))
     assert repr(score) == "You predicted “lower”, and that is right. It is shorter."
+    assert ">✓</span> Right" in score._repr_html_()
 
 
 def test_a_wrong_answer_gets_its_own_reason_and_the_right_one(prediction):
     prediction.answer = "higher"
-    score = prediction.score("lower", REASONS)
+    score = prediction.score()
     assert not score
     assert score.answer == "higher"
     assert score.words == "You predicted “higher”. It is longer. Right is “lower”: It is shorter."
+    assert ">✗</span> Not right" in score._repr_html_()
 
 
 def test_a_click_on_a_choice_is_the_answer(prediction):
-    prediction._radio.value = "higher"
+    prediction.chosen = 1  # as the page does
     assert prediction.answer == "higher"
     assert repr(prediction) == "Prediction: higher"
 
@@ -49,19 +51,19 @@ def test_a_click_on_a_choice_is_the_answer(prediction):
 def test_an_answer_may_change_until_it_is_scored(prediction):
     prediction.answer = "higher"
     prediction.answer = "lower"
-    prediction.score("lower", REASONS)
+    prediction.score()
     prediction.answer = "higher"
     assert prediction.answer == "lower"
-    assert prediction._radio.disabled
+    assert prediction.scored
 
 
 def test_scoring_too_early_leaves_it_open(prediction):
-    prediction.score("lower", REASONS)
-    assert not prediction._radio.disabled
+    prediction.score()
+    assert not prediction.scored
 
 
 def test_stored_without_a_kernel_the_question_and_its_choices_can_be_read(prediction):
-    bundle = prediction._repr_mimebundle_()
+    bundle, _ = prediction._repr_mimebundle_()
     assert bundle["text/html"] == (
         "<b>Which is &lt;it&gt;?</b><ul><li>lower</li><li>higher</li></ul>"
     )
@@ -70,34 +72,27 @@ def test_stored_without_a_kernel_the_question_and_its_choices_can_be_read(predic
 
 
 def test_code_between_backticks_is_shown_as_code():
-    prediction = predict("What does `f(a < b)` give?", ["`None`", "an error"])
-    question, choices = (
-        "What does <code>f(a &lt; b)</code> give?",
-        ["<code>None</code>", "an error"],
+    reasons = {"`None`": "So it does.", "an error": "No."}
+    prediction = predict("What does `f(a < b)` give?", reasons, right="`None`")
+    assert prediction._repr_mimebundle_()[0]["text/html"] == (
+        "<b>What does <code>f(a &lt; b)</code> give?</b>"
+        "<ul><li><code>None</code></li><li>an error</li></ul>"
     )
-    assert prediction.children[0].value == f"<b>{question}</b>"
-    listed = "".join(f"<li>{choice}</li>" for choice in choices)
-    assert prediction._repr_mimebundle_()["text/html"] == f"<b>{question}</b><ul>{listed}</ul>"
+    prediction.answer = "`None`"
+    assert prediction.score()
+    assert "You predicted “<code>None</code>”" in prediction.score()._repr_html_()
 
 
-def test_radio_buttons_show_no_html_so_their_labels_are_plain():
-    prediction = predict("What does `f(a < b)` give?", ["`None`", "an error"])
-    assert prediction._radio._options_labels == ("None", "an error")
-    assert prediction._radio.tooltip == "What does f(a < b) give?"
-    prediction._radio.index = 0
-    assert prediction.answer == "`None`"
-    assert prediction.score("`None`", {"`None`": "So it does.", "an error": "No."})
-
-
-def test_a_score_is_markdown_so_that_long_lines_wrap(prediction):
-    score = prediction.score("lower", REASONS)
-    assert score._repr_markdown_() == repr(score)
-
-
-@pytest.mark.parametrize("choices", [[], ["one"], ["same", "same"], "yes or no"])
+@pytest.mark.parametrize("choices", [{}, {"one": "Yes."}, ["one", "two"], "yes or no"])
 def test_choices_that_are_none_are_refused(choices):
-    with pytest.raises(ValueError, match=r"two or more different answers\. Received: choices="):
-        predict("Which?", choices)
+    with pytest.raises(ValueError, match=r"dictionary of two or more choices.*Received: choices="):
+        predict("Which?", choices, right="one")
+
+
+@pytest.mark.parametrize("right", ["equal", None])
+def test_the_right_choice_must_be_one(right):
+    with pytest.raises(ValueError, match=r"must be one of 'lower', 'higher'\. Received: right='"):
+        predict("Which?", REASONS, right=right)
 
 
 def test_an_answer_that_is_no_choice_is_refused(prediction):
@@ -105,12 +100,27 @@ def test_an_answer_that_is_no_choice_is_refused(prediction):
         prediction.answer = "equal"
 
 
-@pytest.mark.parametrize(
-    ("right", "reasons"), [("equal", REASONS), ("lower", {"lower": "It is shorter."})]
-)
-def test_every_choice_needs_a_reason(prediction, right, reasons):
-    with pytest.raises(ValueError, match="must give a reason for each"):
-        prediction.score(right, reasons)
+def test_a_question_that_this_version_lacks_is_of_another():
+    for name in ("00-nothing", "99-a-later-notebook", "What do you think?"):
+        with pytest.raises(
+            ValueError, match=f"'00-decay', .*Received: question='{name[:4]}"
+        ) as said:
+            predict(name)
+        assert "another version of lrlab" in str(said.value)
+
+
+def test_each_question_of_the_notebooks_can_be_asked_and_answered():
+    with pytest.raises(ValueError, match="must be one of"):
+        predict("")  # which loads all
+    for name, question in QUESTIONS.items():
+        prediction = predict(name)
+        prediction.answer = question.right
+        assert prediction.score(), name
+
+
+def test_the_right_choice_is_not_always_the_last():
+    places = [list(q.reasons).index(q.right) for q in QUESTIONS.values()]
+    assert {places.count(place) for place in range(3)} <= {4, 5, 6}
 
 
 def test_the_example_runs():

@@ -486,7 +486,7 @@ def test_nor_does_anything_act_in_notebook_7(
             timeout=60_000,
         )
         page.evaluate("void jupyterapp.commands.execute('notebook:run-all-cells')")
-        page.locator(".jp-RenderedMarkdown").nth(1).wait_for(timeout=120_000)
+        page.get_by_role("radio").first.wait_for(timeout=120_000)
         check_that_nothing_acts(page)
         page.close()
 
@@ -495,10 +495,26 @@ def check_that_nothing_acts(page: Page) -> None:
     explorer = ExplorerInPage(page.locator(".lrlab-explorer"))
     explorer.wait_for_picture()
     expect(explorer.readout).to_contain_text(f"validation {ACTS}", timeout=60_000)
-    feedback, score = page.locator(".jp-RenderedMarkdown").all()
+    feedback, score = page.locator(".mathjax_ignore").all()
+    expect(feedback).to_contain_text("✗ Not right yet (exercise 03-schedule)")
     expect(feedback).to_contain_text(f"{ACTS}.")
-    expect(score).to_have_text(f"You said {ACTS}, {ACTS} and [a link](javascript:0).")
+    expect(score).to_contain_text(f"You said {ACTS}, {ACTS} and [a link](javascript:0).")
+    check_that_a_prediction_has_names_and_obeys_the_arrow_keys(page)
     said = explorer.readout.evaluate("(place) => place.innerHTML")
     assert "<img" not in said
     assert "<b>" in said
     assert page.evaluate("window.acted") is None
+
+
+def check_that_a_prediction_has_names_and_obeys_the_arrow_keys(page: Page) -> None:
+    """In command mode, too, in which the page takes arrow keys to go from cell to cell."""
+    group = page.get_by_role("radiogroup", name=f"What of {ACTS}?", exact=True)
+    choices = group.get_by_role("radio")
+    for choice, name in zip(choices.all(), (ACTS, ACTS, "a third"), strict=True):
+        expect(choice).to_have_accessible_name(name)
+    choices.first.focus()
+    page.keyboard.press("Space")
+    for key, checked in (("ArrowDown", 1), ("ArrowDown", 2), ("ArrowUp", 1)):
+        page.keyboard.press(key)
+        expect(choices.nth(checked)).to_be_checked()
+        expect(choices.nth(checked)).to_be_focused()

@@ -1,5 +1,6 @@
 """What a stored notebook must be: for nbval to compare, GitHub to show and anyone to open."""
 
+import json
 import re
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import nbformat
 import pytest
 
 import lrlab
+from lrlab.exercises.judging import QUESTIONS
 
 REPOSITORY = Path(__file__).parents[2]
 NOTEBOOKS = sorted(REPOSITORY.glob("notebooks/*.ipynb"))
@@ -119,25 +121,72 @@ def test_ends_with_the_next(path):
     assert read(path).cells[-1].source.endswith(f"**Next:** [{title(read(after))}]({after.name})")
 
 
+def code_cells(path: Path) -> list[nbformat.NotebookNode]:
+    return [cell for cell in read(path).cells if cell.cell_type == "code"]
+
+
+def is_folded(cell: nbformat.NotebookNode) -> bool:
+    return bool(cell.metadata.get("jupyter", {}).get("source_hidden"))
+
+
 @every_notebook
-def test_has_an_exercise_and_folds_its_solution(path):
-    cells = [c for c in read(path).cells if c.cell_type == "code" and "lrlab.check(" in c.source]
-    solutions = [c for c in cells if c.metadata.get("jupyter", {}).get("source_hidden")]
+def test_has_exercises_each_with_a_folded_solution(path):
+    checking = [cell for cell in code_cells(path) if "lrlab.check(" in cell.source]
+    solutions = [cell for cell in checking if is_folded(cell)]
     assert solutions
-    assert len(cells) == 2 * len(solutions)  # each has its stub
-    for cell in cells:
+    assert len(checking) == 2 * len(solutions)  # each has its stub
+    for cell in checking:
         # What a student hands in must not hold the notebook's own answers.
         assert ("solution=True" in cell.source) == (cell in solutions)
-        said = cell.outputs[-1].data["text/plain"]
-        assert ": right." in said if cell in solutions else "not answered yet" in said
+        if cell not in solutions:
+            assert "not answered yet" in cell.outputs[-1].data["text/plain"]
 
 
 @every_notebook
-def test_asks_for_a_prediction_and_scores_it(path):
-    code = [cell.source for cell in read(path).cells if cell.cell_type == "code"]
-    (asked,) = [number for number, source in enumerate(code) if "lrlab.predict(" in source]
-    (scored,) = [number for number, source in enumerate(code) if ".score(" in source]
+def test_a_folded_solution_gives_nothing_away(path):
+    """JupyterLab shows its first line, and its output; JupyterBook and MyST fold by the tag."""
+    solutions = [cell for cell in code_cells(path) if is_folded(cell)]
+    for number, cell in enumerate(solutions, start=1):
+        which = f" of exercise {number}" if len(solutions) > 1 else ""
+        assert cell.source.splitlines()[0] == f"# Solution{which}"
+        assert cell.metadata.tags == ["hide-cell"]
+        (name,) = re.findall(r'lrlab\.check\("(.+?)"', cell.source)
+        (output,) = cell.outputs
+        assert output.data == {"text/plain": f"Exercise {name}: the solution passes."}
+
+
+@every_notebook
+def test_what_a_solution_answers_stands_in_no_other_cell(path):
+    cells = code_cells(path)
+    visible = "".join(cell.source for cell in cells if not is_folded(cell))
+    for cell in filter(is_folded, cells):
+        (answer,) = re.findall(r'lrlab\.check\(".+?", (.+), solution=True\)', cell.source)
+        lines = [line.strip() for line in cell.source.splitlines()[1:]]
+        made = [line for line in lines if line and not line.startswith(("lrlab.check(", "def "))]
+        if not answer.isidentifier():
+            made.append(answer)
+        assert [line for line in made if line not in visible]
+
+
+@every_notebook
+def test_asks_for_a_prediction_and_scores_it_and_gives_no_answer_away(path):
+    """What is right stands in lrlab/course."""
+    cells = code_cells(path)
+    (asked,) = [number for number, cell in enumerate(cells) if "lrlab.predict(" in cell.source]
+    (scored,) = [number for number, cell in enumerate(cells) if ".score(" in cell.source]
     assert asked < scored
+    (name,) = re.findall(r'"(.+)"', cells[asked].source)
+    assert cells[asked].source == f'prediction = lrlab.predict("{name}")\nprediction'
+    assert cells[asked].outputs[0].data["text/plain"] == "Prediction: not answered yet"
+    assert cells[scored].source == "prediction.score()"
+    assert cells[scored].outputs[0].data["text/plain"].startswith("Not answered yet")
+    lrlab.predict(name)
+    text = without_pictures(read(path))
+    question = QUESTIONS[name]
+    assert not [reason for reason in question.reasons.values() if reason in text]
+    for cell in cells[asked + 1 : scored + 1]:
+        assert f'"{question.right}"' not in cell.source
+        assert question.right not in json.dumps([output.get("text") for output in cell.outputs])
 
 
 @every_notebook

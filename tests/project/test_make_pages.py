@@ -1,0 +1,35 @@
+"""`make pages`: a notebook as a web page, its solutions folded away."""
+
+import importlib.util
+import re
+
+import nbformat
+
+
+def test_a_page_folds_the_solutions_and_nothing_else(repository, tmp_path, capsys):
+    path = repository / "tools" / "make_pages.py"
+    spec = importlib.util.spec_from_file_location("make_pages", path)
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    notebook = repository / "notebooks" / "03_step_decay.ipynb"
+    assert tool.main([str(notebook), "--to", str(tmp_path / "new folder")]) == 0
+    assert "03_step_decay.html: 0." in capsys.readouterr().out
+
+    page = (tmp_path / "new folder" / "03_step_decay.html").read_text(encoding="utf-8")
+    folded = re.findall("<details.*?</details>", page, re.DOTALL)
+    names = ["Solution of exercise 1", "Solution of exercise 2"]
+    assert [re.search("<summary>(.*?)</summary>", part)[1] for part in folded] == names
+    solutions = [
+        cell
+        for cell in nbformat.read(notebook, as_version=4).cells
+        if cell.metadata.get("jupyter", {}).get("source_hidden")
+    ]
+    for cell, part in zip(solutions, folded, strict=True):
+        assert f'id="cell-id={cell.id}"' in part
+        assert part.count("jp-CodeCell ") == page.count(f'id="cell-id={cell.id}"') == 1
+        assert "the solution passes" in part
+    rest = page
+    for part in folded:
+        rest = rest.replace(part, "")
+    assert "the solution passes" not in rest
+    assert 'href="04_schedules.html"' in rest
