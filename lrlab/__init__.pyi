@@ -12,9 +12,11 @@ from . import models as models
 from . import schedules as schedules
 from . import sweeps as sweeps
 from . import training as training
+from .callbacks import LearningRateLog as LearningRateLog
 from .callbacks import LearningRateRangeTest as LearningRateRangeTest
 from .callbacks import LivePlot as LivePlot
 from .callbacks import SharpnessTrace as SharpnessTrace
+from .callbacks import next_fit as next_fit
 from .callbacks import sharpness as sharpness
 from .exercises import check as check
 from .exercises import predict as predict

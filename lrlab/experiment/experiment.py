@@ -250,7 +250,7 @@ class Experiment:
             else:
                 if is_keras_schedule(schedule):
                     rates = rates_of_updates(schedule, rates, self._rates.updates_a_step)
-                self._rates.follow(rates, by_update=by_update)
+                self._rates.follow(rates, by_update=by_update, at_once=bool(members))
             with closing(session.epochs(self.epochs)) as epochs:
                 for _ in epochs:
                     steps = len(log.history["loss"]) * self.steps_per_epoch

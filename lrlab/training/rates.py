@@ -65,13 +65,18 @@ class Rates:
         """What a program reads besides its `State`."""
         return [self._table, self._read_by] + ([] if self._counts is None else [self._counts])
 
-    def follow(self, rates: np.ndarray, *, by_update: bool = False) -> None:
-        """Give each step its rate or, `by_update`, each update; after the last, the last one."""
+    def follow(self, rates: np.ndarray, *, by_update: bool = False, at_once: bool = False) -> None:
+        """Give each step its rate or, `by_update`, each update; after the last, the last one.
+
+        `at_once` for callbacks that may look before the first step.
+        """
         # Of one length, for a table of another would be compiled anew.
         table = np.full(self._steps * max(self.updates_a_step, 1) + 1, rates[-1], np.float32)
         table[: len(rates)] = rates
         self._table.assign(table)
         self._read_by.assign(_UPDATES if by_update else _STEPS)
+        if at_once:
+            self.move_on()
 
     def leave(self) -> None:
         """Leave the rate to whoever sets it."""
