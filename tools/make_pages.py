@@ -29,7 +29,7 @@ FOLDING = """
 
 def page_of(path: Path) -> str:
     """Return the page of a notebook as it is stored."""
-    exporter = HTMLExporter(
+    exporter = HTMLExporter(  # type: ignore[no-untyped-call]
         template_file="folding.html.j2", extra_loaders=[DictLoader({"folding.html.j2": FOLDING})]
     )
     page: str = exporter.from_filename(str(path))[0]
