@@ -94,7 +94,6 @@ class DecayMapExplorer(RunExplorer):
             interval_slider(decays[0].epochs_per_drop),
         ]
         super().__init__(experiment, controls, below=[self._curves_picture])
-        self._picture.on_msg(self._asked)
 
     def new_picture(self) -> PictureView:
         """Return the widget of the map."""
@@ -178,19 +177,24 @@ class DecayMapExplorer(RunExplorer):
 
     # --- what a person does ---
 
-    def _asked(self, widget: Any, content: dict[str, Any], buffers: Any) -> None:
+    def told(self, content: dict[str, Any]) -> None:
         """Take a click or a key from the page."""
+        super().told(content)
         controls = self.initial_learning_rate, self.decay_factor
+        cell: tuple[int, ...] = ()
         if "key" in content:
             steps = zip(controls, _STEPS[content["key"]], strict=True)
             cell = tuple(min(max(c.index + step, 0), len(c.options) - 1) for c, step in steps)
-        elif "map" in self._figures:
+        elif "x" in content and "map" in self._figures:
             cell = self._figures["map"].cell_at(content["x"], content["y"]) or ()
-        else:
-            cell = ()
         if cell:
             row, column = cell
             self.move(initial_learning_rate=self._rates[row], decay_factor=self._factors[column])
+
+    def asked(self) -> int:
+        """Return the interval: the map shows any cell of it that is chosen, trained or not."""
+        every: int = self.epochs_per_drop.value
+        return every
 
     def controls_moved(self, *names: str) -> None:
         """Show the chosen cell; train it, or the map of another interval, where that is missing."""

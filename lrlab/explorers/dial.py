@@ -124,6 +124,10 @@ class LearningRateDialExplorer(RunExplorer):
         super().wait(timeout)
         return self._now
 
+    def asked(self) -> tuple[()]:
+        """Return nothing: a turn of the dial changes what comes, not what is shown."""
+        return ()
+
     def controls_moved(self, *names: str) -> None:
         """The dial is read as an epoch begins, and the speed while it is waited for."""
         self._show_code()

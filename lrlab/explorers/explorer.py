@@ -14,7 +14,7 @@ import threading
 import time
 from abc import abstractmethod
 from collections import deque
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -22,9 +22,9 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 import ipywidgets
 
-from lrlab.explorers.closing import CLOSED, close_earlier_ones_of_this_cell, close_family
+from lrlab.explorers.closing import CLOSED, close_family, take_the_place_of_earlier_ones
 from lrlab.explorers.controls import Checked, button, toggle
-from lrlab.explorers.pins import Pin, as_csv, as_table
+from lrlab.explorers.pins import Pin, Pinning
 from lrlab.explorers.widgets import CodeView, PictureView, TableView
 from lrlab.explorers.worker import Superseded, Worker, taking_turns
 from lrlab.figures.ink import Theme
@@ -58,7 +58,7 @@ class Frame(Generic[Shown]):
 Work: TypeAlias = Generator[str | Frame[Shown] | None, None, None]
 
 
-class Explorer(ipywidgets.VBox, Generic[Shown]):
+class Explorer(Pinning[Shown], ipywidgets.VBox, Generic[Shown]):
     """Controls, and a picture that answers every movement of theirs.
 
     Making one trains nothing and loads no TensorFlow: it begins when it is displayed, by `run()` or
@@ -81,6 +81,7 @@ class Explorer(ipywidgets.VBox, Generic[Shown]):
     frames_per_second = 15.0  # at most, while work goes on
     stop_button = "Stop", "Stop the training that is running"  # words and tooltip
     stopped = "Stopped. Move a control to train again."
+    at_work = "Training …"  # said of work that says nothing itself, where it takes a while
     unfinished = "The training was not done"  # how a TimeoutError begins
     _closed = True  # until it is made, too: what cannot be made is closed as well
 
@@ -102,13 +103,18 @@ class Explorer(ipywidgets.VBox, Generic[Shown]):
         self._begun = False
         self._worker = Worker()
         self._pins: list[Pin[Shown]] = []
+        self._pin_table = TableView(caption="Pinned, at the end", file_name="pinned.csv")
         self._frame: Frame[Shown] | None = None  # what the picture shows
+        self._answered: Any = None  # `asked` of what the picture shows
+        self._silent = False  # whether the work that goes on has said nothing yet
         self._figures: dict[str, Any] = {}
-        self._drawing = threading.RLock()  # of the three above
+        self._drawing = threading.RLock()  # of pins, frame and figures
         self._picture = self.new_picture()
         self._picture.observe(lambda change: self.begin(), "displayed")
         self._picture.observe(lambda change: self.draw_afresh(), "dark")
-        self._pin_table = TableView(caption="Pinned, at the end", file_name="pinned.csv")
+        asking: tuple[ipywidgets.Widget, ...] = (self._picture, *controls)
+        for widget in asking:
+            widget.on_msg(lambda widget, content, buffers: self.told(content))
         self._code_view = CodeView()
         self._code_view.layout.display = "none"
         self._code_toggle = toggle(
@@ -141,7 +147,10 @@ class Explorer(ipywidgets.VBox, Generic[Shown]):
         for control in controls:
             control.observe(self._control_moved, "value")
         self._closed = False
-        close_earlier_ones_of_this_cell(self)
+        moving = [control.model_id for control in controls]
+        self._picture.show(explorer=self.model_id, controls=moving, stale=True)
+        if earlier := take_the_place_of_earlier_ones(self):
+            self._picture.show(value=earlier)
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -171,14 +180,6 @@ class Explorer(ipywidgets.VBox, Generic[Shown]):
     def draw(self, settings: Any, shown: Shown) -> tuple[bytes, str]:
         """Return a picture (PNG), and what it shows in words for those who cannot see it."""
 
-    @abstractmethod
-    def label(self, settings: Any) -> str:
-        """Return a few words for such settings, for a pin."""
-
-    @abstractmethod
-    def row(self, settings: Any, shown: Shown) -> Mapping[str, Any]:
-        """Return the settings, final numbers, "verdict" and "reason" of a pin, for its table."""
-
     @property
     @abstractmethod
     def code(self) -> str:
@@ -187,6 +188,10 @@ class Explorer(ipywidgets.VBox, Generic[Shown]):
     @abstractmethod
     def result(self) -> str:
         """Return settings and outcome in one short line, for a notebook to be compared by."""
+
+    def asked(self) -> Any:
+        """Return what the picture is to be of: if that changes, it is stale until it follows."""
+        return tuple(control.value for control in self._controls.values())
 
     def new_picture(self) -> PictureView:
         """Return the widget in which the picture is shown."""
@@ -215,8 +220,8 @@ class Explorer(ipywidgets.VBox, Generic[Shown]):
         """Have this work done in the thread, unless closed. What is under way gives way."""
         if self._closed:
             raise RuntimeError(f"This explorer was {CLOSED} Make another one.")
-        self._begun = True
-        self._worker.submit(partial(self._do, settings, work))
+        self._begun = self._silent = True
+        self._worker.submit(partial(self._do, settings, work, self.asked()))
 
     def stop(self) -> None:
         """Stop the run that is going on, within an epoch; what it has drawn stays.
@@ -286,58 +291,9 @@ class Explorer(ipywidgets.VBox, Generic[Shown]):
         if not self._moving:
             self.controls_moved(change["owner"].name)
 
-    # --- pins ---
-
-    @property
-    def pins(self) -> list[tuple[str, Shown]]:
-        """What was kept, each with a few words for its settings."""
-        return [(pin.label, pin.shown) for pin in self._pins]
-
-    def pin(self) -> None:
-        """Keep what is shown in the picture, to compare others with it."""
-        with self._drawing:
-            frame = self.shown()
-            if frame is not None and frame.shown is not None:
-                self._pins.append(Pin(self.pin_label(frame.settings), frame.settings, frame.shown))
-                self.pins_changed()
-
-    def clear_pins(self) -> None:
-        """Take all pins out of the picture."""
-        with self._drawing:
-            self._pins.clear()
-            self.pins_changed()
-
-    def shown(self) -> Frame[Shown] | None:
-        """Return what the picture shows, if anything: the run may have been stopped."""
-        return self._frame
-
-    def pin_label(self, settings: Any) -> str:
-        """Return a few words for what is being pinned."""
-        return self.label(settings)
-
-    def pins_changed(self) -> None:
-        """Put the pins into the table and into the picture."""
-        self.list_pins()
-        self.redraw()
-
-    def list_pins(self) -> None:
-        """Put the pins into the table."""
-        rows = self._pin_rows()
-        with self._pin_table.hold_sync():
-            self._pin_table.csv = as_csv(rows)
-            self._pin_table.columns, self._pin_table.rows = as_table(rows)
-
-    @property
-    def pins_csv(self) -> str:
-        """The pins as comma-separated values: settings, final numbers in full, verdict, reason."""
-        return as_csv(self._pin_rows())
-
-    def _pin_rows(self) -> list[Mapping[str, Any]]:
-        return [{"settings": pin.label, **self.row(pin.settings, pin.shown)} for pin in self._pins]
-
     # --- the work, in its thread ---
 
-    def _do(self, settings: Any, work: Work[Shown], superseded: Superseded) -> None:
+    def _do(self, settings: Any, work: Work[Shown], asked: Any, superseded: Superseded) -> None:
         """Say and show what the work yields, until it ends or has to give way."""
         due = time.monotonic() + 1 / self.frames_per_second
         try:
@@ -349,7 +305,7 @@ class Explorer(ipywidgets.VBox, Generic[Shown]):
                     if isinstance(step, str):
                         self.say(step)
                     elif step is not None and (always or time.monotonic() >= due):
-                        self._show_frame(step, settings)
+                        self._show_frame(step, settings, asked)
                         due = time.monotonic() + 1 / self.frames_per_second
         except Exception as error:  # noqa: BLE001 - whatever somebody's model raises, they read it
             if not superseded():
@@ -358,9 +314,10 @@ class Explorer(ipywidgets.VBox, Generic[Shown]):
             if self._closed:
                 self.let_go()
 
-    def _show_frame(self, frame: Frame[Shown], settings: Any) -> None:
+    def _show_frame(self, frame: Frame[Shown], settings: Any, asked: Any) -> None:
         with self._drawing:
             self.error = None
+            self._answered = asked
             self._frame = replace(frame, settings=settings) if frame.settings is None else frame
             self.show(*self.draw(self._frame.settings, frame.shown), frame.words)
 
@@ -394,16 +351,35 @@ class Explorer(ipywidgets.VBox, Generic[Shown]):
         self, png: bytes, alt: str, words: str | None = None, *, on: PictureView | None = None
     ) -> None:
         """Show a picture, what it shows in words, and new words below it (HTML), if there are."""
-        picture = on or self._picture
-        with picture.hold_sync():  # one message for all
-            picture.value = png
-            picture.alt = alt
-            if words is not None:
-                picture.words = words
+        new: dict[str, Any] = {"value": png, "alt": alt}
+        if words is not None:
+            new["words"] = words
+        if on is None:
+            new["stale"] = self.stale
+        (on or self._picture).show(**new)
 
     def say(self, words: str) -> None:
         """Write below the picture."""
-        self._picture.words = html.escape(words)
+        self._silent = False
+        self._picture.show(words=html.escape(words), stale=self.stale)
+
+    @property
+    def picture(self) -> bytes:
+        """The file (PNG) that is shown; empty before the first."""
+        png: bytes = self._picture.value
+        return png
+
+    @property
+    def stale(self) -> bool:
+        """Whether the picture is not of what the controls say: not yet, or not any more."""
+        return self._answered is None or self._answered != self.asked()
+
+    def told(self, content: dict[str, Any]) -> None:
+        """Hear what the page sends: here, that it waits for a picture and asks what goes on."""
+        if "waits" in content:
+            if self.stale and self._silent and self._worker.busy:
+                self.say(self.at_work)
+            self._picture.send({"stale": self.stale, **content})
 
     def report(self, error: Exception) -> None:
         """Show an error as words; earlier pictures and runs stay."""
@@ -441,7 +417,7 @@ class Explorer(ipywidgets.VBox, Generic[Shown]):
         if os.environ.get("LRLAB_WAIT") == "1":
             self._worker.wait()
         bundle: dict[str, Any] = super()._repr_mimebundle_(**kwargs)
-        if not self._picture.value:
+        if self._frame is None:
             return bundle, {}
         # For wherever there is no kernel: GitHub, nbviewer, nbconvert.
         bundle["image/png"] = base64.b64encode(self._picture.value).decode()

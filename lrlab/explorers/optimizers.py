@@ -253,7 +253,7 @@ class OptimizerExplorer(RunExplorer):
         self._left[present.optimizer] = present
         left = {name: self._left.get(name) or Settings.keras_defaults(name) for name in names}
         racers = [replace(left[name], batch_size=present.batch_size) for name in names]
-        self.start(present, self._race(racers))
+        self.start(present, self._race(racers, present))
 
     def reset(self) -> None:
         """Put the controls back to their first values."""
@@ -299,7 +299,7 @@ class OptimizerExplorer(RunExplorer):
 
     # --- the race ---
 
-    def _race(self, racers: Sequence[Settings]) -> Work[Run | None]:
+    def _race(self, racers: Sequence[Settings], present: Settings) -> Work[Run | None]:
         with self._drawing:
             self._pins[:] = [pin for pin in self._pins if pin not in self._best]
             self._best = []
@@ -319,9 +319,13 @@ class OptimizerExplorer(RunExplorer):
                 self._best.append(min(tried.values(), key=_final_loss))
                 self._pins.append(self._best[-1])
                 self.pins_changed()
+        if self._finished is None or self._finished[0] != present:  # it had to give way
+            if present not in self._tried:
+                yield from self._try(present, "Race, and what the controls say")
+            self.finish(self._tried[present], present)
         self._raced = True
-        settings, run = self._finished or (self._best[-1].settings, self._best[-1].shown)
-        yield Frame(run, _race_in_words(self._best), settings, always=True)
+        assert self._finished is not None
+        yield Frame(self._finished[1], _race_in_words(self._best), present, always=True)
 
     def _try(self, settings: Settings, where: str) -> Work[Run | None]:
         """Train a run of a race."""

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
+import threading
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
+from lrlab.explorers.widgets import TableView
 from lrlab.figures.ink import result_text
+
+if TYPE_CHECKING:
+    from lrlab.explorers.explorer import Frame
 
 Shown = TypeVar("Shown")
 Row: TypeAlias = Mapping[str, Any]  # of a pin: its settings, final numbers, "verdict" and "reason"
@@ -25,6 +31,74 @@ class Pin(Generic[Shown]):
     label: str
     settings: Any
     shown: Shown
+
+
+class Pinning(Generic[Shown]):
+    """The part of an explorer that keeps pins: it lists them, and has them drawn."""
+
+    _pins: list[Pin[Shown]]
+    _pin_table: TableView
+    _drawing: threading.RLock  # of the pins and of the picture
+    _frame: Frame[Shown] | None  # what the picture shows
+
+    @abstractmethod
+    def label(self, settings: Any) -> str:
+        """Return a few words for such settings, for a pin."""
+
+    @abstractmethod
+    def row(self, settings: Any, shown: Shown) -> Row:
+        """Return the settings, final numbers, "verdict" and "reason" of a pin, for its table."""
+
+    @abstractmethod
+    def redraw(self) -> None:
+        """Draw what is shown once more, with other pins."""
+
+    @property
+    def pins(self) -> list[tuple[str, Shown]]:
+        """What was kept, each with a few words for its settings."""
+        return [(pin.label, pin.shown) for pin in self._pins]
+
+    def pin(self) -> None:
+        """Keep what is shown in the picture, to compare others with it."""
+        with self._drawing:
+            frame = self.shown()
+            if frame is not None and frame.shown is not None:
+                self._pins.append(Pin(self.pin_label(frame.settings), frame.settings, frame.shown))
+                self.pins_changed()
+
+    def clear_pins(self) -> None:
+        """Take all pins out of the picture."""
+        with self._drawing:
+            self._pins.clear()
+            self.pins_changed()
+
+    def shown(self) -> Frame[Shown] | None:
+        """Return what the picture shows, if anything: the run may have been stopped."""
+        return self._frame
+
+    def pin_label(self, settings: Any) -> str:
+        """Return a few words for what is being pinned."""
+        return self.label(settings)
+
+    def pins_changed(self) -> None:
+        """Put the pins into the table and into the picture."""
+        self.list_pins()
+        self.redraw()
+
+    def list_pins(self) -> None:
+        """Put the pins into the table."""
+        rows = self._pin_rows()
+        with self._pin_table.hold_sync():
+            self._pin_table.csv = as_csv(rows)
+            self._pin_table.columns, self._pin_table.rows = as_table(rows)
+
+    @property
+    def pins_csv(self) -> str:
+        """The pins as comma-separated values: settings, final numbers in full, verdict, reason."""
+        return as_csv(self._pin_rows())
+
+    def _pin_rows(self) -> list[Row]:
+        return [{"settings": pin.label, **self.row(pin.settings, pin.shown)} for pin in self._pins]
 
 
 def as_csv(rows: Sequence[Row]) -> str:

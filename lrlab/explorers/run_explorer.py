@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import sys
 import threading
 import time
 from abc import abstractmethod
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from lrlab.schedules import Schedule
 
 SLOW_EPOCH = 0.5  # seconds: who waits so long for a first picture is told that there is work
+LOADING = "Loading Keras and TensorFlow, some seconds …"
 # Numbers of other verdicts depend on rounding, and so on the processor.
 REPEATABLE = {"good", "too low"}
 
@@ -67,6 +69,13 @@ class ExperimentExplorer(Explorer[Shown]):
         if self._experiment is None:
             self._experiment = default_experiment()
         return self._experiment
+
+    def start(self, settings: Any, work: Work[Shown]) -> None:
+        """Have this work done in the thread, unless closed. What is under way gives way."""
+        loads = self._experiment is None and "keras" not in sys.modules
+        super().start(settings, work)
+        if loads:
+            self.say(LOADING)
 
     def let_go(self) -> None:
         """Forget the experiment, too."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
+from typing import Any
 
 import anywidget
 import traitlets
@@ -30,21 +32,40 @@ class PictureView(anywidget.AnyWidget):
     a second widget for the words would have the page lay out and paint once more. `displayed` and
     `dark` come from the page: whether it shows the picture, and whether its theme is a dark one.
 
+    A page greys the picture while it is `stale`. Where one of the `controls` (model ids) has moved
+    and no picture comes, that one asks, `{"waits": 3}`. The answer is a message of the picture's,
+    the same with "stale" and whether it is. Where none comes the page says what is wrong with the
+    kernel that has made the `explorer` (a model id). In JupyterLab, and in Notebook 7, it keeps the
+    picture in the notebook's file.
+
     With a `hint` that says what arrow keys do, the picture can be focused and clicked, and sends
     messages: `{"key": "ArrowUp"}`, and the place of a click as `{"x": 0.5, "y": 0.5}`, from the
     upper left corner (0, 0) to the lower right one (1, 1).
     """
 
-    _esm = _static("picture.js")
+    _esm = "\n".join(map(_static, ["stale.js", "kept.js", "picture.js"]))
     _css = _static("explorer.css") + _COLOURS
     value = traitlets.Bytes().tag(sync=True)
     alt = traitlets.Unicode().tag(sync=True)
     words = traitlets.Unicode().tag(sync=True)
+    stale = traitlets.Bool().tag(sync=True)
+    explorer = traitlets.Unicode().tag(sync=True)
+    controls = traitlets.List(traitlets.Unicode()).tag(sync=True)
     width = traitlets.Int().tag(sync=True)
     height = traitlets.Int().tag(sync=True)
     displayed = traitlets.Bool().tag(sync=True)
     dark = traitlets.Bool().tag(sync=True)
     hint = traitlets.Unicode().tag(sync=True)
+
+    def __init__(self, **values: Any) -> None:
+        self._sending = threading.RLock()
+        super().__init__(**values)
+
+    def show(self, **values: Any) -> None:
+        """Take such values in one message; any thread may say so."""
+        with self._sending, self.hold_sync():
+            for name, value in values.items():
+                setattr(self, name, value)
 
 
 class CodeView(anywidget.AnyWidget):

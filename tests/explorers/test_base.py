@@ -271,3 +271,109 @@ class TestWork:
         assert explorer._picture.value != light
         explorer._picture.dark = False
         assert explorer._picture.value == light
+
+
+class Gated(CountingExplorer):
+    """Shows its only picture, or fails, once it is let on."""
+
+    def __init__(self, **settings):
+        self.go_on = threading.Event()
+        super().__init__(frames_per_second=math.inf, **settings)
+
+    def work(self, settings):
+        assert self.go_on.wait(SOON)
+        if settings == 9:
+            raise ValueError("9 is too much")
+        yield Frame(settings, "done", always=True)
+
+
+class TestAPictureThatIsNotOfTheControls:
+    @pytest.fixture
+    def explorer(self):
+        """One that has shown what it was asked for, and then answers nothing for now."""
+        explorer = Gated()
+        assert explorer._picture.stale, "there is none yet"
+        explorer.go_on.set()
+        explorer.wait(SOON)
+        explorer.go_on.clear()
+        yield explorer
+        explorer.go_on.set()
+        explorer.wait(SOON)
+
+    @pytest.fixture
+    def answer(self, explorer, monkeypatch):
+        """Ask as a page does that has waited for a while; return what it is told."""
+        told = []
+        monkeypatch.setattr(explorer._picture, "send", told.append)
+
+        def ask():
+            explorer.told({"waits": 3})
+            (answer,) = told
+            told.clear()
+            assert answer.pop("waits") == 3
+            return answer["stale"]
+
+        return ask
+
+    def test_is_stale_from_a_movement_until_the_picture_of_it(self, explorer, answer):
+        assert (explorer._picture.stale, answer()) == (False, False)
+        explorer.upto.value = 5
+        assert answer()
+        explorer.go_on.set()
+        explorer.wait(SOON)
+        assert (explorer._picture.stale, answer()) == (False, False)
+        assert explorer.drawn[-1] == (5, 5)
+
+    def test_is_told_to_be_on_its_way_where_the_work_says_nothing(self, explorer, answer):
+        explorer.upto.value = 5
+        assert explorer._picture.words == "done"
+        answer()
+        assert explorer._picture.words == "Training …"
+        assert explorer._picture.stale
+        explorer.say("so far")
+        answer()
+        assert explorer._picture.words == "so far"
+
+    def test_is_one_of_the_controls_again_once_these_are_back(self, explorer, answer):
+        explorer.upto.value = 5
+        explorer.upto.value = 3
+        assert not answer()
+
+    def test_stays_stale_where_it_was_stopped_or_failed(self, explorer, answer):
+        explorer.upto.value = 5
+        explorer.stop()
+        explorer.go_on.set()
+        explorer.wait(SOON)
+        explorer.upto.value = 9
+        explorer.wait(SOON)
+        assert answer()
+        assert explorer._picture.stale
+        assert explorer._picture.words == "ValueError: 9 is too much"
+
+    def test_comes_late_and_says_so(self, explorer):
+        explorer.go_on.set()
+        with explorer._drawing:  # it is trained, and waits for its picture
+            explorer.upto.value = 5
+            while not explorer._worker._busy:
+                pass
+            explorer._controls["upto"].unobserve_all()
+            explorer.upto.value = 6
+        explorer.wait(SOON)
+        assert explorer.drawn[-1] == (5, 5)
+        assert explorer._picture.stale
+
+    def test_is_none_where_a_control_changes_only_what_comes(self, experiment):
+        dial = lrlab.LearningRateDialExplorer(experiment)
+        dial.step()
+        dial.wait(SOON)
+        dial.learning_rate.value = 0.5
+        assert not dial.stale
+        grid = {"initial_learning_rates": [0.1, 0.5], "decay_factors": [0.5, 1.0]}
+        map_of_it = lrlab.DecayMapExplorer(experiment, **grid)
+        map_of_it.wait(SOON)
+        map_of_it.decay_factor.value = 1.0
+        assert not map_of_it.stale
+        map_of_it.epochs_per_drop.value = 2
+        assert map_of_it.stale
+        map_of_it.wait(SOON)
+        assert not map_of_it.stale

@@ -2,7 +2,6 @@
 
 import ast
 import re
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -14,19 +13,17 @@ from lab import (
     EVERY_KIND,
     MAKE,
     RATE,
-    REPOSITORY,
     TINY,
     ExplorerInPage,
     Lab,
     Notebook,
-    browsing,
     filming,
     serving,
 )
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("no_complaints")]
 
 # What TensorFlow writes as it starts, and what a warning looks like.
 START_UP = re.compile(r"oneDNN|absl::|cpu_feature_guard|cuda|rebuild TensorFlow|Warning:", re.I)
@@ -62,48 +59,6 @@ WATCHED = """() => {
 
 
 @pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with browsing(chromium) as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with serving(tmp_path_factory.mktemp("lab")) as lab:
-        for path in (REPOSITORY / "notebooks").glob("*.ipynb"):
-            shutil.copy(path, lab.folder)
-        yield lab
-
-
-@pytest.fixture(scope="module")
-def complaints() -> list[str]:
-    """Errors in the pages' consoles. JupyterLab itself logs none while its server is up."""
-    return []
-
-
-@pytest.fixture(scope="module")
-def context(browser: Browser, lab: Lab, complaints: list[str]) -> Iterator[BrowserContext]:
-    context = browser.new_context(viewport={"width": 1280, "height": 1000})
-    context.grant_permissions(["clipboard-read", "clipboard-write"], origin=lab.url)
-    context.on("weberror", lambda error: complaints.append(str(error.error)))
-    context.on(
-        "console", lambda said: complaints.append(said.text) if said.type == "error" else None
-    )
-    yield context
-    context.close()
-
-
-@pytest.fixture(scope="module")
-def open_notebook(context: BrowserContext, lab: Lab) -> Callable[[str], Notebook]:
-    def open_and_run(name: str) -> Notebook:
-        notebook = Notebook(context.new_page(), lab, name)
-        notebook.run_all()
-        return notebook
-
-    return open_and_run
-
-
-@pytest.fixture(scope="module")
 def notebook(open_notebook: Callable[[str], Notebook], lab: Lab) -> Iterator[Notebook]:
     """One with explorers, after Run All."""
     with open_notebook(lab.write("explorers.ipynb", EXPLORERS)) as notebook:
@@ -119,13 +74,6 @@ def explorer(notebook: Notebook) -> ExplorerInPage:
     explorer = notebook.explorer()
     expect(explorer.picture).to_have_attribute("alt", re.compile("learning rate is 0.1 throughout"))
     return explorer
-
-
-@pytest.fixture(autouse=True)
-def no_complaints(complaints: list[str]) -> Iterator[None]:
-    """After every test: no error in a browser's console."""
-    yield
-    assert complaints == []
 
 
 def assert_nothing_red(notebook: Notebook) -> None:

@@ -1,11 +1,13 @@
 """What ends an explorer lets go of it: close(), and its cell that runs again."""
 
+import base64
 import gc
 import sys
 import threading
 from types import SimpleNamespace
 from weakref import ref
 
+import nbformat
 import pytest
 from ipywidgets.widgets.widget import _instances
 from small import SOON, data, made, model, until
@@ -142,7 +144,7 @@ class TestCells:
         shell = SimpleNamespace(get_parent=lambda: parent)
         ipython = SimpleNamespace(get_ipython=lambda: shell)
         monkeypatch.setattr(closing, "sys", SimpleNamespace(modules={"IPython": ipython}))
-        monkeypatch.setattr(closing, "_MADE_BY_CELL", {})
+        monkeypatch.setattr(closing, "_CELLS", {})
 
         def execute(cell, execution):
             parent.update(metadata={"cellId": cell}, header={"msg_id": execution})
@@ -167,7 +169,47 @@ class TestCells:
     def test_where_a_cell_has_no_id_nothing_is_kept(self, experiment, cell):
         cell(None, "1")
         LearningRateExplorer(experiment).wait(SOON)
-        assert closing._MADE_BY_CELL == {}
+        assert closing._CELLS == {}
+
+    def test_the_next_explorer_begins_with_the_picture_of_the_last_greyed(self, experiment, cell):
+        cell("a", "1")
+        first, other = LearningRateExplorer(experiment), Waits()
+        first.wait(SOON)
+        shown = first.picture
+        cell("a", "2")
+        with made(Waits) as waits, made(LearningRateExplorer, experiment) as second:
+            assert waits.picture == other.picture == b""
+            assert (second.picture, second._picture.stale) == (shown, True)
+            waits.go_on.set()
+            second.wait(SOON)
+            assert not second._picture.stale
+        assert LearningRateExplorer(experiment).picture == b"", "there was only one"
+
+    def test_in_a_new_kernel_it_is_the_one_in_the_notebooks_file(
+        self, experiment, cell, tmp_path, monkeypatch
+    ):
+        def output(name, png, **metadata):
+            data = {"text/plain": f"{name}: ...", "image/png": base64.b64encode(png).decode()}
+            return nbformat.v4.new_output("display_data", data, metadata=metadata)
+
+        outputs = [
+            nbformat.v4.new_output("stream", text="..."),
+            output("LearningRateExplorer", b"as it began"),
+            output("StepDecayExplorer", b"of another kind"),
+            output("LearningRateExplorer", b"in the end", lrlab="..."),
+        ]
+        code = nbformat.v4.new_code_cell("...", id="a", outputs=outputs)
+        plain = nbformat.v4.new_code_cell("...", id="b", outputs=outputs[:2])
+        file = tmp_path / "notebook.ipynb"
+        nbformat.write(nbformat.v4.new_notebook(cells=[code, plain]), file)
+        monkeypatch.setenv("JPY_SESSION_NAME", str(file))
+        for name, picture in (("a", b"in the end"), ("b", b"as it began"), ("c", b"")):
+            cell(name, "1")
+            explorer = LearningRateExplorer(experiment)
+            assert explorer.picture == picture
+        file.write_text("no notebook")
+        cell("d", "1")
+        assert LearningRateExplorer(experiment).picture == b""
 
     def test_what_a_cell_made_is_not_kept_for_it(self, experiment, cell):
         cell("a", "1")

@@ -56,7 +56,7 @@ def trained(experiment, monkeypatch):
 
 def press(explorer, *keys):
     for key in keys:
-        explorer._asked(None, {"key": f"Arrow{key}"}, None)
+        explorer.told({"key": f"Arrow{key}"})
 
 
 def test_the_examples_in_the_docstrings_run():
@@ -143,7 +143,7 @@ class TestChoosing:
 
     def test_a_click_chooses_the_cell_under_it(self, explorer, trained):
         def click(x, y):
-            explorer._asked(None, {"x": x, "y": y}, None)
+            explorer.told({"x": x, "y": y})
             return explorer.wait(SOON).schedule
 
         assert click(0.2, 0.2) == StepDecay(1.0, 0.1, 2)

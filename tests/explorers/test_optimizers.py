@@ -402,6 +402,17 @@ class TestRace:
         assert explorer.shown().settings == Settings("SGD", 0.3, batch_size=8)
         assert repr(explorer).startswith("OptimizerExplorer: SGD 0.3 b8 -> ")
 
+    def test_what_was_chosen_just_before_is_trained_too_and_shown(self, explorer):
+        explorer.optimizer.value = "RMSprop"
+        explorer.race()
+        run = explorer.wait(SOON)
+        assert explorer.shown().settings == explorer.settings()
+        assert (explorer.shown().shown, run.schedule) == (run, 0.001)
+        assert list(explorer.best) == ["SGD", "Adam"]
+        assert not explorer.stale
+        explorer.optimizer.value = "SGD"
+        explorer.wait(SOON)
+
     def test_an_error_is_read(self, explorer, monkeypatch):
         def broken(settings):
             raise RuntimeError("out of memory on purpose")

@@ -71,8 +71,9 @@ export default {
       if (bytes?.byteLength) image.src = address(bytes);
     };
     const describe = () => (image.alt = model.get("alt"));
+    let note = ""; // that stands instead of the words
     const say = () => {
-      text.replaceChildren(inert(model.get("words")));
+      text.replaceChildren(note || inert(model.get("words")));
       // The words keep the height that they once had: buttons must not jump.
       const missing = text.offsetHeight - readout.clientHeight;
       if (missing > 0) readout.style.height = `${text.offsetHeight}px`;
@@ -110,10 +111,24 @@ export default {
     const controls = new MutationObserver((changes) => {
       if (changes.some(({ target }) => !el.contains(target))) nameControls();
     });
+    const watch = (explorer) =>
+      watchStale(model, explorer, (stale, words) => {
+        explorer.classList.toggle("lrlab-stale", stale);
+        if (words !== note) {
+          note = words;
+          say();
+        }
+      });
+    let watching = !model.get("explorer"); // a second picture of an explorer is not watched
+    const ends = [];
+    const words = () => inert(model.get("stale") ? "" : model.get("words"));
+    if (!watching) ends.push(keep(model, () => [image, words()]));
+
     // Once it has its place in the page, its neighbours are there, and a width to wrap words at.
     const shown = new ResizeObserver(() => {
       const explorer = el.closest(".lrlab-explorer");
       if (!explorer) return;
+      if (!watching) watching = ends.push(watch(explorer));
       controls.observe(explorer, { childList: true, subtree: true });
       nameControls();
       say();
@@ -122,6 +137,7 @@ export default {
 
     return () => {
       [theme, controls, shown].forEach((observer) => observer.disconnect());
+      for (const end of ends) Promise.resolve(end).then((end) => end());
       for (const [name, update] of Object.entries(parts)) model.off(`change:${name}`, update);
     };
   },

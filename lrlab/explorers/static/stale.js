@@ -1,0 +1,85 @@
+// Whether a picture is that of the controls. Where it is not it is greyed, and where the kernel
+// does not answer a note says why. A drag that is answered in time never gets so far.
+
+const PATIENCE = 150; // ms that a picture may take before the kernel is asked what goes on
+const ANSWER = 500; // ms that its answer may take
+
+const GONE = "The kernel is gone: run this cell again.";
+const BUSY = "Waiting for the kernel: perhaps another cell is running.";
+
+// Calls `show(stale, note)` when either changes; returns what ends that.
+const watchStale = async (model, explorer, show) => {
+  const manager = model.widget_manager;
+  const get = (ids) => Promise.all(ids.map((id) => manager.get_model(id)));
+  const [root, ...controls] = await get([model.get("explorer"), ...model.get("controls")]);
+  // JupyterLab's own, and Notebook 7's; elsewhere the widgets alone tell of a kernel's end.
+  const session = manager.context?.sessionContext;
+  const kernel = () => session?.session?.kernel;
+  const born = kernel()?.id;
+
+  let timer = 0;
+  let note = "";
+  let moved = model; // what the next question is about: the control that moved last
+  let [moves, heard] = [0, 0]; // how many there were, and how many of them the kernel knows
+  const tell = (stale, words) => show(stale, (note = words));
+  const rest = () => (timer = clearTimeout(timer));
+  const wait = (then, milliseconds) => {
+    rest();
+    timer = setTimeout(() => {
+      timer = 0;
+      then();
+    }, milliseconds);
+  };
+  const gone = () =>
+    !root.comm_live || (session && (kernel()?.id !== born || kernel()?.status === "dead"));
+  const settle = (stale) => {
+    rest();
+    tell(stale || gone(), gone() ? GONE : "");
+  };
+  const ask = () => {
+    if (gone()) return settle(true);
+    if (model.get("stale")) tell(true, note);
+    // By the same way as its value, or the question is there first: a kernel has several.
+    moved.send({ waits: moves });
+    moved = model;
+    wait(() => tell(true, BUSY), ANSWER);
+  };
+  const move = () => timer || wait(ask, PATIENCE);
+  const turn = (control) => {
+    moves += 1;
+    moved = control;
+    move();
+  };
+  const say = () => (model.get("stale") || heard < moves ? move() : settle(false));
+  const draw = () => {
+    rest(); // be it of what was asked before: more will come
+    say();
+  };
+  const answer = ({ stale, waits }) => {
+    heard = Math.max(heard, waits);
+    if (heard === moves) settle(stale);
+  };
+  const end = () => gone() && settle(true);
+
+  const events = [
+    ...controls.map((control) => [control, "change:value", turn]),
+    [model, "change:value", draw],
+    [model, "change:words", say],
+    [model, "change:stale", say],
+    [model, "msg:custom", answer],
+    [root, "comm_live_update", end],
+  ];
+  for (const [source, name, action] of events) source.on(name, action);
+  explorer.addEventListener("click", move);
+  const signals = session ? [session.statusChanged, session.kernelChanged] : [];
+  for (const signal of signals) signal.connect(end);
+  settle(model.get("stale"));
+  say();
+
+  return () => {
+    rest();
+    for (const [source, name, action] of events) source.off(name, action);
+    explorer.removeEventListener("click", move);
+    for (const signal of signals) signal.disconnect(end);
+  };
+};
