@@ -10,7 +10,8 @@ from lrlab.exercises.judging import Hint, exercise, prediction
 from lrlab.schedules import RatesByEpoch
 
 _EPOCHS = 15
-FIXED_LOSS = 0.1290  # the validation loss of StepDecay(0.5, 0.5, 5); a test holds it to that
+FIXED_LOSS = 0.1167  # the validation loss of StepDecay(0.8, 0.5, 5); a test holds it to that
+_WANTED = 0.13  # a validation loss
 _LOW, _HIGH = 0.2, 0.3
 _EDGE, _BROKEN = 1.0, 1.0  # what a rate beyond the edge breaks stays above this training loss
 
@@ -32,8 +33,8 @@ prediction(
 )
 
 
-@exercise("06-beat")
-def _beat(answer: Any) -> str:
+@exercise("06-reach")
+def _reach(answer: Any) -> str:
     otherwise = "Give a run that was steered by hand: explorer.wait()."
     run = as_run(answer, otherwise)
     if not isinstance(run.schedule, RatesByEpoch):
@@ -43,9 +44,9 @@ def _beat(answer: Any) -> str:
         raise Hint(f"It has done {len(rates)} of {_EPOCHS} epochs. Press Go on.")
     if max(rates) > _EDGE and not run.final["loss"] < _BROKEN:
         raise Hint("The training is broken: it began too high. Start again, lower.")
-    if loss < FIXED_LOSS:
+    if loss <= _WANTED:
         return f"By hand {loss:.4f}, by the fixed schedule {FIXED_LOSS:.4f}."
-    result = f"By hand {loss:.4f}, and less than {FIXED_LOSS:.4f} is wanted."
+    result = f"By hand {loss:.4f}, and {_WANTED} or less is wanted."
     if max(rates) < _LOW:
         raise Hint(f"{result} All your rates are low: use 0.5 first, to get ahead.")
     if rates[-1] > _HIGH:

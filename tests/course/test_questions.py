@@ -30,6 +30,7 @@ QUESTIONS = {
     "05-cuts": "bfb7276c",
     "05-together": "fcc7d0e3",
     "06-beat": "6fd534f1",
+    "06-reach": "d4627913",
     "06-moves": "ba726660",
     "07-losses": "b80fcc3b",
     "07-pick": "d4d33150",

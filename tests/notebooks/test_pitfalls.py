@@ -124,6 +124,28 @@ class TestWhatKerasDoes:
         cuts = np.flatnonzero(np.diff(np.log10(history["learning_rate"])) < -0.5)
         assert cuts[1] - cuts[0] == patience + max(cooldown - 1, 0)
 
+    def test_a_rate_written_into_logs_reaches_the_history_and_the_csv_file(self, tmp_path):
+        """The class as trap 27 shows it, whoever sets the rate."""
+        cells = {cell.id: cell.source for cell in nbformat.read(NOTEBOOK, as_version=4).cells}
+        (keep_rate,) = re.findall(r"class KeepRate.*?\n\n\n", cells["trap-27"], re.DOTALL)
+        names = {"keras": keras}
+        exec(keep_rate, names)  # noqa: S102
+        halve = keras.callbacks.LambdaCallback(
+            on_epoch_end=lambda epoch, logs: setattr(model.optimizer, "learning_rate", 0.05)
+        )
+        decay = keras.optimizers.schedules.ExponentialDecay(0.1, 1, 0.5)
+        for number, (rate, others, kept) in enumerate(
+            [(0.1, [], [0.1, 0.1]), (decay, [], [0.05, 0.025]), (0.1, [halve], [0.1, 0.05])]
+        ):
+            model = compiled(rate)
+            file = tmp_path / f"{number}.csv"
+            callbacks = [names["KeepRate"](), *others, keras.callbacks.CSVLogger(file)]
+            history = model.fit(X, Y, epochs=2, callbacks=callbacks, verbose=0).history
+            assert history["learning_rate"] == pytest.approx(kept)
+            rows = file.read_text().splitlines()
+            place = rows[0].split(",").index("learning_rate")
+            assert [float(row.split(",")[place]) for row in rows[1:]] == pytest.approx(kept)
+
     def test_terminate_on_nan_lets_1e14_go_on(self):
         stop = keras.callbacks.TerminateOnNaN()
         history = compiled(1e-9).fit(X, Y + 1e7, epochs=2, callbacks=[stop], verbose=0).history

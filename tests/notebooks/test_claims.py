@@ -1,0 +1,169 @@
+"""What a notebook says is lower, higher, best: held to the numbers that the cell above it printed.
+
+nbval holds these numbers to the code; three starts or more stand behind each claim.
+"""
+
+import re
+from functools import cache
+from pathlib import Path
+
+import nbformat
+import pytest
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+NUMBER = r"\d+\.\d+"
+
+
+@cache
+def lines(number, cell_id):
+    """What a cell printed, line by line."""
+    (path,) = NOTEBOOKS.glob(f"{number}_*.ipynb")
+    cells = {cell.id: cell for cell in nbformat.read(path, as_version=4).cells}
+    return "".join(output.get("text", "") for output in cells[cell_id].outputs).splitlines()
+
+
+def each(number, cell_id):
+    """The numbers of the starts, after "each", by what the line begins with."""
+    rows = [line for line in lines(number, cell_id) if "each" in line]
+    found = {
+        re.split(r"[,:]? +(?:mean|validation|loss)", line)[0].strip(): [
+            float(value) for value in re.findall(NUMBER, line.split("each")[1])
+        ]
+        for line in rows
+    }
+    assert len(found) == len(rows) > 1
+    assert {len(values) for values in found.values()} == {3}
+    return found
+
+
+def mean(values):
+    return sum(values) / len(values)
+
+
+def below(lower, higher):
+    """From every start, and not in the mean alone."""
+    return all(one < other for one, other in zip(lower, higher, strict=True))
+
+
+def test_00_decay_from_too_low_a_rate_makes_it_worse_from_every_start():
+    decayed, low, high = each("00", "measure").values()
+    assert below(decayed, low)
+    assert below(low, high)
+
+
+@pytest.mark.parametrize(("rate", "helps"), [(0.01, 0), (0.1, 0), (0.5, 1), (0.8, 1)])
+def test_03_decay_hurts_at_low_first_rates_and_helps_at_high_ones(rate, helps):
+    losses = each("03", "three-starts")
+    pair = losses[f"{rate:<4} constant"], losses[f"{rate:<4} halved"]
+    assert below(*(reversed(pair) if helps else pair))
+
+
+def test_03_under_noise_decay_wins_against_all_four_constant_rates():
+    *constant, decayed, exact = each("03", "noise-measure").values()
+    assert len(constant) == 4
+    assert all(below(decayed, losses) for losses in constant)
+    assert mean(decayed) - mean(exact) < 0.3 * min(mean(c) - mean(exact) for c in constant)
+
+
+def test_04_six_shapes_end_alike_and_two_gain_little_over_no_decay():
+    losses = each("04", "measure")
+    means = {name: mean(values) for name, values in losses.items()}
+    little = {"exponential", "inverse time"}
+    assert all(0.9 * means["constant"] < means[name] < means["constant"] for name in little)
+    six = [means[name] for name in means if name not in {"constant", *little}]
+    assert len(six) == 6
+    assert max(six) - min(six) < max(map(max, losses.values())) - min(map(min, losses.values()))
+    assert max(six) < 1.1 * min(six)
+    assert max(six) < 0.85 * means["constant"]
+
+
+def test_04_between_the_same_ends_the_loss_follows_the_mean_rate():
+    losses = each("04", "ends")
+    rates = {
+        line.split("  ")[0]: float(re.findall(NUMBER, line.partition("mean rate")[2])[0])
+        for line in lines("04", "ends")
+    }
+    losses = dict(zip(rates, losses.values(), strict=True))
+    for one, rate in rates.items():
+        for other, other_rate in rates.items():
+            if rate > other_rate:
+                assert below(losses[one], losses[other])
+            elif rate == other_rate:
+                assert mean(losses[one]) == pytest.approx(mean(losses[other]), rel=0.02)
+    assert sorted(rates.values()) == [0.14, 0.14, 0.26, 0.26, 0.34]
+
+
+def test_04_at_twice_the_rate_warm_up_ends_lower_on_average():
+    cosine, *warmed = each("04", "warm").values()
+    assert len(warmed) == 2
+    at_half = min(mean(losses) for losses in each("04", "measure").values())
+    assert all(mean(losses) < min(mean(cosine), at_half) for losses in warmed)
+
+
+def test_06_by_hand_one_reaches_the_fixed_schedule_and_does_not_beat_it():
+    fixed, moves = each("06", "beat").values()
+    apart = min(max(losses) - min(losses) for losses in (fixed, moves))
+    assert abs(mean(fixed) - mean(moves)) < 0.2 * apart
+
+
+def test_08_a_larger_batch_lifts_the_limit_at_first_and_then_no_more():
+    counts = [line.split() for line in lines("08", "limit")[2:]]
+    assert counts == [["8", "3", "0", "0"], ["64", "3", "3", "0"], ["256", "3", "3", "0"]]
+
+
+def test_08_eight_times_the_batch_at_eight_times_the_rate_ends_alike():
+    rows = [re.findall(NUMBER, line.partition("loss")[2]) for line in lines("08", "starts")[:4]]
+    losses = [[float(value) for value in row] for row in rows]
+    assert {len(row) for row in losses} == {3}
+    for small, large in (losses[:2], losses[2:]):
+        assert mean(small) == pytest.approx(mean(large), rel=0.05)
+
+
+def test_09_at_the_best_rates_adam_comes_first_and_the_three_lie_close_together():
+    rows = [re.findall(r": (\d+\.\d+)", line) for line in lines("09", "fair")[1:]]
+    (sgd, momentum, adam), best = ([float(row[k]) for row in rows] for k in (0, 1))
+    assert momentum < adam < sgd
+    assert best == sorted(best, reverse=True)
+    assert best[0] - best[-1] < 0.1 * (sgd - adam)
+
+
+def test_09_decay_lowers_the_loss_at_twice_the_best_rate_and_changes_little_at_the_best():
+    best, best_decayed, high, high_decayed = each("09", "decay-measure").values()
+    assert below(high_decayed, high)
+    assert mean(high_decayed) < 0.75 * mean(high)
+    assert mean(best_decayed) == pytest.approx(mean(best), rel=0.05)
+
+
+def test_09_a_stronger_penalty_makes_weights_smaller_in_adam_too():
+    rows = [re.findall(NUMBER, line) for line in lines("09", "l2-measure")]
+    strengths, norms, accuracies = zip(*[map(float, row) for row in rows], strict=True)
+    assert list(strengths) == sorted(strengths)
+    assert list(norms) == sorted(norms, reverse=True)
+    assert accuracies[-1] < 0.5 < 0.9 < min(accuracies[:-1])
+
+
+def test_11_decay_hurts_at_low_first_rates_and_helps_at_high_ones():
+    rows = [re.findall(NUMBER, line) for line in lines("11", "rows")[1:]]
+    best = [float(row[-1]) for row in rows]  # the best factor, from low rates to high
+    assert best == sorted(best, reverse=True)
+    assert (best[0], best[-1]) == (1.0, 0.5)
+    hard, without = ([float(row[k]) for row in rows] for k in (2, 3))
+    assert hard[0] > without[0]
+    assert hard[-1] < without[-1]
+
+
+def test_12_with_scaled_targets_the_default_is_good_and_the_error_smaller():
+    found = {
+        re.search(r"targets (as is|scaled) +learning rate (\S+):", line).groups(): line
+        for line in lines("12", "scale")
+    }
+    assert len(found) == 10
+    assert found["as is", "0.01000"].endswith(": diverged")
+    assert found["as is", "0.00100"].endswith(": diverged")
+    errors = {
+        key: [int(value) for value in line.partition("error")[2].split()]
+        for key, line in found.items()
+    }
+    assert ": good," in found["scaled", "0.01000"]
+    as_is = [values for (targets, _), values in errors.items() if targets == "as is" and values]
+    assert all(max(errors["scaled", "0.01000"]) < min(values) for values in as_is)
