@@ -1,4 +1,4 @@
-"""One thread that runs the newest job and makes an older one give up."""
+"""Run the newest job in a thread, and make an older one give up."""
 
 from __future__ import annotations
 
@@ -13,32 +13,29 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import process, thread  # noqa: F401
 from contextlib import contextmanager, suppress
 from functools import partial
+from queue import Empty, SimpleQueue
 from typing import TypeAlias
 from weakref import WeakSet
 
 from lrlab.experiment.turns import UNFINISHED, waiting
 
 _SECONDS_TO_WORDS = 1.0  # that another training of an experiment is waited for
+_IDLE_SECONDS = 10.0
+_SECONDS_A_LOOK = 0.05  # how soon a thread with nothing to do sees that Python ends
 
 # A job is told how to find out that it is no longer wanted, and then returns soon.
 Superseded: TypeAlias = Callable[[], bool]
 Job: TypeAlias = Callable[[Superseded], None]
+_Inbox: TypeAlias = SimpleQueue[Callable[[], None]]
 
 
 class Worker:
-    """Run jobs in one thread: at most one at a time, and of those that wait the newest.
+    """Run jobs in a thread: at most one at a time, and of those that wait the newest.
 
-    The thread starts with the first job and ends when it has had nothing to do for a while, so an
-    explorer that nobody uses costs nothing. A job that raises is reported as any thread's error is,
-    and the next one runs.
-
-    It is no daemon. Python waits for it as it ends, before any exit handler is called: a thread
-    that is cut off inside TensorFlow takes the process down, and so does a module whose own handler
-    comes too late. What runs by then is superseded, and no other job begins.
+    It has a thread only while there is a job. A job that raises is reported as any thread's error
+    is, and the next one runs. As Python ends, what runs is superseded and no other job begins.
     """
 
-    _IDLE_SECONDS = 10.0
-    _SECONDS_A_LOOK = 0.05  # how soon a thread with nothing to do sees that Python ends
     # A newer job lets the one that runs be for so long. Where every job gave way at once, a slider
     # that moves faster than a model trains would show nothing until it rests.
     _PATIENCE_SECONDS = 0.1
@@ -48,8 +45,7 @@ class Worker:
         self._next: Job | None = None
         self._at_once = False
         self._asked = 0  # counts jobs and stops: a job is superseded once it has moved on
-        self._thread: threading.Thread | None = None
-        self._busy = self._closed = False
+        self._has_thread = self._busy = self._closed = False
         _WORKERS.add(self)
 
     @property
@@ -68,9 +64,9 @@ class Worker:
                 return
             self._next, self._at_once = job, at_once
             self._asked += 1
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="lrlab", daemon=False)
-                self._thread.start()
+            if not self._has_thread:
+                self._has_thread = True
+                _in_a_thread(self._work)
             self._changed.notify_all()
 
     def stop(self) -> None:
@@ -102,34 +98,69 @@ class Worker:
     def _work(self) -> None:
         while True:
             with self._changed:
-                if not self._wait_for_a_job():
-                    self._next = self._thread = None
+                job, self._next = self._next, None
+                if job is None or self._ends():
+                    self._has_thread = False
                     self._changed.notify_all()
                     return
-                job, self._next = self._next, None
                 asked, self._busy = self._asked, True
-            assert job is not None
             try:
                 job(partial(self._superseded, asked, time.monotonic()))
             except Exception:  # noqa: BLE001 - it must not take the worker down
-                threading.excepthook(threading.ExceptHookArgs([*sys.exc_info(), self._thread]))
+                threading.excepthook(
+                    threading.ExceptHookArgs([*sys.exc_info(), threading.current_thread()])
+                )
             finally:
                 del job  # and with it an explorer
                 with self._changed:
                     self._busy = False
                     self._changed.notify_all()
 
-    def _wait_for_a_job(self) -> bool:
-        """Wait until there is one; False if none came for a while, or none is to be done."""
-        idle_until = time.monotonic() + self._IDLE_SECONDS
-        while not self._ends() and time.monotonic() < idle_until:
-            if self._changed.wait_for(lambda: self._next is not None, self._SECONDS_A_LOOK):
-                return not self._ends()
-        return False
-
     def _ends(self) -> bool:
-        """Whether it was closed, or Python ends: the main thread has, and waits for all others."""
-        return self._closed or not threading.main_thread().is_alive()
+        return self._closed or _python_ends()
+
+
+def _python_ends() -> bool:
+    """Whether the main thread has ended, and waits for all others."""
+    return not threading.main_thread().is_alive()
+
+
+def _in_a_thread(work: Callable[[], None]) -> None:
+    """Do this in the thread that was parked last, or in a new one where none is.
+
+    A thread serves one worker after another, because the memory that one allocates from is its own:
+    a new thread for each explorer would leave a gap of some megabytes behind for each. It ends when
+    it has had nothing to do for a while, so explorers that nobody uses cost nothing.
+
+    It is no daemon. Python waits for it as it ends, before any exit handler is called: a thread
+    that is cut off inside TensorFlow takes the process down, and so does a module whose own handler
+    comes too late.
+    """
+    with _PARKING:
+        inbox = _PARKED.pop() if _PARKED else None
+    if inbox is None:
+        inbox = SimpleQueue()
+        threading.Thread(target=_serve, args=[inbox], name="lrlab", daemon=False).start()
+    inbox.put(work)
+
+
+def _serve(inbox: _Inbox) -> None:
+    """Do what comes; between one thing and the next the inbox is parked."""
+    idle_until = 0.0
+    while True:
+        try:
+            work = inbox.get(timeout=_SECONDS_A_LOOK)
+        except Empty:
+            with _PARKING:
+                if inbox in _PARKED and (_python_ends() or time.monotonic() > idle_until):
+                    _PARKED.remove(inbox)
+                    return
+        else:
+            work()
+            del work  # and with it a worker
+            idle_until = time.monotonic() + _IDLE_SECONDS
+            with _PARKING:
+                _PARKED.append(inbox)
 
 
 class _GaveWay(Exception):  # noqa: N818 - it is no error
@@ -151,6 +182,8 @@ def taking_turns(superseded: Superseded, say: Callable[[str], None]) -> Iterator
 
 
 _WORKERS: WeakSet[Worker] = WeakSet()
+_PARKED: list[_Inbox] = []  # those of threads that have nothing to do
+_PARKING = threading.Lock()
 
 
 @atexit.register

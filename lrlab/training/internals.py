@@ -27,6 +27,7 @@ from keras.src.random import seed_generator
 from keras.src.trainers import data_adapters
 from keras.src.trainers.data_adapters import array_data_adapter, array_slicing
 from keras.src.utils import naming, python_utils, rng_utils
+from tensorflow.python.framework import ops
 
 # --- data and logs --------------------------------------------------------------------------------
 
@@ -317,9 +318,20 @@ def traces_batches(callback: keras.callbacks.TensorBoard) -> bool:
 def as_graph(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
     """Return a `tf.function` that may be made for many models.
 
-    TensorFlow counts traces by the line of source they come from, so it would warn of too many.
+    TensorFlow counts traces by the line of source they come from, so it would warn of too many. And
+    it keeps for good what it would need to differentiate a graph, which nobody does from outside:
+    whatever takes gradients does it within.
     """
-    graph = tf.function(function, autograph=False, **options)
+
+    def traced(*args: Any) -> Any:
+        outputs = function(*args)
+        for operation in tf.compat.v1.get_default_graph().get_operations():
+            if operation.type == "IdentityN" and "_gradient_op_type" in operation.node_def.attr:
+                name = operation.get_attr("_gradient_op_type").decode()
+                ops.gradient_registry._registry.pop(name, None)
+        return outputs
+
+    graph = tf.function(traced, autograph=False, **options)
     graph._omit_frequent_tracing_warning = True
     return cast(Callable[..., Any], graph)
 

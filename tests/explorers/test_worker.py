@@ -4,9 +4,12 @@ import signal
 import subprocess
 import sys
 import threading
+from weakref import ref
 
 import pytest
+from small import until
 
+from lrlab.explorers import worker as module
 from lrlab.explorers.worker import Worker
 
 SOON = 20  # seconds after which something that should happen at once has not happened
@@ -163,13 +166,42 @@ def test_a_job_may_submit_the_next(worker):
     assert ran == [1]
 
 
-def test_an_idle_thread_ends_and_a_new_one_starts(worker):
+def threads_at_work():
+    return {each for each in threading.enumerate() if each.name == "lrlab"}
+
+
+def all_are_parked():
+    return len(module._PARKED) == len(threads_at_work())
+
+
+def test_a_thread_serves_one_worker_after_another():
+    until(all_are_parked)
+    before = threads_at_work()
+    for _ in range(20):
+        two = [(worker, started(worker, Job())) for worker in (Worker(), Worker())]
+        for worker, job in two:
+            job.go_on.set()
+            assert worker.wait(SOON)
+        until(all_are_parked)
+    assert len(threads_at_work()) <= max(2, len(before))
+
+
+def test_a_parked_thread_keeps_no_worker():
+    worker = Worker()
+    worker.submit(lambda superseded: None)
+    assert worker.wait(SOON)
+    reference = ref(worker)
+    del worker
+    until(lambda: reference() is None)
+
+
+def test_an_idle_thread_ends_and_a_new_one_starts(worker, monkeypatch):
     threads = []
 
     def job(superseded):
         threads.append(threading.current_thread())
 
-    worker._IDLE_SECONDS = 0.01
+    monkeypatch.setattr(module, "_IDLE_SECONDS", 0.0)
     for _ in range(2):
         worker.submit(job)
         assert worker.wait(SOON)
@@ -179,9 +211,9 @@ def test_an_idle_thread_ends_and_a_new_one_starts(worker):
 
 
 def test_a_worker_that_nobody_asked_has_no_thread():
-    before = set(threading.enumerate())
+    before = threads_at_work()
     Worker().wait()
-    assert set(threading.enumerate()) <= before
+    assert threads_at_work() <= before
 
 
 def ended(code):

@@ -70,6 +70,7 @@ ATTRIBUTES: dict[str, tuple[Callable[[], Any], str]] = {
     "_keras_history": (lambda: compiled().outputs[0], "the layer that makes an output"),
     "_learning_rate": (lambda: compiled().optimizer, "the schedule rather than its present rate"),
     "_omit_frequent_tracing_warning": (lambda: tf.function(len), "one line, many models"),
+    "_registry": (lambda: internals.ops.gradient_registry, "what TensorFlow keeps of every trace"),
     "_should_trace": (
         lambda: keras.callbacks.TensorBoard(profile_batch=0),
         "whether TensorBoard profiles batches",
