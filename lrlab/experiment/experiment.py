@@ -318,10 +318,10 @@ class Experiment:
         variant = Experiment(
             build if compiled else build_model, self.dataset, **self._settings | changed
         )
-        variant._turns = self._turns  # metrics that were given as objects belong to both
-        variant._model_source = self._model_source
-        if variant.batch_size == self.batch_size:  # and so may the data
-            variant._training, variant._validation = self._training, self._validation
+        alike = {"_turns", "_model_source", "_constant"}  # metrics given as objects belong to both
+        if variant.batch_size == self.batch_size:
+            alike |= {"_training", "_validation"}
+        vars(variant).update({name: getattr(self, name) for name in alike & vars(self).keys()})
         return variant
 
     def classes_at(self, x: Any) -> np.ndarray:

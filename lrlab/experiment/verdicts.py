@@ -92,7 +92,7 @@ def judge(
     seen = _Evidence([start_loss, *losses], learning_rates, moved, chance)
     outcome = f"The loss, {start_loss:.3g} before training, is {last:.3g} after it"
     better = "hardly" if last < chance - _NO_BETTER * abs(chance) else "no"
-    guessing = f"always answering the same, {chance:.3g}"
+    guessing = f"giving every sample the same answer, a loss of {chance:.3g}"
     unfinished = f"The loss came from {start_loss:.3g} to {last:.3g} and had further to fall"
     too_low = unfinished + (
         ", but the rate became too low to take it there. Let it decay later or less."
@@ -214,8 +214,8 @@ class _Evidence:
         self.hint = ""
         if unscaled:
             self.hint = (
-                f" A first loss of {start:.3g}, far above the {chance:.3g} of always answering the "
-                "same, is often that of inputs that are not scaled: scale them."
+                f" A first loss of {start:.3g}, far above the {chance:.3g} of giving every sample "
+                "the same answer, is often that of inputs that are not scaled: scale them."
             )
 
 

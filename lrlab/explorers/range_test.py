@@ -13,6 +13,7 @@ from lrlab.checks import as_learning_rate, as_whole_number
 from lrlab.explorers.controls import number_slider, rate_slider
 from lrlab.explorers.explorer import SIZE, Frame, Work
 from lrlab.explorers.run_explorer import ExperimentExplorer
+from lrlab.figures.ink import rounded
 from lrlab.figures.rates import Measured, RangeFigure, describe_range_test
 
 if TYPE_CHECKING:
@@ -277,7 +278,7 @@ def _grid(lowest: float, highest: float) -> list[float]:
     """Rates at fixed places, so that a slider that moves leaves most of them as they were."""
     first = int(np.ceil(_PER_DECADE * np.log10(lowest) - 1e-9))
     last = int(np.floor(_PER_DECADE * np.log10(highest) + 1e-9))
-    return [float(f"{10 ** (k / _PER_DECADE):.3g}") for k in range(first, last + 1)]
+    return [rounded(10 ** (k / _PER_DECADE), 3) for k in range(first, last + 1)]
 
 
 def _check_range(lowest: Any, highest: Any) -> None:

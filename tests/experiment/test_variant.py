@@ -87,6 +87,12 @@ class TestVariant:
         assert program_of(variant) is program
         assert program.traces == traces
 
+    def test_what_guessing_costs_is_worked_out_once(self, experiment, monkeypatch):
+        run = experiment.run(0.1)
+        monkeypatch.setattr("lrlab.experiment.experiment.best_constant_loss", None)
+        for settings in ({"optimizer": "lion"}, {"optimizer": "sgd", "batch_size": 7}):
+            assert experiment.variant(**settings).run(0.1).chance == run.chance
+
     def test_only_so_many_are_kept(self, experiment, monkeypatch):
         monkeypatch.setattr("lrlab.experiment.experiment._VARIANTS_KEPT", 2)
         first, *_, last = [

@@ -282,7 +282,7 @@ class TestChance:
         losses = [39667204.0, *[2.31] * 9]
         found, reason = self.judged(losses, 113.0, moved=1e4)
         assert found == "stuck"
-        assert "no better than always answering the same, 2.3:" in reason
+        assert "no better than giving every sample the same answer, a loss of 2.3:" in reason
         assert "A first loss of 113, far above" in reason
         assert "scale them" in reason
 
@@ -295,7 +295,7 @@ class TestChance:
     def test_a_regression_that_learned_the_mean_is_stuck(self):
         found, reason = self.judged([9.0, 1.2, 1.01, 1.0, 1.0, 1.0], 30.0, chance=1.0)
         assert found == "stuck"
-        assert "no better than always answering the same, 1:" in reason
+        assert "no better than giving every sample the same answer, a loss of 1:" in reason
 
     @pytest.mark.parametrize("last", [0.9, 0.97, 1.0, 1.03, 1.2, 1.4, 3.0])
     def test_who_ends_near_chance_or_above_is_not_good(self, last):
@@ -305,7 +305,7 @@ class TestChance:
     def test_a_little_better_than_chance_does_not_count_where_inputs_are_not_scaled(self):
         found, reason = self.judged([9.0, 0.95, 0.94, 0.93, 0.93], 90.0, chance=1.0)
         assert found == "stuck"
-        assert "hardly better than always answering the same, 1:" in reason
+        assert "hardly better than giving every sample the same answer, a loss of 1:" in reason
 
     def test_at_chance_with_weights_that_hardly_moved_the_rate_is_too_low(self):
         assert self.judged([2.31, 2.31, 2.309, 2.309], 2.312, moved=1e-3)[0] == "too low"
