@@ -297,7 +297,7 @@ MAY_IMPORT = {
     "quadratic": ("", ""),
     "models": ("backend data", ""),
     "schedules": ("backend checks", ""),
-    "training": ("backend checks", "keras"),
+    "training": ("backend checks", "keras tensorflow"),
     "keras_code": ("backend schedules training", ""),
     "experiment": ("backend checks data keras_code schedules training", "scipy"),
     "callbacks": ("backend checks figures keras_code training", "scipy ipywidgets IPython"),
