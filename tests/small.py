@@ -50,7 +50,7 @@ def button(explorer, words):
         widget
         for row in explorer.children
         for widget in getattr(row, "children", ())
-        if widget.description == words
+        if getattr(widget, "description", "") == words
     ]
     return found
 

@@ -7,7 +7,7 @@ import threading
 import time
 import warnings
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lrlab.backend import keras
@@ -47,10 +47,14 @@ class LivePlot(keras.callbacks.Callback):
 
     Args:
         theme: "light" or "dark", for a dark JupyterLab.
-        size: Width and height of the picture in pixels.
+        size: Width and height of the picture in pixels; if None, 760 and 460, and 130 more pixels
+            of height for each further metric.
         frames_per_second: At most so many pictures a second; the last one is always drawn.
         start_loss: Loss of the untrained model if known; the loss axis then keeps its limits.
         loss_scale: "linear", or "log" for a logarithmic loss axis.
+        metrics: What is drawn over the learning rate, axes for each name of the logs, with what
+            validation logs beside it: `["loss", "accuracy"]`. Of several, the last, the highest and
+            the lowest value stand beside the axes.
 
     Raises:
         ValueError: If an argument cannot work.
@@ -69,10 +73,11 @@ class LivePlot(keras.callbacks.Callback):
         self,
         *,
         theme: Theme = "light",
-        size: tuple[int, int] = (760, 460),
+        size: tuple[int, int] | None = None,
         frames_per_second: float = 15,
         start_loss: float | None = None,
         loss_scale: LossScale = "linear",
+        metrics: Sequence[str] = ("loss",),
     ) -> None:
         super().__init__()
         if not 0 < frames_per_second <= 60:
@@ -82,12 +87,13 @@ class LivePlot(keras.callbacks.Callback):
             )
         self._look: dict[str, Any] = {
             "theme": theme,
-            "size": tuple(size),
+            "size": tuple(size) if size else (760, 460 + 130 * (len(metrics) - 1)),
             "start_loss": start_loss,
             "loss_scale": loss_scale,
+            "metrics": tuple(metrics),
         }
-        check_arguments(1, loss_scale=loss_scale)
-        check_look(size, theme)
+        check_arguments(1, loss_scale=loss_scale, metrics=metrics)
+        check_look(self._look["size"], theme)
         self._figure: CurvesFigure | None = None
         self._seconds_a_frame = 1 / frames_per_second
         self._epochs = 1
@@ -124,7 +130,9 @@ class LivePlot(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Note the epoch's loss and learning rate; redraw if the last picture is old enough."""
         logs = logs or {}
-        self._logs[epoch] = {key: float(logs[key]) for key in _names_to_draw(logs)}
+        named = self._look["metrics"]
+        names = _names_to_draw(logs) if named == ("loss",) else _with_validation(named, logs)
+        self._logs[epoch] = {key: float(logs[key]) for key in names}
         rate = logs.get("learning_rate")
         if rate is None:
             rate = _rate_of_last_update(self.model.optimizer)
@@ -155,6 +163,8 @@ class LivePlot(keras.callbacks.Callback):
         epochs = [self._logs.get(epoch, {}) for epoch in range(max(self._logs, default=-1) + 1)]
         keys = sorted({"loss"}.union(*epochs))
         history = {key: [logs.get(key, np.nan) for logs in epochs] for key in keys}
+        if not any("loss" in logs for logs in epochs) and self._look["metrics"] != ("loss",):
+            history["loss"] = [0.0] * len(epochs)  # without which nothing can diverge
         return Curves(history, np.array(history.get("learning_rate", ())))
 
     def png(self) -> bytes:
@@ -169,6 +179,8 @@ class LivePlot(keras.callbacks.Callback):
     @property
     def _named_curves(self) -> list[Curves]:
         """A curve for each loss that has another name than `loss`; the first has the rates."""
+        if self._look["metrics"] != ("loss",):
+            return []
         curves = self.curves
         names = [name for name in curves.history if _is_training(name) and name != "loss"]
         return [
@@ -189,9 +201,13 @@ class LivePlot(keras.callbacks.Callback):
         named = self._named_curves
         if named:
             return " ".join(describe(part, self._epochs, name=part.label) for part in named)
-        if self._logs and not any("loss" in logs for logs in self._logs.values()):
+        if (
+            self._look["metrics"] == ("loss",)
+            and self._logs
+            and not any("loss" in logs for logs in self._logs.values())
+        ):
             return "No loss was logged."
-        return describe(self.curves, self._epochs)
+        return describe(self.curves, self._epochs, metrics=self._look["metrics"])
 
     @property
     def _kind(self) -> tuple[Any, ...]:
@@ -270,6 +286,22 @@ def _names_to_draw(logs: Mapping[str, Any]) -> list[str]:
         return [name for name in ("loss", "val_loss") if name in logs]
     names = [name for name in logs if name != "learning_rate" and np.ndim(logs[name]) == 0]
     return [name for name in names if "loss" in name.lower()] or names
+
+
+def _with_validation(metrics: Sequence[str], logs: Mapping[str, Any]) -> list[str]:
+    """Name those of some metrics, and of what validation logs beside them, that are logged.
+
+    Raises:
+        ValueError: If one is no single number, or not logged.
+    """
+    missing = [name for name in metrics if name not in logs or np.ndim(logs[name])]
+    if missing:
+        one = sorted(name for name in logs if name[:4] != "val_" and not np.ndim(logs[name]))
+        raise ValueError(
+            f"metrics must be names of the logs, one number an epoch each: some of {one}. "
+            f"Received: {missing}. Compile the model with metrics=[...], or name another."
+        )
+    return [name for metric in metrics for name in (metric, f"val_{metric}") if name in logs]
 
 
 def _is_training(name: str) -> bool:

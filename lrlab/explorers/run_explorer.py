@@ -9,7 +9,7 @@ import time
 from abc import abstractmethod
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
@@ -20,7 +20,7 @@ from lrlab.explorers.controls import Checked, toggle
 from lrlab.explorers.explorer import SIZE, Explorer, Frame, Shown, Work
 from lrlab.explorers.widgets import PictureView
 from lrlab.figures.curves import CurvesFigure
-from lrlab.figures.history import Curves, describe
+from lrlab.figures.history import Curves, describe, metric_in_words
 from lrlab.figures.ink import result_text
 from lrlab.figures.plane import SIZE as PLANE_SIZE
 from lrlab.figures.plane import BoundaryFigure, describe_boundary
@@ -104,6 +104,7 @@ class RunExplorer(ExperimentExplorer["Run | None"]):
 
     Attributes:
         log_scale: The button for a logarithmic loss axis: `explorer.log_scale.value = True`.
+        metric: What is drawn above the rate, `"loss"` or a metric; each metric has a button.
     """
 
     # Whether what the model answers stands beside the curves, where the data have two inputs.
@@ -120,13 +121,18 @@ class RunExplorer(ExperimentExplorer["Run | None"]):
             "A logarithmic loss axis, on which low losses can be told apart",
             lambda change: self.draw_afresh(),
         )
+        self._metric = "loss"
+        self._metrics: tuple[str, ...] = ()  # of the runs so far, without the loss
+        self._metric_buttons = ipywidgets.HBox()
         self._start_loss = 0.0  # of the untrained model
         self._epoch_seconds = 0.0  # that the last epoch took
         self._finished: tuple[Any, Run] | None = None  # the last one, with its settings
         self._pinned: tuple[Curves, ...] = ()
         # What the model answers in the plane of its two inputs, and the run that made it so.
         self._answers: tuple[Run, np.ndarray] | None = None
-        super().__init__(experiment, controls, toggles=[self.log_scale], **more)
+        super().__init__(
+            experiment, controls, toggles=[self.log_scale, self._metric_buttons], **more
+        )
 
     def new_picture(self) -> PictureView:
         """Return the widget in which the picture is shown, wider where there is a plane."""
@@ -176,11 +182,65 @@ class RunExplorer(ExperimentExplorer["Run | None"]):
             "size": SIZE,
             "theme": self.theme,
             "loss_scale": "log" if self.log_scale.value else "linear",
+            "metrics": (self._metric,),
         }
 
     def describe(self, curves: Curves, intended: np.ndarray | None) -> str:
         """Return what such a picture shows, for those who cannot see it."""
-        return describe(curves, self.experiment.epochs, intended)
+        return describe(curves, self.experiment.epochs, intended, metrics=(self._metric,))
+
+    # --- which metric is drawn ---
+
+    @property
+    def metric(self) -> str:
+        """Which value of the history is drawn above; as a button does: `metric = "accuracy"`.
+
+        Nothing is trained again, and pins follow.
+
+        Raises:
+            ValueError: If no run that was drawn has it.
+        """
+        return self._metric
+
+    @metric.setter
+    def metric(self, metric: str) -> None:
+        buttons = dict(zip(self.metrics[1:], self._metric_buttons.children, strict=True))
+        if metric not in self.metrics:
+            raise ValueError(
+                f"metric must be one of {list(self.metrics)}. Received: metric={metric!r}. "
+                "The metrics of an experiment are known once it has run: wait() for it."
+            )
+        if metric == self._metric:
+            return
+        self._metric = metric
+        for name, pressed in buttons.items():
+            pressed.value = name == metric
+        self.draw_afresh()
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """What can be drawn above: the loss, and the metrics of the runs so far."""
+        return ("loss", *self._metrics)
+
+    def _offer(self, run: Run) -> None:
+        """Have a button for each metric that is one number."""
+        history = run.history
+        both = [name for name in history if f"val_{name}" in history and name != "loss"]
+        metrics = tuple(name for name in both if history[name] and np.ndim(history[name][0]) == 0)
+        if metrics != self._metrics:
+            self._metrics = metrics
+            self._metric_buttons.children = [
+                toggle(
+                    metric_in_words(name),
+                    "Draw this instead of the loss",
+                    partial(self._pressed, name),
+                )
+                for name in metrics
+            ]
+
+    def _pressed(self, metric: str, change: Any) -> None:
+        if change["new"] or metric == self._metric:
+            self.metric = metric if change["new"] else "loss"
 
     # --- the work ---
 
@@ -239,6 +299,7 @@ class RunExplorer(ExperimentExplorer["Run | None"]):
             curves, intended, answers = Curves({"loss": ()}, np.empty(0)), None, None
         else:
             self._start_loss = self._start_loss or shown.start_loss
+            self._offer(shown)
             curves, intended = self.curves(shown), self.intended(settings)
             answers = self._answers_of(shown) if self._has_plane else None
         figure = self.figure("curves", self.new_figure)

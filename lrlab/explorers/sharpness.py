@@ -81,7 +81,8 @@ class SharpnessExplorer(LearningRateExplorer):
     def describe(self, curves: Curves, intended: np.ndarray | None) -> str:
         """Return what such a picture shows, for those who cannot see it."""
         assert intended is not None
-        return describe_sharpness(curves, self.experiment.epochs, float(intended[0]))
+        limit = float(intended[0])
+        return describe_sharpness(curves, self.experiment.epochs, limit, metrics=(self.metric,))
 
     def result(self) -> str:
         """Return the rate, and where the sharpness ended: its digits there depend on rounding."""

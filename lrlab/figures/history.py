@@ -1,5 +1,6 @@
 """What a picture of a run is made of, and what it says in words."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,7 +10,10 @@ import numpy as np
 from lrlab.figures.ink import number_text
 from lrlab.figures.ticks import HUGE
 
-__all__ = ["Curves", "can_be_drawn", "describe"]
+__all__ = ["Curves", "can_be_drawn", "describe", "is_share", "metric_in_words"]
+
+
+_SHARES = re.compile(r"(accuracy|acc|auc|precision|recall|iou|f1_score)(_\d+)?$")
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,8 +21,8 @@ class Curves:
     """What a figure shows of one run.
 
     Attributes:
-        history: Keras's keys, a value an epoch: `loss`, and `val_loss` if there is any; others are
-            ignored. NaN in an early epoch is a gap, at the end it means that the run diverged.
+        history: Keras's keys, a value an epoch: `loss`, and others if there are any. A loss of NaN
+            in an early epoch is a gap, at the end it means that the run diverged.
         learning_rates: The learning rate of every step, evenly spread over the epochs trained.
         label: A few words that name the run when it is pinned; 20 characters are shown.
         verdict: The verdict on the run; "diverged" marks it so even where its last loss is finite.
@@ -46,6 +50,14 @@ class Curves:
         rates = np.asarray(self.learning_rates, dtype=float).reshape(-1)
         object.__setattr__(self, "learning_rates", np.clip(rates, 0, HUGE))
 
+    def values(self, metric: str) -> tuple[np.ndarray, np.ndarray]:
+        """The values of a metric in training and in validation, none where there are none."""
+        if metric == "loss":
+            return self.loss, self.val_loss
+        both = [np.asarray(self.history.get(key, ()), float) for key in (metric, f"val_{metric}")]
+        values, val_values = (np.clip(part, -HUGE, HUGE) for part in both)
+        return values, val_values
+
     @property
     def epochs(self) -> int:
         """How many epochs were trained."""
@@ -58,7 +70,12 @@ class Curves:
 
 
 def describe(
-    curves: Curves, epochs: int, intended: np.ndarray | None = None, name: str = ""
+    curves: Curves,
+    epochs: int,
+    intended: np.ndarray | None = None,
+    name: str = "",
+    *,
+    metrics: Sequence[str] = ("loss",),
 ) -> str:
     """Say in plain words what the picture of a run shows, for those who cannot see it.
 
@@ -67,6 +84,7 @@ def describe(
         epochs: How many epochs it was to last.
         intended: The learning rate a step that was intended; told where the run's is another.
         name: What the loss is called, if it is another than the training loss.
+        metrics: Which values of the history are shown.
 
     Example:
         >>> curves = Curves({"loss": [1.92, 0.11], "val_loss": [0.9, 0.14]}, np.full(90, 0.1))
@@ -98,12 +116,46 @@ def describe(
             text += f" {verb} from {number_text(loss[0])} to {number_text(loss[-1])} in {ran}"
         if len(val_loss):
             text += f", validation loss ends at {number_text(val_loss[-1])}"
-    words = [f"{text}.", _describe_rates(curves.learning_rates)]
+    said = [f"{text}."] if "loss" in metrics or curves.diverged else []
+    said += [_describe_metric(curves, metric) for metric in metrics if metric != "loss"]
+    words = [*said, _describe_rates(curves.learning_rates)]
     rates = curves.learning_rates
     # A rate that an optimizer held has 24 bits.
     if intended is not None and not np.allclose(rates, intended[: len(rates)], rtol=1e-5, atol=0):
         words.append(_describe_rates(intended, "intended rate"))
     return " ".join(filter(None, words))
+
+
+def _describe_metric(curves: Curves, metric: str) -> str:
+    """Where a metric goes, and between which values it was."""
+    words = []
+    for part, values in zip(("Training", "validation"), curves.values(metric), strict=True):
+        seen = values[can_be_drawn(values)]
+        if len(seen):
+            first, last, low, high = map(number_text, (seen[0], seen[-1], seen.min(), seen.max()))
+            words.append(f"{part} {metric_in_words(metric)} goes from {first} to {last}, ")
+            words[-1] += f"its lowest is {low}, its highest {high}"
+    return f"{'; '.join(words)}." if words else f"There is no {metric_in_words(metric)}."
+
+
+def metric_in_words(metric: str) -> str:
+    """The name of a metric as a person would write it.
+
+    Example:
+        >>> metric_in_words("sparse_categorical_accuracy")
+        'sparse categorical accuracy'
+    """
+    return metric.replace("_", " ")
+
+
+def is_share(metric: str) -> bool:
+    """Whether a metric is by its name one that goes from 0 to 1, of which a high value is good.
+
+    Example:
+        >>> [is_share(name) for name in ("accuracy", "auc_1", "mean_absolute_error")]
+        [True, True, False]
+    """
+    return _SHARES.search(metric) is not None
 
 
 def _describe_rates(rates: np.ndarray, name: str = "learning rate") -> str:

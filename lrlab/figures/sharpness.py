@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -43,13 +44,16 @@ class SharpnessFigure(CurvesFigure):
         self._rate_axes.yaxis.set_major_locator(MaxNLocator(5))
 
 
-def describe_sharpness(curves: Curves, epochs: int, limit: float) -> str:
+def describe_sharpness(
+    curves: Curves, epochs: int, limit: float, *, metrics: Sequence[str] = ("loss",)
+) -> str:
     """Say in plain words what the picture shows, for those who cannot see it.
 
     Args:
         curves: The run, with the sharpness in place of the learning rates.
         epochs: How many epochs it was to last.
         limit: 2 divided by the learning rate.
+        metrics: Which values of the history are shown above.
 
     Example:
         >>> curves = Curves({"loss": [0.30, 0.02]}, np.array([3.1, 4.07]))
@@ -59,7 +63,8 @@ def describe_sharpness(curves: Curves, epochs: int, limit: float) -> str:
         The sharpness goes from 3.1 to 4.07, at most 4.07
         2/learning rate is 4.
     """
-    words = describe(Curves(curves.history, np.empty(0), verdict=curves.verdict), epochs)
+    above = Curves(curves.history, np.empty(0), verdict=curves.verdict)
+    words = describe(above, epochs, metrics=metrics)
     trace = curves.learning_rates[np.isfinite(curves.learning_rates)]
     if len(trace):
         first, last, highest = trace[0], trace[-1], trace.max()

@@ -214,6 +214,33 @@ class TestOtherLogs:
         assert callbacks._rate_of_last_update(idle.optimizer) is None
 
 
+class TestMetrics:
+    def test_each_has_axes_of_its_own_and_says_how_far_it_went(self):
+        plot, compiled = LivePlot(metrics=["loss", "mae"]), model()
+        compiled.compile(keras.optimizers.SGD(0.1), loss="mse", metrics=["mae", "mape"])
+        kept = train(plot, of=compiled, validation_data=(X, Y)).history
+        height = Image.open(io.BytesIO(plot.png())).height
+        above, below = plot._figure.panels
+        assert height == 460 + 130
+        assert above._val.get_ydata().tolist() == kept["val_loss"]
+        assert below._train.get_ydata().tolist() == kept["mae"]
+        assert "mape" not in plot.curves.history
+        assert f"its lowest is {min(kept['mae']):.3g}, its highest" in plot._alt
+        assert plot._alt.startswith("Training loss falls")
+
+    def test_they_need_no_loss_among_them(self):
+        plot, compiled = LivePlot(metrics=["mae"]), model()
+        compiled.compile(keras.optimizers.SGD(0.1), loss="mse", metrics=["mae"])
+        train(plot, of=compiled)
+        assert not plot.curves.diverged
+        assert plot._alt.startswith("Training mae goes from")
+        assert plot.png()[1:4] == b"PNG"
+
+    def test_one_that_is_not_logged_is_said_with_those_that_are(self):
+        with pytest.raises(ValueError, match=r"some of \['loss'\]. Received: \['accuracy'\]"):
+            train(LivePlot(metrics=["loss", "accuracy"]))
+
+
 class TestSpareFigures:
     def test_each_is_taken_once_and_the_oldest_of_three_is_let_go(self):
         spare, figures = callbacks.Spare(), [CurvesFigure(epochs) for epochs in (1, 2, 3)]
@@ -254,7 +281,7 @@ class TestInAPage:
         train(plot)
         train(one)
         assert one.png() != plot.png()
-        assert one._figure._loss_axes.get_yscale() == "log"
+        assert one._figure.panels[0].axes.get_yscale() == "log"
 
     def test_the_image_has_the_width_of_its_picture(self, page):
         plot = LivePlot(size=(800, 400))

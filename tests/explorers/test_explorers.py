@@ -621,23 +621,54 @@ class TestPins:
         constant.log_scale.value = True
         logarithmic = constant._picture.value
         assert logarithmic != linear
-        assert constant._figures["curves"]._loss_axes.get_yscale() == "log"
+        assert constant._figures["curves"].panels[0].axes.get_yscale() == "log"
         constant.log_scale.value = False
         assert constant._picture.value == linear
         assert len(constant.runs) == runs, "nothing is trained for it"
         constant.log_scale.value = True
         constant.learning_rate.value = 0.2
         constant.wait(SOON)
-        assert constant._figures["curves"]._loss_axes.get_yscale() == "log"
+        assert constant._figures["curves"].panels[0].axes.get_yscale() == "log"
         constant.reset()
         constant.wait(SOON)
         assert constant._picture.value == logarithmic
+
+    def test_a_button_draws_a_metric_instead_of_the_loss(self, experiment):
+        top_k = "sparse_top_k_categorical_accuracy"
+        metrics = Experiment(model, DATA, epochs=6, batch_size=8, metrics=["accuracy", top_k])
+        with made(LearningRateExplorer, metrics, learning_rate=0.1) as explorer:
+            run = explorer.wait(SOON)
+            explorer.pin()
+            losses, said = explorer._picture.value, explorer._picture.alt
+            assert explorer.metrics == ("loss", "accuracy", top_k)
+            accuracy, other = explorer._metric_buttons.children
+            assert (accuracy.description, other.description) == (
+                "accuracy",
+                top_k.replace("_", " "),
+            )
+            accuracy.value = True
+            assert explorer.metric == "accuracy"
+            assert explorer._picture.value != losses
+            (panel,) = explorer._figures["curves"].panels
+            assert panel._train.get_ydata().tolist() == run.history["accuracy"]
+            assert len(explorer._figures["curves"]._pinned) == 1, "pins follow"
+            low, high = min(run.history["val_accuracy"]), max(run.history["val_accuracy"])
+            assert "Training accuracy goes from" in explorer._picture.alt
+            assert f"its lowest is {low:.3g}, its highest {high:.3g}." in explorer._picture.alt
+            other.value = True
+            assert (explorer.metric, accuracy.value) == (top_k, False)
+            other.value = False
+            assert explorer.metric == "loss"
+            assert (explorer._picture.value, explorer._picture.alt) == (losses, said)
+            assert len(explorer.runs) == 1, "nothing is trained for it"
+            with pytest.raises(ValueError, match="Received: metric='auc'"):
+                explorer.metric = "auc"
 
     def test_it_may_be_logarithmic_from_the_start(self, experiment):
         with made(LearningRateExplorer, experiment) as explorer:
             explorer.log_scale.value = True
             explorer.wait(SOON)
-            assert explorer._figures["curves"]._loss_axes.get_yscale() == "log"
+            assert explorer._figures["curves"].panels[0].axes.get_yscale() == "log"
 
     def test_a_table_has_settings_final_numbers_and_verdict_of_each(self, constant):
         table = constant._pin_table

@@ -107,22 +107,22 @@ class TestPicture:
 
     def test_a_known_start_fixes_the_limits(self):
         figure = drawn(GOOD)
-        limits = figure._loss_axes.get_ylim()
+        limits = figure.panels[0].axes.get_ylim()
         figure.draw(Curves({"loss": [1e20, 3.0, 1e5, 7.0]}, np.ones(4)), (LOST,))
-        assert limits == figure._loss_axes.get_ylim() == pytest.approx((0, 1.3 * 2.4))
+        assert limits == figure.panels[0].axes.get_ylim() == pytest.approx((0, 1.3 * 2.4))
 
     def test_unknown_limits_only_grow_and_never_beyond_ten_times_the_start(self):
         figure = drawn(None, start_loss=None)
         tops = []
         for loss in ([1.0], [1.0, 0.1], [1.0, 3.0], [1.0, 1e20], [1.0, 0.5]):
             figure.draw(Curves({"loss": loss}, np.ones(2)))
-            tops.append(figure._loss_axes.get_ylim()[1])
+            tops.append(figure.panels[0].axes.get_ylim()[1])
         assert tops == sorted(tops)
         assert tops[0] == 1.2
         assert tops[-1] <= 15
 
     def test_a_negative_loss_is_in_view(self):
-        bottom, top = drawn(Curves({"loss": [-1.0, -7.0]}, np.ones(2)))._loss_axes.get_ylim()
+        bottom, top = drawn(Curves({"loss": [-1.0, -7.0]}, np.ones(2))).panels[0].axes.get_ylim()
         assert bottom < -7 < 0 <= top
 
     @pytest.mark.parametrize("start_loss", [None, 2.4, 0.0, -1.0, math.nan, math.inf])
@@ -131,7 +131,7 @@ class TestPicture:
     )
     def test_any_loss_can_be_drawn(self, loss, start_loss):
         curves = Curves({"loss": loss, "val_loss": loss}, np.full(len(loss), math.nan))
-        limits = drawn(curves, pinned=(curves,), start_loss=start_loss)._loss_axes.get_ylim()
+        limits = drawn(curves, pinned=(curves,), start_loss=start_loss).panels[0].axes.get_ylim()
         assert np.isfinite(limits).all()
 
     @pytest.mark.parametrize("rate", [0.0, 1e-30, 1e30, math.inf, math.nan])
@@ -141,14 +141,14 @@ class TestPicture:
 
     def test_a_diverged_run_ends_at_its_break(self):
         figure = drawn(LOST)
-        assert figure._train.get_xdata().tolist() == [0, 1, 2]
-        assert figure._break.get_xdata().tolist() == [2]
+        assert figure.panels[0]._train.get_xdata().tolist() == [0, 1, 2]
+        assert figure.panels[0]._break.get_xdata().tolist() == [2]
 
     def test_what_leaves_the_view_is_marked_at_the_edge(self):
         figure = drawn(Curves({"loss": [1.0, 9.0, 1.0, 7.0]}, np.ones(4)))
-        _, above = figure._triangles[figure._loss_axes]
+        _, above = figure._triangles[figure.panels[0].axes]
         assert above.get_xdata().tolist() == [2, 4]
-        assert figure._furthest[figure._loss_axes][0][2] == "up to 9"
+        assert figure._furthest[figure.panels[0].axes][0][2] == "up to 9"
 
     def test_a_rate_is_drawn_as_stairs_from_the_step_on_which_it_changes(self):
         figure = drawn(Curves({"loss": [1.0, 1.0]}, np.repeat([1.0, 0.5, 0.25], [5, 10, 5])))
@@ -200,15 +200,15 @@ class TestPicture:
 def test_large_losses_have_short_labels(start_loss, labels):
     figure = CurvesFigure(3, start_loss=start_loss)
     figure.draw(Curves({"loss": [start_loss]}, np.full(3, 0.1)))
-    shown = [label.get_text() for label in figure._loss_axes.get_yticklabels()]
+    shown = [label.get_text() for label in figure.panels[0].axes.get_yticklabels()]
     assert [words for words in shown if words in labels] == labels
     assert max(map(len, shown)) <= 3
-    assert figure._loss_axes.yaxis.get_offset_text().get_text() == ""
+    assert figure.panels[0].axes.yaxis.get_offset_text().get_text() == ""
 
 
 class TestLogScale:
     def height(self, figure, loss):
-        return figure._loss_axes.transData.transform((1, loss))[1]
+        return figure.panels[0].axes.transData.transform((1, loss))[1]
 
     def low(self, *losses):
         return Curves({"loss": losses}, np.full(len(losses), 0.1))
@@ -217,20 +217,25 @@ class TestLogScale:
         figure = drawn(self.low(1.0, 0.1, 0.03), loss_scale="log")
         down = self.height(figure, 1.0) - self.height(figure, 0.1)
         assert down == pytest.approx(self.height(figure, 0.1) - self.height(figure, 0.01))
-        line = figure._train.get_path().transformed(figure._train.get_transform()).vertices
+        line = (
+            figure.panels[0]
+            ._train.get_path()
+            .transformed(figure.panels[0]._train.get_transform())
+            .vertices
+        )
         assert line[2, 1] == pytest.approx(self.height(figure, 0.1))
 
     def test_it_reaches_down_to_a_hundredth_of_the_start_and_no_further_than_it_has_to(self):
         figure = drawn(self.low(1.0, 0.5), loss_scale="log")
-        assert figure._loss_axes.get_ylim() == pytest.approx((0.01, 1.3 * 2.4))
+        assert figure.panels[0].axes.get_ylim() == pytest.approx((0.01, 1.3 * 2.4))
         figure.draw(self.low(1.0, 0.002))
-        assert figure._loss_axes.get_ylim()[0] == pytest.approx(0.001)
+        assert figure.panels[0].axes.get_ylim()[0] == pytest.approx(0.001)
         figure.draw(self.low(1.0, 0.5))
-        assert figure._loss_axes.get_ylim()[0] == pytest.approx(0.001), "it does not jump back"
+        assert figure.panels[0].axes.get_ylim()[0] == pytest.approx(0.001), "it does not jump back"
 
     def test_without_a_start_it_grows_with_what_it_shows(self):
         figure = drawn(self.low(0.5, 0.2), start_loss=None, loss_scale="log")
-        bottom, top = figure._loss_axes.get_ylim()
+        bottom, top = figure.panels[0].axes.get_ylim()
         assert bottom <= 0.005
         assert top >= 0.5
 
@@ -238,37 +243,80 @@ class TestLogScale:
     @pytest.mark.parametrize("start_loss", [2.4, None])
     def test_a_loss_of_nought_or_less_lies_at_the_end(self, losses, start_loss):
         figure = drawn(self.low(*losses), start_loss=start_loss, loss_scale="log")
-        bottom, top = figure._loss_axes.get_ylim()
+        bottom, top = figure.panels[0].axes.get_ylim()
         assert 0 < bottom < top
-        assert figure._train.get_ydata()[-1] < bottom, "the line leaves the view: no floor"
-        below, _ = figure._triangles[figure._loss_axes]
+        assert figure.panels[0]._train.get_ydata()[-1] < bottom, (
+            "the line leaves the view: no floor"
+        )
+        below, _ = figure._triangles[figure.panels[0].axes]
         assert len(below.get_xdata()) == 1
         assert bottom < below.get_ydata()[0] < bottom * (top / bottom) ** 0.1
-        assert len(figure._train_end.get_xdata()) == 0
-        assert figure._furthest[figure._loss_axes][0][2] == f"down to {min(losses):g}"
+        assert len(figure.panels[0]._train_end.get_xdata()) == 0
+        assert figure._furthest[figure.panels[0].axes][0][2] == f"down to {min(losses):g}"
 
     def test_a_tiny_loss_does_not_take_all_the_room(self):
         figure = drawn(self.low(1.0, 1e-300), loss_scale="log")
-        assert figure._loss_axes.get_ylim()[0] >= 1e-8
+        assert figure.panels[0].axes.get_ylim()[0] >= 1e-8
 
     def test_what_is_above_is_marked_at_the_edge(self):
         figure = drawn(self.low(1.0, 1e6, 1.0), loss_scale="log")
-        ((x, y),) = figure._triangles[figure._loss_axes][1].get_xydata()
+        ((x, y),) = figure._triangles[figure.panels[0].axes][1].get_xydata()
         assert x == 2
-        assert 2.4 < y < figure._loss_axes.get_ylim()[1]
+        assert 2.4 < y < figure.panels[0].axes.get_ylim()[1]
 
     def test_labels_are_short(self):
         figure = drawn(self.low(1.0, 1e-6), loss_scale="log")
-        shown = [label.get_text() for label in figure._loss_axes.get_yticklabels()]
+        shown = [label.get_text() for label in figure.panels[0].axes.get_yticklabels()]
         assert {"1", "0.01", "1e-6"} <= set(shown)
 
 
 def test_the_word_for_a_divergence_stands_clear_of_the_line_of_the_untrained_model():
     lost = Curves({"loss": [math.nan]}, np.full(1, 0.1), verdict="diverged")
     figure = drawn(lost)
-    row = round(figure.size[1] - figure._loss_axes.transData.transform((0, 2.4))[1])
+    row = round(figure.size[1] - figure.panels[0].axes.transData.transform((0, 2.4))[1])
     right_of_the_mark = pixels(figure)[row - 1 : row + 2, 84 + 12 : 84 + 90].sum(axis=-1)
     assert right_of_the_mark.min() > 300, "no ink of letters on the dotted line"
+
+
+class TestMetrics:
+    RUN = Curves(
+        {
+            "loss": [2.0, 1.0],
+            "val_loss": [2.5, 1.5],
+            "accuracy": [0.5, 1],
+            "val_accuracy": [0.4, 0.9],
+        },
+        np.full(4, 0.1),
+    )
+
+    def test_an_accuracy_has_a_fixed_axis_from_0_to_1_and_no_start(self):
+        for scale in ("linear", "log"):
+            (panel,) = drawn(self.RUN, metrics=["accuracy"], loss_scale=scale).panels
+            assert panel.axes.get_ylim() == pytest.approx((0, 1.04))
+            assert panel._train.get_xydata().tolist() == [[1, 0.5], [2, 1]]
+            assert panel._val.get_ydata().tolist() == [0.4, 0.9]
+
+    def test_where_the_loss_is_lost_the_metric_ends(self):
+        history = {"loss": [1.0, math.nan, math.nan], "accuracy": [0.5, 0.3, 0.1]}
+        (panel,) = drawn(Curves(history, np.ones(3)), metrics=["accuracy"]).panels
+        assert panel._break.get_xydata().tolist() == [[2, 0.3]]
+
+    def test_a_metric_that_is_missing_leaves_its_axes_empty(self):
+        figure = drawn(self.RUN, metrics=["auc", "loss"], pinned=(self.RUN,))
+        assert len(figure.panels[0]._train.get_xdata()) == 0
+
+    def test_several_stand_one_above_the_other(self):
+        upper, lower = drawn(self.RUN, metrics=["loss", "accuracy"], size=(760, 590)).panels
+        assert upper.axes.bbox.y0 > lower.axes.bbox.y1
+        assert upper.axes.bbox.x0 == lower.axes.bbox.x0
+
+    def test_words_say_how_far_it_went(self):
+        assert describe(self.RUN, 2, metrics=["accuracy"]) == (
+            "Training accuracy goes from 0.5 to 1, its lowest is 0.5, its highest 1; validation "
+            "accuracy goes from 0.4 to 0.9, its lowest is 0.4, its highest 0.9. "
+            "The learning rate is 0.1 throughout."
+        )
+        assert "There is no auc." in describe(self.RUN, 2, metrics=["auc"])
 
 
 @pytest.mark.parametrize("epochs", [1, 2, 3, 7, 10, 15, 37, 100, 1000])
@@ -331,6 +379,9 @@ class TestDescribe:
         ({"size": (100, 100)}, r"size=\(100, 100\)"),
         ({"rates": (0, 1)}, r"rates=\(0, 1\)"),
         ({"rates": (1, 0.1)}, "factor of 10"),
+        ({"metrics": "loss"}, "metrics='loss'"),
+        ({"metrics": []}, "one or more names"),
+        ({"metrics": ["val_loss"]}, 'without "val_"'),
     ],
 )
 def test_an_argument_that_cannot_work_is_said_at_the_door(arguments, says):

@@ -80,7 +80,7 @@ def test_a_loss_axis_of_any_size_is_written_in_few_characters(size):
     curves.draw(Curves({"loss": [0.5 * size]}, np.array([0.1])))
     tested = RangeFigure(size)
     tested.draw(Measured(*np.full((3, 2), 0.5 * size)))
-    for axes in (curves._loss_axes, tested._axes):
+    for axes in (curves.panels[0].axes, tested._axes):
         written = labels(axes.yaxis)
         assert isinstance(axes.yaxis.get_major_formatter(), LossTicks)
         assert "0" in written

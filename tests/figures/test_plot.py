@@ -26,7 +26,7 @@ POINTS = np.random.default_rng(0).normal(size=(30, 2))
 
 
 def run(*losses, rate=0.1, label=""):
-    history = {"loss": losses, "val_loss": losses[::-1]}
+    history = {"loss": losses, "val_loss": losses[::-1], "auc": losses}
     return Curves(history, np.full(len(losses), rate), label)
 
 
@@ -62,6 +62,12 @@ FIGURES = {
     "logarithmic curves": (
         lambda **look: CurvesFigure(3, start_loss=2.0, loss_scale="log", **look),
         [(run(1.5, 0.7, 0.3),), (run(1.0, NAN, INF),), (run(0.0, -1.0, 1e9),), (None,)],
+    ),
+    "two metrics": (
+        lambda **look: CurvesFigure(
+            3, start_loss=2.0, metrics=["loss", "auc"], size=(760, 590), **look
+        ),
+        [(run(1.5, 0.7, 0.3),), (run(1.0, NAN, INF),), (None,)],
     ),
     "curves of many epochs": (
         lambda **look: CurvesFigure(10_000, start_loss=2.0, size=(700, 320), **look),
