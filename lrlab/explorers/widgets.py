@@ -38,13 +38,16 @@ class PictureView(anywidget.AnyWidget):
     kernel that has made the `explorer` (a model id). In JupyterLab, and in Notebook 7, it keeps the
     picture in the notebook's file.
 
+    The values that are drawn, which are inside the file, are shown under the pointer and, where
+    arrow keys do nothing else, by these.
+
     With a `hint` that says what arrow keys do, the picture can be focused and clicked, and sends
     messages: `{"key": "ArrowUp"}`, and the place of a click as `{"x": 0.5, "y": 0.5}`, from the
     upper left corner (0, 0) to the lower right one (1, 1).
     """
 
-    _esm = "\n".join(map(_static, ["stale.js", "kept.js", "picture.js"]))
-    _css = _static("explorer.css") + _COLOURS
+    _esm = "\n".join(map(_static, ["stale.js", "kept.js", "overlay.js", "picture.js"]))
+    _css = _static("explorer.css") + _static("overlay.css") + _COLOURS
     value = traitlets.Bytes().tag(sync=True)
     alt = traitlets.Unicode().tag(sync=True)
     words = traitlets.Unicode().tag(sync=True)

@@ -14,6 +14,7 @@ from matplotlib.ticker import NullLocator
 from lrlab.figures.ink import FONT, Theme, number_text
 from lrlab.figures.plot import SIZE, Plot
 from lrlab.figures.ticks import decades
+from lrlab.figures.traces import Region
 from lrlab.quadratic import Descent
 
 # Pixels from the lower left corner: left, bottom, width, height.
@@ -49,6 +50,7 @@ class BowlFigure(Plot):
     def __init__(self, weights: int, *, theme: Theme = "light") -> None:
         super().__init__(SIZE, theme)
         self._weights, self._steps = weights, 0
+        self._descent: Descent | None = None  # what was drawn last
         self._pinned: tuple[tuple[str, Descent], ...] = ()
         self._make_axes()
         self._make_lines()
@@ -58,7 +60,7 @@ class BowlFigure(Plot):
 
         Only another number of steps, or other pins, cost a full redraw.
         """
-        pinned = tuple(pinned)
+        pinned, self._descent = tuple(pinned), descent
         if descent.steps != self._steps or pinned != self._pinned:
             self._steps, self._pinned = descent.steps, pinned
             self._loss_axes.set_xlim(0, self._steps)
@@ -67,6 +69,24 @@ class BowlFigure(Plot):
         self._move(descent)
         self._draw_moving()
         self._write_words(descent)
+
+    def regions(self) -> list[Region]:
+        """Where the steps of the path lie, and their losses."""
+        if self._descent is None:
+            return []
+        path, losses = self._descent.path, self._descent.losses
+        steps, x = np.arange(len(path)), path[:, 0]
+        one = self._weights == 1
+        names = ("weight",) if one else ("weight along", "weight across")
+        y, values = losses if one else path[:, 1], (*path.T, losses)
+        inside = slice(_end(self._descent))
+        shown = [column[inside] for column in (x, y, steps, *values)]
+        on_path = self._trace(self._path_axes, ("step", *names, "loss"), *shown)
+        over_steps = self._trace(self._loss_axes, ("step", "loss"), steps, losses)
+        return [
+            Region(self._box(self._path_axes), [on_path], "place"),
+            Region(self._box(self._loss_axes), [over_steps]),
+        ]
 
     def _make_axes(self) -> None:
         self._path_axes = path = self._add_axes(*_PATH_BOX)

@@ -12,6 +12,7 @@ from lrlab.figures.ink import DASHES, DOTS, Theme, number_text
 from lrlab.figures.panel import Panel
 from lrlab.figures.plot import SIZE, Plot, check_rates
 from lrlab.figures.ticks import decades, epochs_between_ticks
+from lrlab.figures.traces import Region
 
 __all__ = ["CurvesFigure", "LossScale", "check_arguments"]
 
@@ -73,6 +74,7 @@ class CurvesFigure(Plot):
         self.metrics = tuple(metrics)
         self._pinned: tuple[Curves, ...] = ()
         self._has_intended = False
+        self._run = Curves({"loss": ()}, np.empty(0))  # what was drawn last
         self._make_axes(self.metrics, start=start_loss, log=loss_scale == "log")
         self._make_moving_lines()
         self._fit_views(())
@@ -94,11 +96,32 @@ class CurvesFigure(Plot):
         pinned, run = tuple(pinned), current or Curves({"loss": ()}, np.empty(0))
         self._stale |= pinned != self._pinned or (intended is not None) != self._has_intended
         self._pinned, self._has_intended = pinned, intended is not None
+        self._run = run
         self._fit_views((run, *pinned))
         self._begin()
         self._move_lines(run, np.empty(0) if intended is None else np.asarray(intended, float))
         self._draw_moving()
         self._write_numbers(run)
+
+    def regions(self) -> list[Region]:
+        """Where the values of each epoch lie."""
+        several = len(self.panels) > 1
+        traces = [
+            trace
+            for run in (self._run, *self._pinned)
+            for panel in self.panels
+            for trace in panel.traces(run, several=several)
+        ]
+        for run in (self._run, *self._pinned):
+            last = np.arange(1, run.epochs + 1) * len(run.learning_rates) // max(run.epochs, 1) - 1
+            if len(run.learning_rates):
+                names = "epoch", f"{run.label} {self._below}".strip()
+                rates = run.learning_rates[np.maximum(last, 0)]
+                traces.append(
+                    self._trace(self._rate_axes, names, np.arange(1, len(rates) + 1), rates)
+                )
+        axes = (*(panel.axes for panel in self.panels), self._rate_axes)
+        return [Region(self._box(*axes), traces)]
 
     def reset_view(self) -> None:
         """Let the upper axes forget what they have grown for."""

@@ -17,6 +17,7 @@ from lrlab.figures.ink import FONT, Theme, number_text, short_number_text
 from lrlab.figures.plot import Plot
 from lrlab.figures.screen import Screen
 from lrlab.figures.ticks import within_reach
+from lrlab.figures.traces import Region, Trace, with_traces
 
 __all__ = ["HeatMap"]
 
@@ -131,7 +132,15 @@ class HeatMap(Plot):
 
     def png(self, beside: Screen | None = None) -> bytes:
         """The picture last drawn, as a PNG file."""
-        return self.screen.png(with_palette=False)
+        return with_traces(self.screen.png(with_palette=False), self.regions(), self.size[1])
+
+    def regions(self) -> list[Region]:
+        """Where the cells lie."""
+        cells = np.indices(self._values.shape).reshape(2, -1)
+        places = self._axes.transData.transform(cells[::-1].T + 0.5)
+        settings = np.array(self.rows)[cells[0]], np.array(self.columns)[cells[1]]
+        values = np.stack([*settings, self._values.ravel()], axis=-1)
+        return [Region(self._box(self._axes), [Trace(self.labels, places, values)], "place")]
 
     def cell_at(self, x: float, y: float) -> tuple[int, int] | None:
         """Return the row and the column at a place in the picture, None beside the cells.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -15,6 +15,7 @@ from lrlab.figures.history import Curves, can_be_drawn, is_share, metric_in_word
 from lrlab.figures.ink import DASHES, FONT, number_text, short_number_text
 from lrlab.figures.plot import LINE_HEIGHT, Plot
 from lrlab.figures.ticks import HUGE, LossTicks, round_up
+from lrlab.figures.traces import Trace
 
 __all__ = ["Panel"]
 
@@ -214,6 +215,15 @@ class Panel:
             end.set_data(across[-1:][inside], up[-1:][inside])
         self._plot._mark_beyond(self.axes, np.append(x, x_val), np.append(y, y_val))
         self._break.set_data(*mark)
+
+    def traces(self, run: Curves, *, several: bool) -> Iterator[Trace]:
+        """Where its values lie; of several panels each says which metric it is."""
+        what = metric_in_words(self._metric) if several or not run.label else ""
+        for name, values in zip(_COLOURS, run.values(self._metric), strict=True):
+            if len(values):
+                x = np.arange(1.0, len(values) + 1) * run.epochs / len(values)
+                words = " ".join(filter(None, (run.label, name, what)))
+                yield self._plot._trace(self.axes, ("epoch", words), x, values)
 
     def write_break(self) -> None:
         """Say "diverged" beside the end of a run that did."""

@@ -19,6 +19,7 @@ from matplotlib.transforms import IdentityTransform
 from lrlab.figures.ink import FONT, THEMES, Theme, check_theme, number_text
 from lrlab.figures.screen import Screen
 from lrlab.figures.ticks import HUGE
+from lrlab.figures.traces import Region, Trace, with_traces
 
 __all__ = ["LEAST_SIZE", "LINE_HEIGHT", "SIZE", "Plot", "check_look", "check_rates", "style_axes"]
 
@@ -68,7 +69,32 @@ class Plot:
         """
         if self._stale:
             self._begin()
-        return self.screen.png(beside)
+        return with_traces(self.screen.png(beside), self.regions(), self.size[1])
+
+    def regions(self) -> list[Region]:
+        """Where the values lie that are drawn, for a page to say them."""
+        return []
+
+    @staticmethod
+    def _trace(axes: Axes, names: Sequence[str], x: Any, y: Any, *values: Any) -> Trace:
+        """The points of a line on axes, with x, y and more values, or those that are given.
+
+        Those that are no finite number are left out; what is beyond the axes lies at their edge.
+        """
+        x, y = np.asarray(x, float), np.asarray(y, float)
+        said = np.stack(values, axis=-1) if values else np.stack([x, y], axis=-1)
+        seen = np.isfinite(x) & np.isfinite(y) & (np.abs(y) < HUGE)
+        low, high = axes.get_ylim()
+        places = axes.transData.transform(np.stack([x, np.clip(y, low, high)], axis=-1)[seen])
+        return Trace(tuple(names), places, said[seen])
+
+    @staticmethod
+    def _box(*axes: Axes) -> tuple[float, float, float, float]:
+        """Around axes that stand above each other: left, lower, right and upper end in pixels."""
+        boxes = [each.bbox for each in axes]
+        ends = boxes[0].x0, min(box.y0 for box in boxes), boxes[0].x1, max(b.y1 for b in boxes)
+        left, low, right, high = map(float, ends)
+        return left, low, right, high
 
     def _begin(self) -> None:
         """Wipe what was drawn last; the background is rendered only if it is stale."""
@@ -161,7 +187,7 @@ class Plot:
     def _write_beside(self, axes: Axes, x: float, y: float, words: str) -> None:
         """Write to the right of a mark in axes, or to the left where there is no room."""
         left = x > axes.bbox.x1 - 90
-        self._write(x - 10 if left else x + 10, y, words, ha="right" if left else "left")
+        self._write(x - 26 if left else x + 10, y, words, ha="right" if left else "left")
 
     def _pin_colour(self, number: int) -> str:
         """The colour of the run that was pinned as the first, second, third ... counted from 0."""

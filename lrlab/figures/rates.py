@@ -14,6 +14,7 @@ from matplotlib.ticker import NullLocator
 from lrlab.figures.ink import DASHES, DOTS, Theme, number_text
 from lrlab.figures.plot import LINE_HEIGHT, SIZE, Plot, check_rates
 from lrlab.figures.ticks import LossTicks, decades, within_reach
+from lrlab.figures.traces import Region
 
 __all__ = ["Measured", "RangeFigure", "describe_range_test"]
 
@@ -117,6 +118,8 @@ class RangeFigure(Plot):
             )
         super().__init__(size, theme)
         self._start_loss = float(within_reach(start_loss))
+        self._final_name = final_name
+        self._measured: Measured | None = None  # what was drawn last
         self._make_axes(rates)
         self._make_legend(final_name, test)
         self._make_moving_lines()
@@ -124,6 +127,7 @@ class RangeFigure(Plot):
 
     def draw(self, measured: Measured) -> None:
         """Draw what is known so far."""
+        self._measured = measured
         lowest = float(within_reach(measured.lowest))
         if lowest < self._bottom:
             self._fit_view(lowest)
@@ -149,6 +153,22 @@ class RangeFigure(Plot):
             self._suggested.set_data([measured.suggestion] * 2, [self._bottom, self._top])
         self._draw_moving()
         self._write_words(measured, edge)
+
+    def regions(self) -> list[Region]:
+        """Where the losses of the test lie, and those of the trainings."""
+        shown = self._measured
+        if shown is None:
+            return []
+        rates, middles = shown.learning_rates, shown.middles
+        traces = [
+            self._trace(self._axes, ("learning rate", name), np.array([*x]), np.array([*y]))
+            for name, x, y in (
+                ("loss of a batch", rates, shown.losses),
+                ("smoothed", rates, shown.smoothed),
+                (self._final_name, middles, middles.values()),
+            )
+        ]
+        return [Region(self._box(self._axes), traces)]
 
     def _split(
         self, rates: np.ndarray, losses: np.ndarray, dots: Line2D, crosses: Line2D, edge: float

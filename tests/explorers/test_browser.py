@@ -192,6 +192,32 @@ def test_a_screen_reader_is_told_what_the_picture_shows_and_every_name(notebook,
         assert names.count(name) == 3
 
 
+def test_values_stand_under_the_pointer_and_are_read_by_arrow_keys(notebook, explorer):
+    """No kernel is asked: they come with the picture, and a new one brings its own."""
+    run = "explorer.wait().history"
+    losses = ast.literal_eval(notebook.ask(f"print({run}['loss'])"))
+    values, said = explorer.root.locator(".lrlab-values"), explorer.root.locator(".lrlab-said")
+    expect(values).to_be_hidden()
+    explorer.picture.hover(position={"x": 84 + 548 * 6 / 15 + 5, "y": 150})
+    expect(values).to_contain_text(f"epoch 6training loss {losses[5]:.3g}validation loss")
+    expect(values).to_contain_text("learning rate 0.1")
+    explorer.button("accuracy").click()
+    expect(explorer.picture).to_have_attribute("alt", re.compile("Training accuracy goes from"))
+    accuracies = ast.literal_eval(notebook.ask(f"print({run}['accuracy'])"))
+    explorer.picture.hover(position={"x": 84 + 548 * 6 / 15, "y": 150})
+    expect(values).to_contain_text(f"epoch 6training accuracy {accuracies[5]:.3g}")
+    explorer.button("accuracy").click()
+    expect(explorer.picture).to_have_attribute("alt", re.compile("Training loss"))
+    expect(values).to_be_hidden()
+    explorer.root.locator(".lrlab-frame").focus()
+    for key, epoch in (("ArrowRight", 1), ("ArrowRight", 2), ("End", 15), ("ArrowLeft", 14)):
+        notebook.page.keyboard.press(key)
+        expect(said).to_contain_text(f"epoch {epoch}, training loss {losses[epoch - 1]:.3g}, ")
+    assert notebook.ask("print(explorer.learning_rate.value)") == "0.1", "the slider is left alone"
+    notebook.page.keyboard.press("Escape")
+    expect(values).to_be_hidden()
+
+
 def test_the_code_that_is_copied_is_the_one_for_the_present_rate(notebook, explorer):
     expect(explorer.code).to_be_hidden()
     explorer.button("Show the Keras code").click()

@@ -65,10 +65,12 @@ export default {
     el.append(place, readout);
 
     if (model.get("hint")) listen(model, place, image);
+    const renew = showValues(place, image, () => model.get("value"), { keys: !model.get("hint") });
 
     const show = () => {
       const bytes = model.get("value");
       if (bytes?.byteLength) image.src = address(bytes);
+      renew();
     };
     const describe = () => (image.alt = model.get("alt"));
     let note = ""; // that stands instead of the words
