@@ -17,7 +17,7 @@ import numpy as np
 
 from lrlab.checks import as_arrays, check_kind, named_arrays
 
-__all__ = ["Dataset", "as_dataset", "diabetes", "digits", "moons", "spirals"]
+__all__ = ["Dataset", "as_dataset", "diabetes", "digits", "moons", "spirals", "wave"]
 
 Arrays: TypeAlias = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 Task: TypeAlias = Literal["classification", "regression", "several targets"]
@@ -314,6 +314,18 @@ def _diabetes() -> Arrays:
     return x_train, y_train, x_val, y_val
 
 
+def _wave() -> Arrays:
+    import numpy as np
+    from sklearn.model_selection import train_test_split
+
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-1.0, 1.0, size=(1000, 1))
+    y = np.sin(np.pi * x[:, 0]) + rng.normal(scale=0.2, size=1000)
+    x, y = x.astype("float32"), y.astype("float32")
+    x_train, x_val, y_train, y_val = train_test_split(x, y, test_size=0.2, random_state=0)
+    return x_train, y_train, x_val, y_val
+
+
 @functools.cache
 def digits() -> Dataset:
     """1797 scans of handwritten digits, to be told apart: 64 pixels from 0 to 1, 10 classes.
@@ -373,3 +385,18 @@ def diabetes() -> Dataset:
         ('regression', 1)
     """
     return _built_in("diabetes", _diabetes, "regression")
+
+
+@functools.cache
+def wave() -> Dataset:
+    """1000 points along a sine with noise: predict the height from one input (regression).
+
+    Inputs are float32 of shape `(800, 1)` and `(200, 1)`, from -1 to 1; targets have shape `(800,)`
+    and `(200,)`. The noise has a standard deviation of 0.2, so no model gets its mean squared error
+    much below 0.04. With one input, an explorer draws what the model has fitted.
+
+    Example:
+        >>> wave()
+        Dataset('wave': regression, 800 training and 200 validation samples of shape (1,))
+    """
+    return _built_in("wave", _wave, "regression")

@@ -14,7 +14,7 @@ from lrlab import data
 from lrlab.checks import named_arrays
 from lrlab.data import Dataset, as_dataset
 
-BUILT_IN = [data.digits, data.moons, data.spirals, data.diabetes]
+BUILT_IN = [data.digits, data.moons, data.spirals, data.diabetes, data.wave]
 ARRAYS = ("x_train", "y_train", "x_val", "y_val")
 X, LABELS, AMOUNTS = np.arange(12.0).reshape(6, 2), np.array([0, 1, 2, 0, 1, 2]), np.ones(6)
 MULTI = np.array([[1, 1, 0], [0, 1, 1], [1, 0, 1], [0, 0, 0], [1, 1, 1], [0, 1, 0]])
@@ -57,6 +57,7 @@ class TestBuiltIn:
             (data.moons, (800, 2), (200, 2), 2),
             (data.spirals, (960, 2), (240, 2), 3),
             (data.diabetes, (353, 10), (89, 10), None),
+            (data.wave, (800, 1), (200, 1), None),
         ],
     )
     def test_shapes_and_types_are_as_documented(self, load, train, val, classes):

@@ -180,6 +180,17 @@ def last_activation(model: Any) -> Any:
     return getattr(layer, "activation", None)
 
 
+def classes_of(outputs: np.ndarray, model: Any) -> np.ndarray:
+    """The class that each of a model's outputs stands for; -1 where one is NaN."""
+    if outputs.shape[-1] == 1:
+        linear = last_activation(model) is keras.activations.linear
+        logits = getattr(model.loss, "from_logits", linear)
+        classes = (outputs[:, 0] > (0.0 if logits else 0.5)).astype(int)
+    else:
+        classes = outputs.argmax(axis=-1)
+    return np.where(np.isfinite(outputs).all(axis=-1), classes, -1)
+
+
 def with_classes(dataset: Dataset, model: keras.Model, loss: Any) -> Dataset:
     """Take floats for class numbers where they are all whole and the model tells classes apart.
 

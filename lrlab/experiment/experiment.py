@@ -20,9 +20,9 @@ from lrlab.experiment.chance import best_constant_loss
 from lrlab.experiment.compiling import (
     check_can_train,
     check_targets,
+    classes_of,
     compile_model,
     copy_optimizer,
-    last_activation,
     same_settings,
     settings_kept,
     with_classes,
@@ -325,21 +325,16 @@ class Experiment:
         return variant
 
     def classes_at(self, x: Any) -> np.ndarray:
-        """Return the class that the model answers for each input; -1 where it answers NaN.
+        """Return the class that the model answers for each input; -1 where it answers NaN."""
+        return classes_of(self.answers_at(x), self.model)
 
-        That is the model as trained so far, while `follow` is being iterated.
+    def answers_at(self, x: Any) -> np.ndarray:
+        """Return what the model, as trained so far while `follow` is iterated, answers.
 
         Args:
             x: Inputs, shape (samples, *input_shape).
         """
-        outputs = np.asarray(self._answer(tf.constant(x)))
-        if outputs.shape[-1] == 1:
-            linear = last_activation(self.model) is keras.activations.linear
-            logits = getattr(self.model.loss, "from_logits", linear)
-            classes = (outputs[:, 0] > (0.0 if logits else 0.5)).astype(int)
-        else:
-            classes = outputs.argmax(axis=-1)
-        return np.where(np.isfinite(outputs).all(axis=-1), classes, -1)
+        return np.asarray(self._answer(tf.constant(x)))
 
     @cached_property
     def _answer(self) -> Callable[[Any], Any]:

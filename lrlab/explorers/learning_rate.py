@@ -31,7 +31,7 @@ class LearningRateExplorer(RunExplorer):
         'good'
     """
 
-    draws_plane = True
+    draws_model = True
 
     def __init__(
         self, experiment: Experiment | None = None, *, learning_rate: float = 0.01

@@ -18,12 +18,17 @@ import numpy as np
 from lrlab.explorers.closing import CLOSED
 from lrlab.explorers.controls import Checked, toggle
 from lrlab.explorers.explorer import SIZE, Explorer, Frame, Shown, Work
+from lrlab.explorers.model_figures import SIZE as MODEL_SIZE
+from lrlab.explorers.model_figures import (
+    ModelFigure,
+    SamplesFigure,
+    kind_for,
+    new_model_figure,
+)
 from lrlab.explorers.widgets import PictureView
 from lrlab.figures.curves import CurvesFigure
 from lrlab.figures.history import Curves, describe, metric_in_words
 from lrlab.figures.ink import result_text
-from lrlab.figures.plane import SIZE as PLANE_SIZE
-from lrlab.figures.plane import BoundaryFigure, describe_boundary
 
 if TYPE_CHECKING:
     from lrlab.experiment import Experiment, Run
@@ -104,11 +109,13 @@ class RunExplorer(ExperimentExplorer["Run | None"]):
 
     Attributes:
         log_scale: The button for a logarithmic loss axis: `explorer.log_scale.value = True`.
+        images: The button for images that the model reads right and wrong, where the data are some.
         metric: What is drawn above the rate, `"loss"` or a metric; each metric has a button.
     """
 
-    # Whether what the model answers stands beside the curves, where the data have two inputs.
-    draws_plane = False
+    # Whether what the model answers stands beside the curves: in the plane of two inputs, as the
+    # curve that is fitted to one, and, once a button is pressed, for a few images.
+    draws_model = False
 
     def __init__(
         self,
@@ -128,16 +135,20 @@ class RunExplorer(ExperimentExplorer["Run | None"]):
         self._epoch_seconds = 0.0  # that the last epoch took
         self._finished: tuple[Any, Run] | None = None  # the last one, with its settings
         self._pinned: tuple[Curves, ...] = ()
-        # What the model answers in the plane of its two inputs, and the run that made it so.
-        self._answers: tuple[Run, np.ndarray] | None = None
-        super().__init__(
-            experiment, controls, toggles=[self.log_scale, self._metric_buttons], **more
+        self.images = toggle(
+            "Images", "Show some images that the model reads right, and wrong", self._show_images
         )
+        # What the model answers where it is asked, and the run that made it so.
+        self._answers: tuple[Run, np.ndarray] | None = None
+        suits = self.draws_model and kind_for(experiment) is SamplesFigure
+        self.images.layout.display = None if suits else "none"
+        toggles = [self.log_scale, self._metric_buttons, self.images]
+        super().__init__(experiment, controls, toggles=toggles, **more)
 
     def new_picture(self) -> PictureView:
-        """Return the widget in which the picture is shown, wider where there is a plane."""
+        """Return the widget in which the picture is shown, wider where the model stands beside."""
         picture = super().new_picture()
-        picture.width += PLANE_SIZE[0] * self._has_plane
+        picture.width += MODEL_SIZE[0] * self._shows_model
         return picture
 
     # --- what a subclass says ---
@@ -251,7 +262,7 @@ class RunExplorer(ExperimentExplorer["Run | None"]):
         answers = None
         with closing(self.follow(settings)) as runs:
             for run in self.timed(runs):
-                if self._has_plane and len(run.history["loss"]) == self.experiment.epochs:
+                if self._shows_model and len(run.history["loss"]) == self.experiment.epochs:
                     # While the model is as this run has left it; the last run comes twice.
                     answers = self._ask() if answers is None else answers
                     self._answers = run, answers
@@ -301,26 +312,34 @@ class RunExplorer(ExperimentExplorer["Run | None"]):
             self._start_loss = self._start_loss or shown.start_loss
             self._offer(shown)
             curves, intended = self.curves(shown), self.intended(settings)
-            answers = self._answers_of(shown) if self._has_plane else None
+            answers = self._answers_of(shown) if self._shows_model else None
         figure = self.figure("curves", self.new_figure)
         figure.draw(curves, self._pinned, intended)
         alt = self.describe(curves, intended)
         if answers is None:
             return figure.png(), alt
-        plane = self.figure("plane", self._new_plane)
-        plane.draw(answers)
-        return figure.png(plane.screen), f"{alt} {describe_boundary(answers)}"
+        model = self.figure("model", self._new_model_figure)
+        model.draw(answers)
+        return figure.png(model.screen), f"{alt} {model.describe(answers)}"
 
     @property
-    def _has_plane(self) -> bool:
-        if not self.draws_plane:
-            return False
-        data = getattr(self._experiment, "dataset", None)
-        return data is not None and BoundaryFigure.suits(data.input_shape, data.classes)
+    def _shows_model(self) -> bool:
+        """Whether what the model answers stands beside the curves."""
+        kind = kind_for(self._experiment) if self.draws_model else None
+        return kind is not None and (kind is not SamplesFigure or self.images.value)
 
-    def _new_plane(self) -> BoundaryFigure:
-        data = self.experiment.dataset
-        return BoundaryFigure(data.x_train, data.labels, theme=self.theme)
+    def _new_model_figure(self) -> ModelFigure:
+        return new_model_figure(self.experiment, self.theme)
+
+    def _show_images(self, change: Any) -> None:
+        """Make room beside the curves, and train: the model may have learned other things since."""
+        self._picture.width = SIZE[0] + MODEL_SIZE[0] * change["new"]
+        if change["new"]:
+            with self._drawing:
+                self._frame = None  # or a pin would have the model asked for an earlier run
+            self.controls_moved()
+        else:
+            self.draw_afresh()
 
     def _answers_of(self, run: Run) -> np.ndarray:
         """What the model answers; asked when a run is first drawn: then it is trained so far."""
@@ -329,7 +348,9 @@ class RunExplorer(ExperimentExplorer["Run | None"]):
         return self._answers[1]
 
     def _ask(self) -> np.ndarray:
-        return self.experiment.classes_at(self.figure("plane", self._new_plane).grid)
+        figure = self.figure("model", self._new_model_figure)
+        answers: np.ndarray = getattr(self.experiment, figure.asks)(figure.inputs)
+        return answers
 
     # --- what is kept ---
 

@@ -273,7 +273,7 @@ class ScheduleExplorer(RunExplorer):
         [0.1, 0.05, 0.025]
     """
 
-    draws_plane = True
+    draws_model = True
 
     def __init__(
         self,

@@ -32,7 +32,7 @@ class StepDecayExplorer(RunExplorer):
         [1.0, 0.5, 0.25]
     """
 
-    draws_plane = True
+    draws_model = True
 
     def __init__(
         self,

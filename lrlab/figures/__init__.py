@@ -3,11 +3,13 @@
 from lrlab.figures.bowl import BowlFigure, describe_bowl
 from lrlab.figures.comparisons import losses_over_epochs, schedules_side_by_side
 from lrlab.figures.curves import CurvesFigure
+from lrlab.figures.fitted import FittedFigure
 from lrlab.figures.heat_map import HeatMap
 from lrlab.figures.history import Curves, describe
 from lrlab.figures.picture import Picture
 from lrlab.figures.plane import BoundaryFigure, describe_boundary
 from lrlab.figures.rates import Measured, RangeFigure, describe_range_test
+from lrlab.figures.samples import SamplesFigure
 from lrlab.figures.sharpness import SharpnessFigure, describe_sharpness
 
 __all__ = [
@@ -15,10 +17,12 @@ __all__ = [
     "BowlFigure",
     "Curves",
     "CurvesFigure",
+    "FittedFigure",
     "HeatMap",
     "Measured",
     "Picture",
     "RangeFigure",
+    "SamplesFigure",
     "SharpnessFigure",
     "describe",
     "describe_boundary",

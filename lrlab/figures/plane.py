@@ -35,6 +35,8 @@ class BoundaryFigure(Plot):
         b'PNG'
     """
 
+    asks = "classes_at"  # of an experiment, and where: at `inputs`
+
     def __init__(self, x: np.ndarray, labels: np.ndarray, *, theme: Theme = "light") -> None:
         super().__init__(SIZE, theme, least=SIZE)
         ink = self._ink
@@ -46,7 +48,9 @@ class BoundaryFigure(Plot):
             low + (high - low) * (np.arange(_CELLS) + 0.5) / _CELLS
             for low, high in ((left, right), (bottom, top))
         )
-        self.grid = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2).astype(np.float32)
+        self.inputs = self.grid = (
+            np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2).astype(np.float32)
+        )
         colours = [ink["training"], ink["validation"], *ink["pins"]][:_MOST_CLASSES]
         self._regions = axes.imshow(
             np.zeros((_CELLS, _CELLS)),
@@ -90,6 +94,10 @@ class BoundaryFigure(Plot):
     def suits(shape: tuple[int, ...], classes: int | None) -> bool:
         """Tell whether there is a plane to draw: two inputs, and not too many classes."""
         return shape == (2,) and classes is not None and classes <= _MOST_CLASSES
+
+    def describe(self, answers: np.ndarray) -> str:
+        """Say in words what the picture shows."""
+        return describe_boundary(answers)
 
     def draw(self, answers: np.ndarray) -> None:
         """Draw the regions.

@@ -80,7 +80,7 @@ def test_an_explorer_draws_it_beside_the_curves_and_says_it(moons, kind):
     assert pixels(explorer._picture.value).shape == (460, 760 + boundary.SIZE[0], 3)
     assert "In the plane of the two inputs the network answers class 0 in " in explorer._picture.alt
     # The experiment has not trained since: these are the answers of the finished run.
-    grid = explorer._figures["plane"].grid
+    grid = explorer._figures["model"].grid
     assert np.array_equal(explorer._answers[1], moons.classes_at(grid))
     assert len(run.history["loss"]) == 2
     light = explorer._picture.value

@@ -12,9 +12,11 @@ from lrlab.figures import (
     BowlFigure,
     Curves,
     CurvesFigure,
+    FittedFigure,
     HeatMap,
     Measured,
     RangeFigure,
+    SamplesFigure,
     SharpnessFigure,
 )
 from lrlab.figures.screen import Screen, _mask
@@ -95,6 +97,14 @@ FIGURES = {
     "plane": (
         lambda **look: BoundaryFigure(POINTS, POINTS[:, 0] > 0, **look),
         [(np.arange(10_000) % 2,), (np.full(10_000, -1),)],
+    ),
+    "fitted curve": (
+        lambda **look: FittedFigure(POINTS[:, :1], POINTS[:, 1], **look),
+        [(np.linspace(-1, 1, 121),), (np.full(121, NAN),), (np.full(121, 1e30),)],
+    ),
+    "images": (
+        lambda **look: SamplesFigure(np.eye(64)[:20], np.arange(20) % 3, **look),
+        [(np.arange(20) % 2,), (np.full(20, -1),), (np.arange(20) % 3,)],
     ),
     "parabola": (
         lambda **look: BowlFigure(1, **look),

@@ -50,8 +50,6 @@ export default {
   render({ model, el }) {
     const place = document.createElement("div");
     place.className = "lrlab-frame";
-    place.style.width = `${model.get("width")}px`;
-    place.style.aspectRatio = `${model.get("width")} / ${model.get("height")}`;
     const image = document.createElement("img");
     image.className = "lrlab-picture";
     image.decoding = "sync"; // with the frame that shows it, so that none is blank
@@ -72,6 +70,10 @@ export default {
       if (bytes?.byteLength) image.src = address(bytes);
       renew();
     };
+    const resize = () => {
+      place.style.width = `${model.get("width")}px`;
+      place.style.aspectRatio = `${model.get("width")} / ${model.get("height")}`;
+    };
     const describe = () => (image.alt = model.get("alt"));
     let note = ""; // that stands instead of the words
     const say = () => {
@@ -80,7 +82,7 @@ export default {
       const missing = text.offsetHeight - readout.clientHeight;
       if (missing > 0) readout.style.height = `${text.offsetHeight}px`;
     };
-    const parts = { value: show, alt: describe, words: say };
+    const parts = { width: resize, value: show, alt: describe, words: say };
     for (const [name, update] of Object.entries(parts)) {
       model.on(`change:${name}`, update);
       update();
