@@ -494,7 +494,7 @@ class TestErrors:
         assert "RuntimeError" not in readout(constant)
 
     def test_an_error_while_drawing_is_read_too(self, constant, monkeypatch):
-        def broken(*args):
+        def broken(*args, **options):
             raise RuntimeError("no ink")
 
         with monkeypatch.context() as patch:
