@@ -167,7 +167,7 @@ class Plot:
             self._mark(triangles, np.unique(x[leaves]), height)
             if beyond.any():
                 place = np.flatnonzero(beyond)[furthest(y[beyond])]
-                value = number_text(y[place]) if abs(y[place]) < HUGE else "infinity"
+                value = number_text(y[place]) if np.isfinite(y[place]) else "infinity"
                 first = x[leaves][0]
                 words.append((*self._place(axes, first, height), f"{way} to {value}"))
 

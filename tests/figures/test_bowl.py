@@ -77,6 +77,13 @@ def test_a_loss_below_the_axis_leaves_it_and_is_said():
     assert len(figure._loss_end.get_xdata()) == 0
 
 
+@pytest.mark.parametrize(("rate", "says"), [(1e3, "up to 7.51e119"), (1e9, "up to infinity")])
+def test_a_loss_above_the_axis_is_said_as_it_is(rate, says):
+    """0.78125 * 999 ** 40 = 7.51e119; a float ends at 1.8e308."""
+    figure = drawn(parabola(rate))
+    assert figure._furthest[figure._loss_axes][0][2] == says
+
+
 @pytest.mark.parametrize(("rate", "marker"), [(1e-6, "<"), (0.1, "v"), (1e3, ">")])
 def test_a_rate_beyond_the_axis_is_marked_as_such(rate, marker):
     assert drawn(parabola(rate))._rate.get_marker() == marker
