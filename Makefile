@@ -9,7 +9,8 @@ RUN := $(VENV)/bin/python -m
 INSTALLED := $(VENV)/installed-in-$(shell pwd | cksum | cut -d ' ' -f 1)
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=120
 # A notebook or a test file keeps to one process: its cells build on one another.
-PARALLEL := -n $(WORKERS) --dist loadscope
+# What tests/conftest.py puts first is begun first.
+PARALLEL := -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 # What `make test` takes up, and what else may be named to check less of it.
 TESTS ?= tests notebooks
 # The processors that `make check-isa` computes as, and with how many threads each.

@@ -78,6 +78,12 @@ def _garbage_is_collected_while_it_is_young() -> Iterator[None]:
     gc.freeze()
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long, or one process has it left when the others are done."""
+    items.sort(key=lambda item: not any(map(item.get_closest_marker, ("browser", "long"))))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     skipped = [r for r in terminalreporter.getreports("skipped") if _NO_CHROMIUM in str(r.longrepr)]
     if skipped:

@@ -80,6 +80,7 @@ def run_notebook(repository: Path, folder: Path, notebook: str) -> subprocess.Co
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_changed_number_turns_a_notebook_red(change, repository, tmp_path):
     notebook, where, before, after = CHANGES[change]

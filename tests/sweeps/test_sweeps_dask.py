@@ -23,6 +23,8 @@ from lrlab import Experiment, StepDecay
 from lrlab.sweeps import sweep
 from lrlab.sweeps import workers as _workers
 
+pytestmark = pytest.mark.long
+
 _random = np.random.default_rng(0)
 X = _random.normal(size=(60, 3)).astype("float32")
 LABELS = (X[:, 0] > 0).astype("int64")
