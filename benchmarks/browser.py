@@ -211,18 +211,18 @@ def _drag(page: DevTools, number: int, seconds: float) -> dict[str, float]:
     explorer = f"explorers['{EXPLORERS[number]}']"
     finished = f'{ASK}("{explorer}.wait(); print(len({explorer}.runs))")'
     handle = f"""[...document.querySelectorAll('.lrlab-explorer')[{number}]
-      .querySelectorAll('.noUi-handle')].find((handle) => handle.offsetParent)"""
+      .querySelectorAll('.lrlab-handle')].find((handle) => handle.offsetParent)"""
     page.evaluate(f"{handle}.scrollIntoView({{ block: 'center' }})")
     runs = int(page.evaluate(finished))
     box = page.evaluate(f"{handle}.getBoundingClientRect().toJSON()")
-    track = page.evaluate(f"{handle}.closest('.noUi-base').getBoundingClientRect().toJSON()")
     y = box["y"] + box["height"] / 2
-    page.mouse("mousePressed", box["x"] + box["width"] / 2, y)
+    left, width = box["x"] + box["height"] / 2, box["width"] - box["height"]  # a round handle
+    page.mouse("mousePressed", left + width * page.evaluate(f"{handle}.value / {handle}.max"), y)
     page.evaluate("pictures = 0")
     start = time.perf_counter()
     for move in range(round(60 * seconds)):
         place = abs((move * 0.01) % 0.6 - 0.3) + 0.4  # of the track: a new position each move
-        page.mouse("mouseMoved", x := track["x"] + place * track["width"], y)
+        page.mouse("mouseMoved", x := left + place * width, y)
         time.sleep(max(0.0, start + (move + 1) / 60 - time.perf_counter()))
     took = time.perf_counter() - start
     pictures = page.evaluate("pictures")

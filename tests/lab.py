@@ -292,8 +292,11 @@ class ExplorerInPage:
 
     def position(self, name: str) -> str:
         """The number that stands beside a slider."""
-        row = self.slider(name).locator("xpath=ancestor::*[contains(@class, 'widget-slider')]")
-        return row.locator(".widget-readout").text_content() or ""
+        return self.box(name).input_value()
+
+    def box(self, name: str) -> Locator:
+        """Where any other value of a slider may be typed."""
+        return self.root.get_by_role("textbox", name=f"{name}, any value", exact=True)
 
     def button(self, name: str) -> Locator:
         """A button by the words on it."""
@@ -301,15 +304,15 @@ class ExplorerInPage:
 
     def drag(self, name: str, to: float, moves: int = 30) -> None:
         """Drag a slider with the mouse, to 0 (its left end) to 1 (its right end)."""
-        handle = self.slider(name)
-        handle.scroll_into_view_if_needed()
-        box, track = handle.bounding_box(), handle.locator("xpath=../..").bounding_box()
+        slider = self.slider(name)
+        slider.scroll_into_view_if_needed()
+        box = slider.bounding_box()
         assert box
-        assert track
-        mouse, y = handle.page.mouse, box["y"] + box["height"] / 2
-        mouse.move(box["x"] + box["width"] / 2, y)
+        mouse, y = slider.page.mouse, box["y"] + box["height"] / 2
+        left, width = box["x"] + box["height"] / 2, box["width"] - box["height"]  # a round handle
+        mouse.move(left + width * slider.evaluate("({ value, max }) => value / max"), y)
         mouse.down()
-        mouse.move(track["x"] + to * track["width"], y, steps=moves)
+        mouse.move(left + width * to, y, steps=moves)
         mouse.up()
 
     def png(self) -> bytes:

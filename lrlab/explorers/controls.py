@@ -1,9 +1,10 @@
-"""The sliders of the explorers. All of them report while they move, and move by the arrow keys."""
+"""The controls of the explorers. All report while they move, and move by the arrow keys."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import ipywidgets
@@ -11,8 +12,10 @@ import numpy as np
 import traitlets
 
 from lrlab.checks import as_learning_rate, as_number, as_whole_number
+from lrlab.explorers.widgets import SliderView
 
 _LAYOUT = {"width": "100%", "max_width": "740px"}
+_STYLE = {"description_width": "160px"}
 
 
 class ControlError(traitlets.TraitError, ValueError):
@@ -40,9 +43,8 @@ class Checked(ipywidgets.ValueWidget):
     ) -> None:
         """Make the control for an argument, with a check that returns a value or raises."""
         self.name, self._check = name, check
-        look = {"style": {"description_width": "160px"}, "layout": _LAYOUT}
         words = description or name.replace("_", " ")
-        super().__init__(description=words, tooltip=tooltip, **(look | settings))
+        super().__init__(description=words, tooltip=tooltip, **({"layout": _LAYOUT} | settings))
 
     @traitlets.validate("value")
     def _validate_value(self, proposal: Any) -> Any:
@@ -53,24 +55,47 @@ class Checked(ipywidgets.ValueWidget):
             raise ControlError(str(error)) from None
 
 
-class _FloatSlider(Checked, ipywidgets.FloatSlider):
-    pass
+class Slider(Checked, SliderView):
+    """A slider over some stops, and a box beside it for any other value that the check takes."""
 
+    # A page shows at once what it sends, and need not be told it again.
+    value: traitlets.TraitType[Any, Any] = traitlets.TraitType(None).tag(
+        sync=True, echo_update=False
+    )
 
-class _LogSlider(Checked, ipywidgets.FloatLogSlider):
-    pass
+    def __init__(self, *words: Any, **settings: Any) -> None:
+        """Make the slider, as a `Checked` control."""
+        super().__init__(*words, **settings)
+        self.on_msg(self._take_typed)
 
+    @property
+    def min(self) -> float:
+        """The first stop."""
+        return float(self.stops[0])
 
-class _IntSlider(Checked, ipywidgets.IntSlider):
-    pass
+    @property
+    def max(self) -> float:
+        """The last stop."""
+        return float(self.stops[-1])
 
+    def _take_typed(self, widget: Any, content: Any, buffers: Any) -> None:
+        """Take what is typed into a box, or say what cannot be taken."""
+        typed: Any = content["typed"].strip()
+        with suppress(ValueError):
+            typed = float(typed.replace(",", "."))
+        pair = list(self.value) if np.iterable(self.value) else [self.value]
+        pair[content["which"]] = typed
+        try:
+            value = self._check(pair if len(pair) > 1 else typed)
+        except ValueError as error:
+            self.problem = str(error)
+        else:
+            self.problem = ""
+            self.value = value
 
-class _IntRangeSlider(Checked, ipywidgets.IntRangeSlider):
-    pass
-
-
-class _Notches(Checked, ipywidgets.SelectionSlider):
-    pass
+    @traitlets.observe("value")
+    def _no_problem(self, change: Any) -> None:
+        self.problem = ""
 
 
 class _Choice(Checked, ipywidgets.Dropdown):
@@ -85,25 +110,34 @@ class _Several(Checked, ipywidgets.SelectMultiple):
     pass
 
 
-class RateSlider(_LogSlider):
-    """A logarithmic slider that a page moves in steps of two digits: 0.5 rather than 0.501187.
+# Round numbers, about evenly spaced on a logarithmic axis.
+_IN_A_DECADE = ("1", "1.2", "1.5", "2", "2.5", "3", "4", "5", "6", "8")
+_MOST_STOPS = 100  # of a slider of whole numbers; more can't be told apart by hand
 
-    A page answers every value with the nearest position of its slider, even when it first shows it.
-    Such an answer moves nothing here: what a program has set stays as it was.
-    """
 
-    value: traitlets.TraitType[Any, Any] = traitlets.TraitType(None).tag(
-        sync=True, echo_update=False
-    )
+def _logarithmic(low: float, high: float) -> list[float]:
+    """The round numbers between two others."""
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    stops = [float(f"{number}e{decade}") for decade in decades for number in _IN_A_DECADE]
+    return [stop for stop in stops if low <= stop <= high]
 
-    def set_state(self, sync_data: dict[str, Any]) -> None:
-        """Take what the page sends."""
-        if "value" in sync_data:
-            sent = sync_data.pop("value")
-            known = math.isfinite(self.value)
-            if not known or abs(math.log(sent / self.value, self.base)) > self.step / 2:
-                sync_data = sync_data | {"value": float(f"{sent:.2g}")}
-        super().set_state(sync_data)
+
+def _decades(stops: Sequence[float]) -> list[tuple[int, str]]:
+    """Marks at 0.001, 0.01, 0.1, ..."""
+    powers = [(place, math.log10(stop)) for place, stop in enumerate(stops)]
+    return [(place, f"{stops[place]:g}") for place, power in powers if power == round(power)]
+
+
+def _whole(least: int, most: int) -> list[float]:
+    """Whole numbers from one to another, with gaps of 2, 5, 10, ... where there are too many."""
+    steps = (float(f"{number}e{zeros}") for zeros in range(20) for number in (1, 2, 5))
+    return _even(least, most, next(step for step in steps if most - least <= step * _MOST_STOPS))
+
+
+def _even(least: float, most: float, step: float) -> list[float]:
+    """The multiples of a step between two numbers, and these two."""
+    between = range(math.floor(least / step) + 1, math.ceil(most / step))
+    return sorted({least, *(round(place * step, 9) for place in between), most})
 
 
 _RATE = "The learning rate: how far each step goes. The axis is logarithmic"
@@ -119,9 +153,10 @@ def rate_slider(name: str, value: Any, description: str = "", tooltip: str = _RA
     low, high = min(-4, math.floor(math.log10(rate))), max(1, math.ceil(math.log10(rate)))
     words = description or name.replace("_", " ")
     further = " A new explorer whose first value lies beyond goes further."
-    check = _between(words, 10.0**low, 10.0**high, further)
-    scale = {"min": low, "max": high, "step": 0.05, "readout_format": ".2g"}
-    return RateSlider(name, check, tooltip, description, value=rate, **scale)
+    stops = _logarithmic(float(f"1e{low}"), float(f"1e{high}"))
+    check = _between(words, stops[0], stops[-1], further)
+    marks = _decades(stops)
+    return Slider(name, check, tooltip, description, value=rate, stops=stops, marks=marks)
 
 
 def factor_slider(value: Any) -> Checked:
@@ -158,11 +193,8 @@ def number_slider(
             f"Received: {name}={value!r}. Try {name}={least if number < least else most:g}."
         )
     check = _between(description or name.replace("_", " "), least, most)
-    scale = {"min": least, "max": most, "step": step or (0.05 if most < 10 else 1)}
-    form = ".2f" if most < 10 else ".0f"
-    return _FloatSlider(
-        name, check, tooltip, description, value=number, readout_format=form, **scale
-    )
+    stops = _even(least, most, step or (0.05 if most < 10 else 1))
+    return Slider(name, check, tooltip, description, value=number, stops=stops)
 
 
 def epochs_slider(
@@ -176,7 +208,8 @@ def epochs_slider(
     epochs = as_whole_number(value, name, least)
     most = max(longest, epochs)
     check = _between(description or name.replace("_", " "), least, most, whole=True)
-    return _IntSlider(name, check, tooltip, description, value=epochs, min=least, max=most)
+    stops = _whole(least, most)
+    return Slider(name, check, tooltip, description, value=epochs, stops=stops)
 
 
 def boundaries_slider(name: str, value: Any, longest: int) -> Checked:
@@ -194,7 +227,7 @@ def boundaries_slider(name: str, value: Any, longest: int) -> Checked:
         _between(words, 1, most, whole=True)(boundaries[1])
         return boundaries
 
-    return _IntRangeSlider(name, check, tooltip, words, value=boundaries, min=1, max=most)
+    return Slider(name, check, tooltip, words, value=boundaries, stops=_whole(1, most))
 
 
 def _as_boundaries(value: Any) -> tuple[int, int]:
@@ -224,8 +257,8 @@ def notches(
             f"{words!r} must be one of {options}. Received: {value!r}. Try {options[0]!r}."
         )
 
-    shown = [(f"{option:g}", option) for option in options]
-    return _Notches(name, check, tooltip, description, value=value, options=shown)
+    marks = [(place, f"{option:g}") for place, option in enumerate(options)]
+    return Slider(name, check, tooltip, description, value=value, stops=options, marks=marks)
 
 
 def choice(
@@ -246,7 +279,9 @@ def choice(
             )
         return value
 
-    return _Choice(name, check, tooltip, description, value=check(value), options=options)
+    return _Choice(
+        name, check, tooltip, description, value=check(value), options=options, style=_STYLE
+    )
 
 
 def checkbox(name: str, value: Any, tooltip: str) -> Checked:
@@ -263,7 +298,7 @@ def checkbox(name: str, value: Any, tooltip: str) -> Checked:
             )
         return bool(value)
 
-    return _Checkbox(name, check, tooltip, value=check(value))
+    return _Checkbox(name, check, tooltip, value=check(value), style=_STYLE)
 
 
 def several(
@@ -294,9 +329,9 @@ def several(
 def speed_slider(name: str, value: Any, description: str) -> Checked:
     """A slider of epochs a second."""
     tooltip = "How many epochs are trained a second, if the model is as fast"
-    check = _between(description, 0.1, 10**1.5)
-    scale = {"min": -1, "max": 1.5, "step": 0.1, "readout_format": ".2g"}
-    return _LogSlider(name, check, tooltip, description, value=float(value), **scale)
+    stops = _logarithmic(0.1, 30)
+    check, marks = _between(description, stops[0], stops[-1]), _decades(stops)
+    return Slider(name, check, tooltip, description, value=float(value), stops=stops, marks=marks)
 
 
 def button(words: str, tooltip: str, action: Callable[[], None]) -> ipywidgets.Button:
@@ -321,7 +356,7 @@ def _between(
     def check(value: Any) -> float:
         number = as_number(value)
         spare = 1e-6 * abs(number)  # 0.98 as a np.float32 is a little more
-        inside = least - spare <= number <= most + spare
+        inside = math.isfinite(number) and least - spare <= number <= most + spare
         if not inside or (whole and not number.is_integer()):
             near = most if number > most else number if inside else least
             raise ValueError(

@@ -184,7 +184,9 @@ class DecayMapExplorer(RunExplorer):
         cell: tuple[int, ...] = ()
         if "key" in content:
             steps = zip(controls, _STEPS[content["key"]], strict=True)
-            cell = tuple(min(max(c.index + step, 0), len(c.options) - 1) for c, step in steps)
+            cell = tuple(
+                min(max(c.stops.index(c.value) + step, 0), len(c.stops) - 1) for c, step in steps
+            )
         elif "x" in content and "map" in self._figures:
             cell = self._figures["map"].cell_at(content["x"], content["y"]) or ()
         if cell:
@@ -257,7 +259,9 @@ class DecayMapExplorer(RunExplorer):
         """Draw the map as far as it is filled, and below it the curves of the chosen cell."""
         self._draw_curves()
         heat_map = self.figure("map", self._new_map)
-        heat_map.draw(self.values, (self.initial_learning_rate.index, self.decay_factor.index))
+        chosen = self.schedule()
+        row = self._rates.index(chosen.initial_learning_rate)
+        heat_map.draw(self.values, (row, self._factors.index(chosen.decay_factor)))
         return heat_map.png(), heat_map.describe()
 
     def _draw_curves(self) -> None:

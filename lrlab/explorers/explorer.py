@@ -69,7 +69,7 @@ class Explorer(Pinning[Shown], ipywidgets.VBox, Generic[Shown]):
         controls: The controls; each can be reached as an attribute of its name.
         buttons: More buttons, to stand before Pin.
         toggles: More buttons, to stand after Clear pins.
-        above: What else to put between the controls and the picture.
+        above: What else to put right above the picture.
         below: What else to put right below the picture.
         under_the_table: What else to put below the table of pins.
 
@@ -116,7 +116,6 @@ class Explorer(Pinning[Shown], ipywidgets.VBox, Generic[Shown]):
         for widget in asking:
             widget.on_msg(lambda widget, content, buffers: self.told(content))
         self._code_view = CodeView()
-        self._code_view.layout.display = "none"
         self._code_toggle = toggle(
             "Show the Keras code",
             "The plain Keras program that gives the same numbers without lrlab",
@@ -134,10 +133,10 @@ class Explorer(Pinning[Shown], ipywidgets.VBox, Generic[Shown]):
         super().__init__(
             [
                 *controls,
+                ipywidgets.HBox(row, layout={"flex_flow": "row wrap"}),
                 *above,
                 self._picture,
                 *below,
-                ipywidgets.HBox(row, layout={"flex_flow": "row wrap"}),
                 self._pin_table,
                 *under_the_table,
                 self._code_view,
@@ -390,9 +389,10 @@ class Explorer(Pinning[Shown], ipywidgets.VBox, Generic[Shown]):
         shown = self._code_toggle.value
         if change is not None:
             self._code_toggle.description = f"{'Hide' if shown else 'Show'} the Keras code"
-            self._code_view.layout.display = None if shown else "none"
-        if shown:
-            self._code_view.value = self._code_or_why_not()
+        with self._code_view.hold_sync():
+            self._code_view.shown = shown
+            if shown:
+                self._code_view.value = self._code_or_why_not()
 
     def _code_or_why_not(self) -> str:
         try:

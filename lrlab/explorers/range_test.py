@@ -230,7 +230,7 @@ class RangeTestExplorer(ExperimentExplorer[Measured]):
         return RangeFigure(
             self._start_loss,
             f"validation loss after {self.experiment.epochs} epochs",
-            rates=(10.0**self.lowest.min, 10.0**self.highest.max),
+            rates=(self.lowest.min, self.highest.max),
             size=SIZE,
             theme=self.theme,
         )

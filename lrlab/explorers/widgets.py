@@ -1,4 +1,4 @@
-"""The widgets that ipywidgets lacks: a picture with a text alternative, a table, code to copy."""
+"""The widgets that ipywidgets lacks: a picture with a text alternative, a slider, a table, code."""
 
 from __future__ import annotations
 
@@ -71,11 +71,32 @@ class PictureView(anywidget.AnyWidget):
                 setattr(self, name, value)
 
 
+class SliderView(anywidget.AnyWidget):
+    """A slider over some `stops`, and a box beside it for any other value; or two of each.
+
+    The stops stand at equal distances, whatever they are, and a value between two of them stands
+    between. A `mark` is a text below a stop, with the place of that in the list. What is typed
+    into a box comes as a message, `{"typed": "0.03", "which": 0}`; the words in `problem` say why
+    it cannot be taken.
+    """
+
+    _esm = _static("slider.js")
+    description = traitlets.Unicode().tag(sync=True)
+    stops = traitlets.List(traitlets.Float()).tag(sync=True)
+    marks = traitlets.List(traitlets.Tuple(traitlets.Int(), traitlets.Unicode())).tag(sync=True)
+    disabled = traitlets.Bool().tag(sync=True)
+    problem = traitlets.Unicode().tag(sync=True)
+
+
 class CodeView(anywidget.AnyWidget):
-    """Source code with a button that copies it."""
+    """Python code with a button that copies it, hidden until it is `shown`.
+
+    A line that was not in the last code is marked.
+    """
 
     _esm = _static("code.js")
     value = traitlets.Unicode().tag(sync=True)
+    shown = traitlets.Bool().tag(sync=True)
 
 
 class TableView(anywidget.AnyWidget):

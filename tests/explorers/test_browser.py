@@ -121,7 +121,7 @@ def test_dragging_the_rate_redraws_without_a_blank_frame_or_a_jump(notebook, exp
     explorer.root.evaluate(WATCH)
     with filming(notebook.page, explorer.picture) as frames:
         explorer.drag(RATE, to=0.95)
-        explorer.drag(RATE, to=0.7)
+        explorer.drag(RATE, to=0.75)
         rate = float(explorer.position(RATE))
         run = f"explorer.experiment.run({rate})"
         expect(explorer.readout).to_contain_text(numbers_of(notebook, run))
@@ -145,7 +145,7 @@ def test_the_last_picture_is_that_of_the_last_run(notebook, explorer):
 
 def test_every_press_of_an_arrow_key_retrains(notebook, explorer):
     explorer.slider(RATE).focus()
-    for rate in ("0.11", "0.13", "0.14"):
+    for rate in ("0.12", "0.15", "0.2"):
         before = explorer.png()
         notebook.page.keyboard.press("ArrowRight")
         explorer.wait_for_picture(other_than=before)
@@ -158,10 +158,30 @@ def test_every_press_of_an_arrow_key_retrains(notebook, explorer):
 def test_a_page_leaves_the_value_that_a_program_set(notebook, explorer):
     notebook.ask("explorer.learning_rate.value = 0.1234; explorer.wait()")
     expect(explorer.picture).to_have_attribute("alt", re.compile(r"rate is 0\.123 throughout"))
-    explorer.slider(RATE).press("ArrowRight")
-    eventually(lambda: notebook.ask("print(explorer.wait().schedule)"), "0.14")
+    assert explorer.position(RATE) == "0.1234"
+    for key, rate in (("ArrowRight", "0.15"), ("ArrowLeft", "0.12"), ("PageUp", "1.2")):
+        explorer.slider(RATE).press(key)
+        eventually(lambda: notebook.ask("print(explorer.wait().schedule)"), rate)
     notebook.ask("explorer.learning_rate.value = 0.1234")
     assert notebook.ask("print(explorer.wait().schedule)") == "0.1234"
+
+
+def test_any_rate_can_be_typed_and_what_is_none_is_refused_in_words(notebook, explorer):
+    box, problem = explorer.box(RATE), explorer.root.get_by_role("alert")
+    for typed in ("0.0125", "1.6"):
+        box.fill(typed)
+        box.press("Enter")
+        eventually(lambda: notebook.ask("print(explorer.wait().schedule)"), typed)
+        assert explorer.slider(RATE).get_attribute("aria-valuetext") == typed
+    for typed, received in (("fast", "'fast'"), ("100", "100.0")):
+        box.fill(typed)
+        box.press("Enter")
+        expect(problem).to_have_text(re.compile(f"must be a number .* Received: {received}"))
+        assert explorer.position(RATE) == "1.6"
+    assert notebook.ask("print(explorer.learning_rate.value)") == "1.6"
+    explorer.slider(RATE).press("ArrowLeft")
+    expect(problem).to_be_hidden()
+    assert explorer.position(RATE) == "1.5"
 
 
 def test_a_screen_reader_is_told_what_the_picture_shows_and_every_name(notebook, explorer):
@@ -181,12 +201,12 @@ def test_a_screen_reader_is_told_what_the_picture_shows_and_every_name(notebook,
 
     first, second = pictures()
     explorer.slider(RATE).press("ArrowLeft")
-    eventually(lambda: "rate is 0.089 throughout" in pictures()[0], True)
+    eventually(lambda: "rate is 0.08 throughout" in pictures()[0], True)
     assert first != pictures()[0]
     assert second == pictures()[1]
     nodes = accessibility_tree()
     assert [name for role, name, _ in nodes if role == "slider"] == [RATE] * 3
-    assert explorer.slider(RATE).get_attribute("aria-valuetext") == "0.089"  # not its logarithm
+    assert explorer.slider(RATE).get_attribute("aria-valuetext") == "0.08"  # not its place
     names = [name for role, name, _ in nodes if role in ("button", "ToggleButton")]
     for name in ("Pin", "Clear pins", "Log scale", "Reset", "Stop", "Show the Keras code"):
         assert names.count(name) == 3
@@ -221,8 +241,12 @@ def test_values_stand_under_the_pointer_and_are_read_by_arrow_keys(notebook, exp
 def test_the_code_that_is_copied_is_the_one_for_the_present_rate(notebook, explorer):
     expect(explorer.code).to_be_hidden()
     explorer.button("Show the Keras code").click()
+    expect(explorer.code).to_be_in_viewport()
+    assert explorer.code.locator(".lrlab-code-keyword").all_text_contents()[:2] == ["import"] * 2
     explorer.slider(RATE).press("ArrowRight")
-    expect(explorer.code).to_contain_text("0.11")
+    expect(explorer.code).to_contain_text("0.12")
+    (changed,) = explorer.code.locator(".lrlab-code-changed").all_text_contents()
+    assert "learning_rate=0.12" in changed
     explorer.button("Copy the code").click()
     expect(explorer.button("Copied")).to_be_visible()
     copied = notebook.page.evaluate("navigator.clipboard.readText()")
@@ -325,7 +349,7 @@ def test_an_interrupted_kernel_goes_on_training_and_obeys(notebook):
     explorer = notebook.explorer()
     notebook.ask("explorer.learning_rate.value = 0.1; explorer.wait()")
     explorer.slider(RATE).press("ArrowRight")
-    expect(explorer.picture).to_have_attribute("alt", re.compile("rate is 0.11 throughout"))
+    expect(explorer.picture).to_have_attribute("alt", re.compile("rate is 0.12 throughout"))
     assert_nothing_red(notebook)
 
 
@@ -355,7 +379,7 @@ def test_restart_and_run_all(notebook):
     expect(explorer.picture).to_have_attribute("alt", re.compile("rate is 0.01 throughout"))
     notebook.ask("explorer.wait(), second.wait()")  # a picture may come while a run goes on
     explorer.slider(RATE).press("ArrowRight")
-    expect(explorer.picture).to_have_attribute("alt", re.compile("rate is 0.011 throughout"))
+    expect(explorer.picture).to_have_attribute("alt", re.compile("rate is 0.012 throughout"))
     notebook.ask("explorer.wait()")
     assert notebook.ask("print(len(explorer.runs), len(second.runs))") == "2 1"
     assert_nothing_red(notebook)
@@ -462,6 +486,10 @@ def test_nor_does_anything_act_in_notebook_7(
         page.evaluate("void jupyterapp.commands.execute('notebook:run-all-cells')")
         page.get_by_role("radio").first.wait_for(timeout=120_000)
         check_that_nothing_acts(page)
+        explorer = ExplorerInPage(page.locator(".lrlab-explorer"))
+        explorer.slider(RATE).press("ArrowRight")  # which Notebook 7 would rather have itself
+        alt = re.compile("rate is 0.012 throughout")
+        expect(explorer.picture).to_have_attribute("alt", alt, timeout=30_000)
         page.close()
 
 

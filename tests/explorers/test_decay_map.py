@@ -89,7 +89,7 @@ class TestMap:
         with map_of(
             experiment, initial_learning_rates=[1, 0.1, 1.0], decay_factors=[1]
         ) as explorer:
-            assert explorer.initial_learning_rate.options == (("0.1", 0.1), ("1", 1.0))
+            assert explorer.initial_learning_rate.stops == [0.1, 1.0]
             explorer.wait(SOON)
             assert explorer.values.shape == (2, 1)
 

@@ -76,11 +76,6 @@ def _as_first(request):
         request.getfixturevalue("explorer").reset()
 
 
-def top(control):
-    """The highest value of a slider; the end of a logarithmic one is an exponent."""
-    return 10**control.max if hasattr(control, "base") else control.max
-
-
 def shown(explorer):
     return [name for name, c in explorer._controls.items() if c.layout.display != "none"]
 
@@ -220,7 +215,7 @@ class TestTraining:
                     control.value = 1 - control.value
                 else:
                     twice = 2 * control.value
-                    control.value = twice if twice <= top(control) else control.value / 2
+                    control.value = twice if twice <= control.max else control.value / 2
                 run = explorer.wait(SOON)
                 assert run is not before
                 assert explorer.shown().settings == explorer.settings() != settings
@@ -251,7 +246,7 @@ class TestWords:
     ):
         explorer.kind.value = kind
         explorer.wait(SOON)
-        line = explorer.children[len(explorer._controls)]
+        line = explorer.children[len(explorer._controls) + 1]  # after the buttons
         assert words in line.value
 
     def test_one_epoch_is_not_called_epochs(self):

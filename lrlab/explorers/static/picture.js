@@ -1,5 +1,5 @@
 // A picture with a text alternative, and words below it. It tells the kernel whether the page is
-// dark, and it gives the controls beside it what ipywidgets leaves out for a screen reader.
+// dark.
 
 // So that the picture's place is kept, without a broken-image sign, until the first one arrives.
 const EMPTY = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7";
@@ -97,24 +97,6 @@ export default {
     theme.observe(document.body, { attributeFilter: ["data-jp-theme-light"] });
     tellTheme();
 
-    const nameControls = () => {
-      const explorer = el.closest(".lrlab-explorer");
-      for (const handle of explorer?.querySelectorAll(".noUi-handle") ?? []) {
-        const row = handle.closest(".widget-inline-hbox");
-        const said = (part) => row?.querySelector(part)?.textContent ?? "";
-        const handles = [...(row?.querySelectorAll(".noUi-handle") ?? [])];
-        const place = handles.indexOf(handle);
-        const which = handles.length > 1 ? `, ${["first", "second"][place]}` : "";
-        handle.setAttribute("aria-label", said(".widget-label") + which);
-        // The slider itself would say the logarithm of a learning rate; two handles share a text.
-        const values = said(".widget-readout");
-        const value = which ? values.split("–")[place] : values;
-        handle.setAttribute("aria-valuetext", (value ?? values).trim());
-      }
-    };
-    const controls = new MutationObserver((changes) => {
-      if (changes.some(({ target }) => !el.contains(target))) nameControls();
-    });
     const watch = (explorer) =>
       watchStale(model, explorer, (stale, words) => {
         explorer.classList.toggle("lrlab-stale", stale);
@@ -128,19 +110,17 @@ export default {
     const words = () => inert(model.get("stale") ? "" : model.get("words"));
     if (!watching) ends.push(keep(model, () => [image, words()]));
 
-    // Once it has its place in the page, its neighbours are there, and a width to wrap words at.
+    // Once it has its place in the page, there is an explorer, and a width to wrap words at.
     const shown = new ResizeObserver(() => {
       const explorer = el.closest(".lrlab-explorer");
       if (!explorer) return;
       if (!watching) watching = ends.push(watch(explorer));
-      controls.observe(explorer, { childList: true, subtree: true });
-      nameControls();
       say();
     });
     shown.observe(place);
 
     return () => {
-      [theme, controls, shown].forEach((observer) => observer.disconnect());
+      [theme, shown].forEach((observer) => observer.disconnect());
       for (const end of ends) Promise.resolve(end).then((end) => end());
       for (const [name, update] of Object.entries(parts)) model.off(`change:${name}`, update);
     };
