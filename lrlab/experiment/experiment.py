@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from functools import cache, cached_property, partial
@@ -23,7 +22,6 @@ from lrlab.experiment.compiling import (
     classes_of,
     compile_model,
     copy_optimizer,
-    same_settings,
     settings_kept,
     with_classes,
     with_first_names,
@@ -33,6 +31,7 @@ from lrlab.experiment.rates import RateRecorder, callbacks_with_schedule, rates_
 from lrlab.experiment.run import Run
 from lrlab.experiment.start import Start, build_from_seed, same_variables
 from lrlab.experiment.turns import Turns
+from lrlab.experiment.variants import Variants
 from lrlab.keras_code.source import source_of_model
 from lrlab.schedules import Schedule, is_keras_schedule, needs_rate, preview
 from lrlab.training.batches import Batches, as_tensors, map_arrays
@@ -44,8 +43,8 @@ from lrlab.training.state import GENERATOR, starts_from_weights
 
 # The loss of the untrained model is measured on at most this many training samples.
 _SAMPLES_AT_START = 1024
-# What is compiled for a variant stays in memory with it.
-_VARIANTS_KEPT = 12
+# So many epochs, or four times its own, may be asked for later with nothing compiled anew.
+_EPOCHS_TO_COME = 60
 # The first weights of so many other seeds stay in memory; those of a seed are drawn again after.
 _STARTS_KEPT = 16
 _MakeRun: TypeAlias = Callable[[], Run]
@@ -130,12 +129,12 @@ class Experiment:
             "batch_size": self.batch_size,
             "seed": self.seed,
         }
-        self._rates = Rates(self.model, self.epochs * self.steps_per_epoch)
+        room = max(self.epochs, min(4 * self.epochs, _EPOCHS_TO_COME))
+        self._rates = Rates(self.model, room * self.steps_per_epoch)
         self._turns = Turns()
         self._starts: dict[int, Start] = {}
         self._model_source = cache(self._write_model)
-        self._variants: list[Experiment] = []
-        self._making = threading.Lock()
+        self._variants = Variants()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _unpickle, (self.build_model, self.dataset, pack(self._settings))
@@ -264,19 +263,21 @@ class Experiment:
     def variant(
         self,
         *,
-        optimizer: str | keras.optimizers.Optimizer,
+        optimizer: str | keras.optimizers.Optimizer | None = None,
         batch_size: int | None = None,
+        epochs: int | None = None,
     ) -> Experiment:
-        """Return an experiment that differs in its optimizer, and in its batch size if given.
+        """Return an experiment that differs in its optimizer, batch size or epochs, if given.
 
-        Model, data, loss, metrics, epochs and seed are the same; a model that `build_model`
-        compiles keeps its loss and metrics and exchanges its optimizer. The two take turns.
+        Model, data, loss, metrics and seed are the same; a model that `build_model` compiles keeps
+        its loss and metrics and exchanges its optimizer. The two take turns. Other epochs alone
+        train the very same model for longer or shorter, and nothing is compiled anew.
 
         Asked for the same settings again, whatever the optimizer's learning rate, it returns the
         same experiment, so that nothing is compiled anew; the last 12 are kept.
 
         Raises:
-            ValueError: If there is no such optimizer, or the batch size is not a whole number.
+            ValueError: If there is no such optimizer, or a number is not a whole one.
 
         Example:
             >>> import lrlab
@@ -288,22 +289,18 @@ class Experiment:
             >>> experiment.variant(optimizer="adam", batch_size=64) is variant
             True
         """
-        optimizer = copy_optimizer(optimizer)
-        batch_size = as_whole_number(
-            self.batch_size if batch_size is None else batch_size, "batch_size", 1
-        )
-        with self._making:
-            for found in (self, *self._variants):
-                if found.batch_size == batch_size and same_settings(
-                    found.model.optimizer, optimizer
-                ):
-                    break
-            else:
-                found = self._variant(optimizer, batch_size)
-            if found is not self:  # the last one asked for is the last one dropped
-                others = [variant for variant in self._variants if variant is not found]
-                self._variants = [*others, found][-_VARIANTS_KEPT:]
+        found, epochs = self, as_whole_number(epochs or self.epochs, "epochs", 1)
+        if optimizer is not None or batch_size is not None:
+            optimizer = copy_optimizer(self.model.optimizer if optimizer is None else optimizer)
+            batch_size = self.batch_size if batch_size is None else batch_size
+            batch_size = as_whole_number(batch_size, "batch_size", 1)
+            found = self._variants.find(self, optimizer, batch_size, self._variant)
+        if found.epochs == epochs:
             return found
+        other = object.__new__(Experiment)
+        settings = {"epochs": epochs, "_settings": found._settings | {"epochs": epochs}}
+        vars(other).update(vars(found) | settings)
+        return other
 
     def _variant(self, optimizer: keras.optimizers.Optimizer, batch_size: int) -> Experiment:
         build_model = self.build_model

@@ -12,7 +12,7 @@ import numpy as np
 import traitlets
 
 from lrlab.checks import as_learning_rate, as_number, as_whole_number
-from lrlab.explorers.widgets import SliderView
+from lrlab.explorers.widgets import SliderView, ToggleView
 
 _LAYOUT = {"width": "100%", "max_width": "740px"}
 _STYLE = {"description_width": "160px"}
@@ -341,9 +341,9 @@ def button(words: str, tooltip: str, action: Callable[[], None]) -> ipywidgets.B
     return made
 
 
-def toggle(words: str, tooltip: str, action: Callable[[Any], None]) -> ipywidgets.ToggleButton:
+def toggle(words: str, tooltip: str, action: Callable[[Any], None]) -> ToggleView:
     """Make a button that stays pressed until it is pressed again."""
-    made = ipywidgets.ToggleButton(description=words, tooltip=tooltip, layout={"width": "auto"})
+    made = ToggleView(description=words, tooltip=tooltip, layout={"width": "auto"})
     made.observe(action, "value")
     return made
 

@@ -387,8 +387,6 @@ class Explorer(Pinning[Shown], ipywidgets.VBox, Generic[Shown]):
 
     def _show_code(self, change: Any = None) -> None:
         shown = self._code_toggle.value
-        if change is not None:
-            self._code_toggle.description = f"{'Hide' if shown else 'Show'} the Keras code"
         with self._code_view.hold_sync():
             self._code_view.shown = shown
             if shown:

@@ -88,6 +88,14 @@ class SliderView(anywidget.AnyWidget):
     problem = traitlets.Unicode().tag(sync=True)
 
 
+class ToggleView(anywidget.AnyWidget):
+    """A button that stays pressed until it is pressed again; that of ipywidgets does not say so."""
+
+    _esm = _static("toggle.js")
+    description = traitlets.Unicode().tag(sync=True)
+    value = traitlets.Bool().tag(sync=True)
+
+
 class CodeView(anywidget.AnyWidget):
     """Python code with a button that copies it, hidden until it is `shown`.
 

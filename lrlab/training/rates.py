@@ -28,7 +28,7 @@ class Rates:
 
     Args:
         model: A compiled model, whose optimizer has a number for a rate.
-        steps: How many steps a training has.
+        steps: How many steps a training has; a longer one has it compiled anew.
 
     Attributes:
         steps_taken: How many steps the training has taken; a variable, part of its `State`.
@@ -50,7 +50,7 @@ class Rates:
             and inner is model.optimizer
             and is_kerass_own(inner)
         ):  # otherwise each step makes an update, and there is nothing to write down
-            self._counts = tf.Variable(np.zeros(steps, np.int64), trainable=False)
+            self._counts = tf.Variable(np.zeros(steps, np.int64), shape=(None,), trainable=False)
             apply = inner.apply
 
             def apply_and_move_on(*args: Any, **kwargs: Any) -> None:
@@ -70,7 +70,12 @@ class Rates:
 
         `at_once` for callbacks that may look before the first step.
         """
-        # Of one length, for a table of another would be compiled anew.
+        # Of one length, for a table of another would be compiled anew; twice as long where it must.
+        steps = (len(rates) - 1) // max(self.updates_a_step, 1) if by_update else len(rates)
+        while self._steps < steps:
+            self._steps *= 2
+            if self._counts is not None:
+                self._counts.assign(np.zeros(self._steps, np.int64))
         table = np.full(self._steps * max(self.updates_a_step, 1) + 1, rates[-1], np.float32)
         table[: len(rates)] = rates
         self._table.assign(table)
@@ -95,7 +100,8 @@ class Rates:
             self.move_on()
             if self._counts is not None:
                 self.updates_a_step = 0  # counted as the step is traced
-                here = tf.minimum(self.steps_taken.value, self._steps - 1)
+                last = tf.size(self._counts, tf.int64) - 1
+                here = tf.minimum(self.steps_taken.value, last)
                 self._counts.scatter_update(tf.IndexedSlices(self.updates.value, here))
             logs = step(batch)
             self.steps_taken.assign_add(1)

@@ -94,11 +94,11 @@ class TestVariant:
             assert experiment.variant(**settings).run(0.1).chance == run.chance
 
     def test_only_so_many_are_kept(self, experiment, monkeypatch):
-        monkeypatch.setattr("lrlab.experiment.experiment._VARIANTS_KEPT", 2)
+        monkeypatch.setattr("lrlab.experiment.variants._KEPT", 2)
         first, *_, last = [
             experiment.variant(optimizer="sgd", batch_size=size) for size in (5, 10, 20)
         ]
-        assert len(experiment._variants) == 2
+        assert len(experiment._variants._kept) == 2
         assert experiment.variant(optimizer="sgd", batch_size=20) is last
         assert experiment.variant(optimizer="sgd", batch_size=5) is not first
 
@@ -118,3 +118,37 @@ class TestVariant:
     def test_an_optimizer_that_does_not_exist_is_refused(self, experiment):
         with pytest.raises(ValueError, match="sdg"):
             experiment.variant(optimizer="sdg")
+
+
+class TestEpochs:
+    def test_a_longer_one_begins_as_the_first_did_and_compiles_nothing(self, experiment):
+        short = experiment.run(0.1)
+        program = experiment.model._lrlab_program
+        traces = program.traces
+        longer = experiment.variant(epochs=2 * experiment.epochs)
+        assert longer.epochs == longer.preview(0.1).size // longer.steps_per_epoch
+        run = longer.run(0.1)
+        assert len(run.history["loss"]) == 2 * len(short.history["loss"])
+        assert run.history["loss"][: len(short.history["loss"])] == short.history["loss"]
+        assert f"epochs={longer.epochs}" in run.code
+        assert longer.model is experiment.model
+        assert experiment.run(0.1).history == short.history
+        assert program.traces == traces
+
+    def test_beyond_its_room_a_schedule_still_gives_every_step_its_rate(self, experiment):
+        far = experiment.variant(epochs=9 * experiment.epochs)
+        decay = keras.optimizers.schedules.ExponentialDecay(0.1, far.steps_per_epoch, 0.9)
+        run = far.run(decay)
+        assert run.learning_rates == pytest.approx(far.preview(decay))
+        plain = far.run(lambda epoch: 0.1 * 0.9**epoch).history["learning_rate"]
+        assert run.history["learning_rate"] == pytest.approx(np.multiply(plain, 0.9), rel=0.02)
+
+    def test_it_shares_the_variants_and_is_one_itself(self, experiment):
+        longer = experiment.variant(epochs=experiment.epochs + 1)
+        adam = experiment.variant(optimizer="adam")
+        assert longer.variant(optimizer="adam").model is adam.model
+        assert longer.variant(optimizer="adam").epochs == longer.epochs
+        assert longer.variant(epochs=experiment.epochs).epochs == experiment.epochs
+        assert experiment.variant(epochs=None) is experiment
+        with pytest.raises(ValueError, match="`epochs` must be a whole number"):
+            experiment.variant(epochs=0.5)

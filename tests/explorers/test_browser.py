@@ -242,7 +242,10 @@ def test_the_code_that_is_copied_is_the_one_for_the_present_rate(notebook, explo
     expect(explorer.code).to_be_hidden()
     explorer.button("Show the Keras code").click()
     expect(explorer.code).to_be_in_viewport()
-    assert explorer.code.locator(".lrlab-code-keyword").all_text_contents()[:2] == ["import", "from"]
+    assert explorer.code.locator(".lrlab-code-keyword").all_text_contents()[:2] == [
+        "import",
+        "from",
+    ]
     explorer.slider(RATE).press("ArrowRight")
     expect(explorer.code).to_contain_text("0.12")
     (changed,) = explorer.code.locator(".lrlab-code-changed").all_text_contents()
@@ -252,7 +255,7 @@ def test_the_code_that_is_copied_is_the_one_for_the_present_rate(notebook, explo
     copied = notebook.page.evaluate("navigator.clipboard.readText()")
     assert copied.strip() == notebook.ask("print(explorer.code)")
     assert "import keras" in copied
-    explorer.button("Hide the Keras code").click()
+    explorer.button("Show the Keras code").click()
     expect(explorer.code).to_be_hidden()
 
 
