@@ -112,6 +112,7 @@ class _Several(Checked, ipywidgets.SelectMultiple):
 
 # Round numbers, about evenly spaced on a logarithmic axis.
 _IN_A_DECADE = ("1", "1.2", "1.5", "2", "2.5", "3", "4", "5", "6", "8")
+EPOCHS = 15  # of the default experiment, which is not made yet when its sliders are
 _MOST_STOPS = 100  # of a slider of whole numbers; more can't be told apart by hand
 
 
@@ -210,6 +211,13 @@ def epochs_slider(
     check = _between(description or name.replace("_", " "), least, most, whole=True)
     stops = _whole(least, most)
     return Slider(name, check, tooltip, description, value=epochs, stops=stops)
+
+
+def training_length(experiment: Any, epochs: Any) -> Checked:
+    """A slider for the epochs of a run, up to four times those of an experiment."""
+    usual = getattr(experiment, "epochs", EPOCHS)
+    tooltip = "How many epochs a run lasts: the same start, a longer training"
+    return epochs_slider("epochs", usual if epochs is None else epochs, 4 * usual, tooltip)
 
 
 def boundaries_slider(name: str, value: Any, longest: int) -> Checked:

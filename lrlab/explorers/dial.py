@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from lrlab.checks import as_learning_rate, as_number, as_whole_number
-from lrlab.explorers.controls import button, rate_slider, speed_slider
+from lrlab.explorers.controls import button, rate_slider, speed_slider, training_length
 from lrlab.explorers.explorer import Frame, Work
 from lrlab.explorers.run_explorer import RunExplorer
 from lrlab.schedules import RatesByEpoch
@@ -32,6 +32,7 @@ class LearningRateDialExplorer(RunExplorer):
     Args:
         experiment: What to train; by default a small network on handwritten digits.
         learning_rate: Where the dial stands first.
+        epochs: How long the training may last; by default as long as a run of the experiment.
         epochs_per_second: The speed first. A slow model takes the time that it needs.
 
     Raises:
@@ -57,6 +58,7 @@ class LearningRateDialExplorer(RunExplorer):
         *,
         learning_rate: float = 0.1,
         epochs_per_second: float = 1.0,
+        epochs: int | None = None,
     ) -> None:
         rate = as_learning_rate(learning_rate)
         if not 0.1 <= as_number(epochs_per_second) <= 30:
@@ -73,6 +75,7 @@ class LearningRateDialExplorer(RunExplorer):
         controls = [
             rate_slider("learning_rate", rate),
             speed_slider("epochs_per_second", epochs_per_second, "epochs a second"),
+            training_length(experiment, epochs),
         ]
         buttons = [
             button("Go on", "Train on, at the pace of the slider", self.go_on),
@@ -131,6 +134,8 @@ class LearningRateDialExplorer(RunExplorer):
     def controls_moved(self, *names: str) -> None:
         """The dial is read as an epoch begins, and the speed while it is waited for."""
         self._show_code()
+        if "epochs" in names:  # the axis is to be longer
+            self.redraw()
 
     def let_go(self) -> None:
         """Forget the training, too."""
@@ -203,7 +208,7 @@ class LearningRateDialExplorer(RunExplorer):
         self._epoch_began = time.monotonic()
         self._now = self._training.epoch(rate)
         self._epoch_seconds = time.monotonic() - self._epoch_began
-        if self._epochs_done == self.experiment.epochs:
+        if self._epochs_done >= self.experiment.epochs:
             frame = self.finish(self._now, self.schedule())
         else:
             frame = Frame(self._now, f"Epoch {self._where}", self.schedule(), always=True)
@@ -223,7 +228,7 @@ class LearningRateDialExplorer(RunExplorer):
     def _at_rest(self) -> bool:
         """Whether nothing is to be trained until somebody says so."""
         with self._steering:
-            if self._epochs_done == self.experiment.epochs:
+            if self._epochs_done >= self.experiment.epochs:
                 self._rest()
             return not (self._playing or self._orders or self._from_the_start)
 

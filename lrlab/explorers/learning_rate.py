@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lrlab.checks import as_learning_rate
-from lrlab.explorers.controls import rate_slider
+from lrlab.explorers.controls import rate_slider, training_length
 from lrlab.explorers.run_explorer import RunExplorer
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ class LearningRateExplorer(RunExplorer):
     Args:
         experiment: What to train; by default a small network on handwritten digits.
         learning_rate: Where the slider starts.
+        epochs: How long a run lasts first; by default as long as those of the experiment.
 
     Raises:
         ValueError: If the learning rate is not a finite number above 0.
@@ -34,9 +35,14 @@ class LearningRateExplorer(RunExplorer):
     draws_model = True
 
     def __init__(
-        self, experiment: Experiment | None = None, *, learning_rate: float = 0.01
+        self,
+        experiment: Experiment | None = None,
+        *,
+        learning_rate: float = 0.01,
+        epochs: int | None = None,
     ) -> None:
-        super().__init__(experiment, [rate_slider("learning_rate", learning_rate)])
+        rate = rate_slider("learning_rate", learning_rate)
+        super().__init__(experiment, [rate, training_length(experiment, epochs)])
 
     def schedule(self) -> Schedule:
         """Return the learning rate."""

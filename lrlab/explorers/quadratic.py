@@ -153,7 +153,7 @@ class QuadraticExplorer(Explorer[Descent]):
 
     def label(self, settings: Descent) -> str:
         """Return the learning rate, and the momentum if there is any."""
-        momentum = f", {settings.momentum:.2g}" if settings.momentum else ""
+        momentum = f", momentum {settings.momentum:.2g}" if settings.momentum else ""
         return f"{settings.learning_rate:.3g}{momentum}"
 
     def row(self, settings: Descent, shown: Descent) -> Mapping[str, Any]:

@@ -127,7 +127,9 @@ class RangeTestExplorer(ExperimentExplorer[Measured]):
 
     def label(self, settings: Settings) -> str:
         """Return the range and the smoothing."""
-        return f"{settings.lowest:.2g} … {settings.highest:.2g}, {settings.smoothing:.2f}"
+        return (
+            f"{settings.lowest:.3g} to {settings.highest:.3g}, smoothing {settings.smoothing:.3g}"
+        )
 
     def row(self, settings: Settings, shown: Measured) -> Mapping[str, Any]:
         """Return the settings of the test, its suggestion and the rate that was found best."""

@@ -134,6 +134,7 @@ class RunExplorer(ExperimentExplorer["Run | None"]):
         self._start_loss = 0.0  # of the untrained model
         self._epoch_seconds = 0.0  # that the last epoch took
         self._finished: tuple[Any, Run] | None = None  # the last one, with its settings
+        self._lasting: Experiment | None = None  # as long as the control `epochs` says
         self._pinned: tuple[Curves, ...] = ()
         self.images = toggle(
             "Images", "Show some images that the model reads right, and wrong", self._show_images
@@ -150,6 +151,23 @@ class RunExplorer(ExperimentExplorer["Run | None"]):
         picture = super().new_picture()
         picture.width += MODEL_SIZE[0] * self._shows_model
         return picture
+
+    @property
+    def experiment(self) -> Experiment:
+        """What is trained, for as many epochs as the control `epochs` says, if there is one."""
+        experiment = super().experiment
+        epochs = self._controls["epochs"].value if "epochs" in self._controls else None
+        if epochs is None or epochs == experiment.epochs:
+            return experiment
+        lasting = self._lasting
+        if lasting is None or lasting.epochs != epochs:
+            lasting = self._lasting = experiment.variant(epochs=epochs)
+        return lasting
+
+    @property
+    def longest(self) -> int:
+        """The epochs of the present run, or of a pinned one that lasted longer."""
+        return max(self.experiment.epochs, *(0, *(run.epochs for run in self._pinned)))
 
     # --- what a subclass says ---
 
@@ -184,7 +202,7 @@ class RunExplorer(ExperimentExplorer["Run | None"]):
 
     def new_figure(self) -> CurvesFigure:
         """Return the figure to draw on."""
-        return CurvesFigure(self.experiment.epochs, **self.look())
+        return CurvesFigure(self.longest, **self.look())
 
     def look(self) -> dict[str, Any]:
         """Return how a figure looks, as arguments for it."""
@@ -299,7 +317,7 @@ class RunExplorer(ExperimentExplorer["Run | None"]):
     def let_go(self) -> None:
         """Forget the runs, too, each of which holds the experiment."""
         super().let_go()
-        self._finished = self._answers = None
+        self._finished = self._answers = self._lasting = None
         self._pinned = ()
 
     # --- what is shown ---
@@ -313,8 +331,11 @@ class RunExplorer(ExperimentExplorer["Run | None"]):
             self._offer(shown)
             curves, intended = self.curves(shown), self.intended(settings)
             answers = self._answers_of(shown) if self._shows_model else None
+        if "curves" in self._figures and self._figures["curves"].epochs != self.longest:
+            del self._figures["curves"]
         figure = self.figure("curves", self.new_figure)
-        figure.draw(curves, self._pinned, intended)
+        epochs = max(self.experiment.epochs, curves.epochs)
+        figure.draw(curves, self._pinned, intended, epochs=epochs)
         alt = self.describe(curves, intended)
         if answers is None:
             return figure.png(), alt
@@ -353,6 +374,11 @@ class RunExplorer(ExperimentExplorer["Run | None"]):
         return answers
 
     # --- what is kept ---
+
+    def pin_label(self, settings: Any) -> str:
+        """Return a few words for what is being pinned; its epochs where these are others."""
+        words, epochs = super().pin_label(settings), self.experiment.epochs
+        return words if epochs == super().experiment.epochs else f"{words}, {epochs} epochs"
 
     def row(self, settings: Any, shown: Run | None) -> Mapping[str, Any]:
         """Return what came of a run."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from lrlab.checks import as_learning_rate
 from lrlab.explorers.controls import (
+    EPOCHS,
     boundaries_slider,
     checkbox,
     choice,
@@ -22,16 +23,16 @@ from lrlab.explorers.controls import (
     interval_slider,
     number_slider,
     rate_slider,
+    training_length,
 )
 from lrlab.explorers.run_explorer import RunExplorer
+from lrlab.explorers.step_decay import step_decay_in_words
 from lrlab.schedules import OneCycle, RatesByEpoch, Schedule, StepDecay, preview
 
 if TYPE_CHECKING:
     import keras
 
     from lrlab.experiment import Experiment, Run
-
-_EPOCHS = 15  # of the default experiment, which is not made yet when its sliders are
 
 
 def keras_class(name: str) -> Callable[..., Schedule]:
@@ -205,7 +206,9 @@ class Plan:
         return [keras.callbacks.ReduceLROnPlateau(**dict(self.arguments[1:]))]
 
     def __str__(self) -> str:
-        """Return the kind and its first numbers."""
+        """Return the kind and its first numbers, those of step decay in words."""
+        if self.kind == "step":
+            return step_decay_in_words(StepDecay(**dict(self.arguments)))
         numbers = [f"{value:.3g}" for _, value in self.arguments[:3]]
         return f"{KINDS[self.kind].short or self.kind} {' '.join(numbers)}"
 
@@ -261,6 +264,7 @@ class ScheduleExplorer(RunExplorer):
         cooldown: As for `ReduceLROnPlateau`, in epochs.
         min_delta: As for `ReduceLROnPlateau`.
         min_lr: As for `ReduceLROnPlateau`.
+        epochs: How long a run lasts first; by default as long as those of the experiment.
 
     Raises:
         ValueError: If the schedule is none of these, or a value is out of its range.
@@ -304,9 +308,10 @@ class ScheduleExplorer(RunExplorer):
         cooldown: int = 0,
         min_delta: float = 1e-4,
         min_lr: float = 1e-4,
+        epochs: int | None = None,
     ) -> None:
         decay = StepDecay(1, decay_factor, epochs_per_drop)
-        longest = getattr(experiment, "epochs", _EPOCHS)
+        longest = getattr(experiment, "epochs", EPOCHS)
         self._steps = ipywidgets.HTML()  # how many steps the epochs are
         rising = "The share of the training in which the rate rises"
         decaying = (
@@ -318,14 +323,14 @@ class ScheduleExplorer(RunExplorer):
         waiting = "Epochs without a better validation loss until the rate is cut"
         resting = "Epochs after a cut in which waiting does not count"
         better = "How much lower a validation loss must be to count as better"
-        epochs = partial(epochs_slider, longest=longest)
+        interval = partial(epochs_slider, longest=longest)
         controls = [
             choice("kind", schedule, KINDS, "How the rate changes in training", "schedule"),
             rate_slider("initial_learning_rate", initial_learning_rate, "first rate"),
             rate_slider("max_learning_rate", max_learning_rate, "highest rate"),
             rate_slider("middle_learning_rate", middle_learning_rate, "middle rate"),
             rate_slider("end_learning_rate", end_learning_rate, "last rate"),
-            epochs("warmup_epochs", warmup_epochs, tooltip=steps, description="warm-up epochs"),
+            interval("warmup_epochs", warmup_epochs, tooltip=steps, description="warm-up epochs"),
             rate_slider("warmup_target", warmup_target, "warm-up target"),
             number_slider(
                 "warmup_fraction", warmup_fraction, 0.05, 0.95, rising, "warm-up fraction"
@@ -333,22 +338,25 @@ class ScheduleExplorer(RunExplorer):
             number_slider("div", div, 1, 100, "The highest rate divided by the first one"),
             factor_slider(decay.decay_factor),
             interval_slider(decay.epochs_per_drop),
-            epochs("decay_epochs", decay_epochs, tooltip="Keras: decay_steps"),
+            interval("decay_epochs", decay_epochs, tooltip="Keras: decay_steps"),
             number_slider("decay_rate", decay_rate, 0.05, 1, decaying),
             checkbox("staircase", staircase, "Change the rate in steps"),
             boundaries_slider("boundaries", boundaries, longest),
             number_slider("power", power, 0.25, 4, "1 is straight; more falls earlier"),
-            epochs(
+            interval(
                 "first_decay_epochs", first_decay_epochs, tooltip=first_steps, description=cycle
             ),
             number_slider("t_mul", t_mul, 1, 3, "How many times as long each cycle is", "t_mul"),
             number_slider("m_mul", m_mul, 0.05, 1, high, "m_mul"),
             number_slider("alpha", alpha, 0, 1, "The last rate as a share of the highest one"),
             number_slider("factor", factor, 0.05, 0.95, "What a cut multiplies the rate by"),
-            epochs("patience", patience, tooltip=waiting, description="patience (epochs)"),
-            epochs("cooldown", cooldown, tooltip=resting, description="cooldown (epochs)", least=0),
+            interval("patience", patience, tooltip=waiting, description="patience (epochs)"),
+            interval(
+                "cooldown", cooldown, tooltip=resting, description="cooldown (epochs)", least=0
+            ),
             rate_slider("min_delta", min_delta, "min_delta", better),
             rate_slider("min_lr", min_lr, "lowest rate"),
+            training_length(experiment, epochs),
         ]
         super().__init__(experiment, controls, above=[self._steps])
         self.kind.observe(self._show_controls, "value")
@@ -375,10 +383,9 @@ class ScheduleExplorer(RunExplorer):
 
     def pin_label(self, settings: Plan) -> str:
         """Return a few words for the plan; beside a pin of the same, also what is different."""
-        for pin in self._pins:
-            if pin.label == str(settings):
-                return settings.beside(pin.settings)
-        return str(settings)
+        label = super().pin_label(settings)
+        alike = [pin.settings for pin in self._pins if pin.label == label]
+        return settings.beside(alike[0]) if alike else label
 
     def row(self, settings: Plan, shown: Run | None) -> Mapping[str, Any]:
         """Return the kind, its arguments and what came of the run."""
@@ -402,7 +409,7 @@ class ScheduleExplorer(RunExplorer):
         return self.experiment.epochs, self.experiment.steps_per_epoch
 
     def _show_controls(self, change: Any = None) -> None:
-        shown = ("kind", *KINDS[self.kind.value].arguments)
+        shown = ("kind", *KINDS[self.kind.value].arguments, "epochs")
         for name, control in self._controls.items():
             control.layout.display = None if name in shown else "none"
 

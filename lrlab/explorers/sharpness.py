@@ -26,6 +26,7 @@ class SharpnessExplorer(LearningRateExplorer):
     Args:
         experiment: What to train, in full batches: `batch_size` is the number of training samples.
         learning_rate: Where the slider starts.
+        epochs: How long a run lasts first; by default as long as those of the experiment.
         every: Epochs, which are steps here, from one measurement of the sharpness to the next.
 
     Raises:
@@ -45,7 +46,12 @@ class SharpnessExplorer(LearningRateExplorer):
     """
 
     def __init__(
-        self, experiment: Experiment, *, learning_rate: float = 0.1, every: int = 10
+        self,
+        experiment: Experiment,
+        *,
+        learning_rate: float = 0.1,
+        epochs: int | None = None,
+        every: int = 10,
     ) -> None:
         check_experiment(experiment)
         if experiment.steps_per_epoch != 1:
@@ -55,7 +61,7 @@ class SharpnessExplorer(LearningRateExplorer):
             )
         self._every = as_whole_number(every, "every", 1)
         self._first_rate = learning_rate
-        super().__init__(experiment, learning_rate=learning_rate)
+        super().__init__(experiment, learning_rate=learning_rate, epochs=epochs)
 
     def follow(self, settings: float) -> Generator[Run, None, None]:
         """Train, with a measurement every few epochs."""
@@ -76,7 +82,7 @@ class SharpnessExplorer(LearningRateExplorer):
     def new_figure(self) -> SharpnessFigure:
         """Return the figure to draw on."""
         highest = _HIGHEST * 2 / self._first_rate
-        return SharpnessFigure(self.experiment.epochs, highest, **self.look())
+        return SharpnessFigure(self.longest, highest, **self.look())
 
     def describe(self, curves: Curves, intended: np.ndarray | None) -> str:
         """Return what such a picture shows, for those who cannot see it."""

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lrlab.explorers.controls import factor_slider, interval_slider, rate_slider
+from lrlab.explorers.controls import (
+    factor_slider,
+    interval_slider,
+    rate_slider,
+    training_length,
+)
 from lrlab.explorers.run_explorer import RunExplorer
 from lrlab.schedules import StepDecay
 
@@ -20,6 +25,7 @@ class StepDecayExplorer(RunExplorer):
         initial_learning_rate: Where the slider of the first rate starts.
         decay_factor: Where the slider of the factor starts.
         epochs_per_drop: Where the slider of the interval, in epochs, starts.
+        epochs: How long a run lasts first; by default as long as those of the experiment.
 
     Raises:
         ValueError: If a value is out of its range, see `StepDecay`.
@@ -41,12 +47,14 @@ class StepDecayExplorer(RunExplorer):
         initial_learning_rate: float = 0.01,
         decay_factor: float = 0.1,
         epochs_per_drop: int = 5,
+        epochs: int | None = None,
     ) -> None:
         decay = StepDecay(initial_learning_rate, decay_factor, epochs_per_drop)
         controls = [
             rate_slider("initial_learning_rate", decay.initial_learning_rate, "first rate"),
             factor_slider(decay.decay_factor),
             interval_slider(decay.epochs_per_drop),
+            training_length(experiment, epochs),
         ]
         super().__init__(experiment, controls)
 
@@ -62,11 +70,12 @@ class StepDecayExplorer(RunExplorer):
 
 
 def step_decay_in_words(decay: StepDecay) -> str:
-    """Return its first rate, factor and interval.
+    """Return its first rate, factor and interval, in few words.
 
     Example:
-        >>> step_decay_in_words(StepDecay(0.5, 0.1, 5))
-        '0.5 × 0.1 / 5'
+        >>> step_decay_in_words(StepDecay(0.5, 0.1, 5)), step_decay_in_words(StepDecay(0.5, 1.0, 5))
+        ('0.5, × 0.1 every 5', '0.5, constant')
     """
     first, factor = decay.initial_learning_rate, decay.decay_factor
-    return f"{first:.3g} × {factor:.3g} / {decay.epochs_per_drop}"
+    drops = "constant" if factor == 1 else f"× {factor:.3g} every {decay.epochs_per_drop}"
+    return f"{first:.3g}, {drops}"

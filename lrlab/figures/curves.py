@@ -84,6 +84,8 @@ class CurvesFigure(Plot):
         current: Curves | None,
         pinned: Iterable[Curves] = (),
         intended: np.ndarray | None = None,
+        *,
+        epochs: int | None = None,
     ) -> None:
         """Draw a run, the runs it is compared with and the learning rate that was intended.
 
@@ -91,8 +93,10 @@ class CurvesFigure(Plot):
             current: The run in strong lines; None for none yet.
             pinned: Runs in lighter lines, each with its label. The same objects as last time cost
                 nothing, others a full redraw.
-            intended: A learning rate a step, over all epochs of the axis, drawn dotted.
+            intended: A learning rate a step, over all epochs of the run, drawn dotted.
+            epochs: How many epochs the run is to last; by default, as many as the axis has.
         """
+        self._planned = epochs or self.epochs
         pinned, run = tuple(pinned), current or Curves({"loss": ()}, np.empty(0))
         self._stale |= pinned != self._pinned or (intended is not None) != self._has_intended
         self._pinned, self._has_intended = pinned, intended is not None
@@ -190,7 +194,7 @@ class CurvesFigure(Plot):
         x, rates = _staircase(run)
         self._rate.set_data(x, np.clip(rates, low, high))
         self._mark_beyond(self._rate_axes, x, rates)
-        steps = np.arange(len(intended)) * self.epochs / max(len(intended), 1)
+        steps = np.arange(len(intended)) * self._planned / max(len(intended), 1)
         self._intended.set_data(steps, np.clip(intended, low, high))
 
     def _write_numbers(self, run: Curves) -> None:
@@ -203,7 +207,7 @@ class CurvesFigure(Plot):
             self._write(_VALIDATION + 84, header, _last(val_values))
         if not run.epochs:
             return
-        done = f"{'epoch ' * (self.epochs < _LONG)}{run.epochs} of {self.epochs}"
+        done = f"{'epoch ' * (self.epochs < _LONG)}{run.epochs} of {self._planned}"
         self._write(self.size[0] - 12, header, done, ha="right")
         for panel in self.panels:
             if run.diverged:

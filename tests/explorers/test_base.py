@@ -377,3 +377,45 @@ class TestAPictureThatIsNotOfTheControls:
         assert map_of_it.stale
         map_of_it.wait(SOON)
         assert not map_of_it.stale
+
+
+class TestEpochs:
+    def test_a_run_lasts_as_long_as_the_slider_says_and_a_pin_keeps_its_epochs(self, experiment):
+        explorer = LearningRateExplorer(experiment, learning_rate=0.1)
+        short = explorer.wait(SOON)
+        explorer.pin()
+        traces = experiment.model._lrlab_program.traces
+        explorer.epochs.value = 8
+        long = explorer.wait(SOON)
+        explorer.pin()
+        assert len(long.history["loss"]) == 2 * len(short.history["loss"]) == 8
+        assert long.history["loss"][:4] == short.history["loss"]
+        assert "epochs=8" in explorer.code
+        explorer.epochs.value = 3
+        assert len(explorer.wait(SOON).history["loss"]) == 3
+        assert "in 3 epochs" in explorer._picture.alt
+        assert [label for label, _ in explorer.pins] == ["0.1", "0.1, 8 epochs"]
+        assert explorer._figures["curves"].epochs == 8
+        explorer.clear_pins()
+        assert explorer._figures["curves"].epochs == 3
+        assert experiment.model._lrlab_program.traces == traces
+        explorer.reset()
+        assert explorer.epochs.value == 4
+        explorer.close()
+
+    def test_the_dial_goes_on_where_it_is_given_more_epochs(self, experiment):
+        dial = lrlab.LearningRateDialExplorer(experiment, learning_rate=0.1)
+        dial.step(6)
+        assert len(dial.wait(SOON).history["loss"]) == 4
+        dial.epochs.value = 6
+        dial.step(6)
+        assert len(dial.wait(SOON).history["loss"]) == 6
+        dial.close()
+
+    def test_a_plan_that_looks_at_the_epochs_is_made_for_as_many(self, experiment):
+        explorer = lrlab.ScheduleExplorer(experiment, schedule="one-cycle", epochs=6)
+        run = explorer.wait(SOON)
+        assert len(run.history["loss"]) == 6
+        assert run.learning_rates == pytest.approx(explorer.intended(explorer.settings()))
+        assert run.learning_rates[-1] < run.learning_rates[0]
+        explorer.close()

@@ -105,7 +105,7 @@ class TestMap:
             assert explorer.values[1, 0] == np.inf
             assert np.isfinite(explorer.values[0, 0])
             assert "1 of them diverged" in explorer._picture.alt
-            assert repr(explorer).startswith("DecayMapExplorer: 2 of 2 runs -> best 0.01 × 1 / 2")
+            assert repr(explorer).startswith("DecayMapExplorer: 2 of 2 runs -> best 0.01, constant")
 
     def test_another_interval_is_another_map_and_going_back_trains_nothing(self, explorer, trained):
         before = explorer.values
@@ -172,7 +172,7 @@ class TestChoosing:
         press(explorer, "Up")
         explorer.pin()
         ((words, run),) = explorer.pins
-        assert words == "0.1 × 0.1 / 2"
+        assert words == "0.1, × 0.1 every 2"
         assert run is explorer.wait(SOON)
 
 

@@ -601,7 +601,7 @@ class TestPins:
 
     def test_a_pin_of_step_decay_has_all_three_settings(self, decay):
         decay.pin()
-        assert decay.pins[0][0] == f"{decay.initial_learning_rate.value:.3g} × 0.1 / 5"
+        assert decay.pins[0][0] == f"{decay.initial_learning_rate.value:.3g}, × 0.1 every 5"
 
     def test_pins_are_drawn_and_taken_away(self, constant):
         plain = constant._picture.value
