@@ -443,6 +443,11 @@ def test_every_explorer_has_names_for_a_screen_reader_and_obeys_the_keyboard(ope
             session.detach()
             roles = [(node.get("role", {}).get("value"), named(node)) for node in nodes]
             assert [role for role, name in roles if role in CONTROLS and not name] == [], kind
+            said = {named(node): of_node(node) for node in nodes}
+            assert said["Show the Keras code"] == ("ToggleButton", "", "false")
+            shown = [each for each in said.items() if each[0].endswith(slider)]
+            assert shown == [(slider, ("slider", explorer.position(slider), None))], kind
+            assert said[f"{slider}, any value"][:2] == ("textbox", explorer.position(slider))
             if kind == "ScheduleExplorer":
                 for which, epoch in (("first", "5"), ("second", "10")):
                     assert ("slider", f"boundaries (epochs), {which}") in roles
@@ -465,6 +470,13 @@ def test_every_explorer_has_names_for_a_screen_reader_and_obeys_the_keyboard(ope
 
 def named(node: dict[str, Any]) -> str:
     return node.get("name", {}).get("value", "")
+
+
+def of_node(node: dict[str, Any]) -> tuple[str, str, str | None]:
+    """Role, value and whether it is pressed, as a screen reader is told."""
+    properties = {each["name"]: each["value"].get("value") for each in node.get("properties", [])}
+    value = properties.get("valuetext") or node.get("value", {}).get("value", "")
+    return node["role"]["value"], value, properties.get("pressed")
 
 
 def test_a_metric_and_an_answer_are_shown_as_they_read_and_nothing_in_them_acts(

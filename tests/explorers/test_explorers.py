@@ -114,7 +114,7 @@ class TestDefaultExperiment:
         monkeypatch.setattr(base, "default_experiment", default)
         with made(LearningRateExplorer) as explorer:
             assert explorer.wait(SOON).verdict
-            assert explorer.experiment is experiment
+            assert explorer.experiment.model is experiment.model
             assert threading.current_thread() not in made_by
 
     def test_it_is_one_for_all(self):
@@ -187,11 +187,8 @@ class TestControls:
         """Neither text nor None, nor -1 or two and a half where that cannot be meant."""
         given = [] if kind == "QuadraticExplorer" else [experiment]
         given = [full_batch] if kind == "SharpnessExplorer" else given
-        for name in inspect.signature(getattr(lrlab, kind)).parameters:
-            none_is_the_default = kind == "OptimizerExplorer" and name not in (
-                "optimizer",
-                "racers",
-            )
+        for name, parameter in inspect.signature(getattr(lrlab, kind)).parameters.items():
+            none_is_the_default = parameter.default is None
             for wrong in ("x", -1, 2**0.5 * 1000j, [None], *([None] * (not none_is_the_default))):
                 if name != "experiment":
                     with pytest.raises(ValueError, match=r"must .*Received: .*\. \S+"):
