@@ -205,7 +205,7 @@ def test_a_screen_reader_is_told_what_the_picture_shows_and_every_name(notebook,
     assert first != pictures()[0]
     assert second == pictures()[1]
     nodes = accessibility_tree()
-    assert [name for role, name, _ in nodes if role == "slider"] == [RATE] * 3
+    assert [name for role, name, _ in nodes if role == "slider"] == [RATE, "epochs"] * 3
     assert explorer.slider(RATE).get_attribute("aria-valuetext") == "0.08"  # not its place
     names = [name for role, name, _ in nodes if role in ("button", "ToggleButton")]
     for name in ("Pin", "Clear pins", "Log scale", "Reset", "Stop", "Show the Keras code"):
@@ -443,11 +443,11 @@ def test_every_explorer_has_names_for_a_screen_reader_and_obeys_the_keyboard(ope
             session.detach()
             roles = [(node.get("role", {}).get("value"), named(node)) for node in nodes]
             assert [role for role, name in roles if role in CONTROLS and not name] == [], kind
-            said = {named(node): of_node(node) for node in nodes}
-            assert said["Show the Keras code"] == ("ToggleButton", "", "false")
-            shown = [each for each in said.items() if each[0].endswith(slider)]
-            assert shown == [(slider, ("slider", explorer.position(slider), None))], kind
-            assert said[f"{slider}, any value"][:2] == ("textbox", explorer.position(slider))
+            told = [(named(node), *of_node(node)) for node in nodes]
+            assert ("Show the Keras code", "ToggleButton", "", "false") in told
+            position = explorer.position(slider)
+            assert (slider, "slider", position, None) in told, kind
+            assert (f"{slider}, any value", "textbox", position, None) in told
             if kind == "ScheduleExplorer":
                 for which, epoch in (("first", "5"), ("second", "10")):
                     assert ("slider", f"boundaries (epochs), {which}") in roles

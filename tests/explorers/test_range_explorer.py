@@ -116,7 +116,10 @@ class TestTheTest:
         explorer.smoothing.value = 0.5
         second = explorer.wait(SOON)
         explorer.pin()
-        assert [label for label, _ in explorer.pins] == ["0.01 to 10, smoothing 0.8", "0.01 to 10, smoothing 0.5"]
+        assert [label for label, _ in explorer.pins] == [
+            "0.01 to 10, smoothing 0.8",
+            "0.01 to 10, smoothing 0.5",
+        ]
         rows = list(csv.DictReader(io.StringIO(explorer.pins_csv)))
         assert [float(row["smoothing"]) for row in rows] == [0.8, 0.5]
         for row, measured in zip(rows, (first, second), strict=True):

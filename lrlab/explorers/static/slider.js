@@ -38,8 +38,6 @@ export default {
     };
 
     el.classList.add("lrlab-slider");
-    // The page's own shortcuts, which move from cell to cell, must not take the keys first.
-    el.dataset.lmSuppressShortcuts = "true";
     const row = make("div", "lrlab-slider-row", el);
     const words = make("div", "lrlab-slider-name", row, { textContent: name });
     const track = make("div", "lrlab-slider-track", row);
@@ -69,6 +67,8 @@ export default {
       const box = make("input", "lrlab-box", boxes);
       Object.assign(box, { type: "text", inputMode: "decimal", autocomplete: "off" });
       box.setAttribute("aria-label", `${name + suffix}, any value`);
+      // The page's own shortcuts, which move from cell to cell, must not take the keys first.
+      for (const place of [handle, box]) place.dataset.lmSuppressShortcuts = "true";
       box.addEventListener("focus", () => box.select());
       box.addEventListener("keydown", (event) => event.stopPropagation());
       box.addEventListener("change", () => {
