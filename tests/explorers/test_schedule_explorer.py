@@ -104,11 +104,11 @@ class TestControls:
     @pytest.mark.parametrize("kind", KINDS)
     def test_those_of_the_schedule_are_shown_and_no_others(self, explorer, kind):
         explorer.kind.value = kind
-        assert sorted(shown(explorer)) == sorted(["kind", *KINDS[kind].arguments])
+        assert sorted(shown(explorer)) == sorted(["kind", *KINDS[kind].arguments, "epochs"])
 
     def test_every_control_belongs_to_a_schedule(self, explorer):
         used = {name for kind in KINDS.values() for name in kind.arguments}
-        assert used == set(explorer._controls) - {"kind"}
+        assert used == set(explorer._controls) - {"kind", "epochs"}
 
     def test_each_says_what_it_does(self, explorer):
         for control in explorer._controls.values():
@@ -286,7 +286,8 @@ class TestWords:
 
     @pytest.mark.parametrize("kind", KINDS)
     def test_repr_stays_within_110_characters(self, kind):
-        values = [(name, 0.0012345678) for name in KINDS[kind].arguments]
+        names = KINDS[kind].arguments
+        values = [(name, 12345 if "epochs" in name else 0.0012345678) for name in names]
         line = f"ScheduleExplorer: {Plan(kind, tuple(values))} -> "
         assert len(line) + len("val_accuracy=1.234e+17, val_loss=1.234e+17, too low") <= 110
 
