@@ -305,7 +305,7 @@ class TestStopping:
 class TestWords:
     def test_repr_is_one_line_with_the_best_cell(self, explorer):
         i, j = np.unravel_index(explorer.values.argmin(), explorer.values.shape)
-        words = f"DecayMapExplorer: 6 of 6 runs -> best {RATES[i]:g} × {FACTORS[j]:g} / 2, "
+        words = f"DecayMapExplorer: 6 of 6 runs -> best {RATES[i]:g}, × {FACTORS[j]:g} every 2, "
         assert repr(explorer).startswith(words)
         assert len(repr(explorer)) <= 110
 
