@@ -30,7 +30,7 @@ define NEWLINE
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test notebooks illustrations pages explorable bench lint check-isa clean
+.PHONY: help setup lab test notebooks illustrations pages explorable bench storm lint check-isa clean
 
 help:  ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -79,6 +79,9 @@ bench: setup $(INSTALLED)-bench  ## Measure everything, write benchmarks/RESULTS
 $(INSTALLED)-bench: $(INSTALLED)
 	$(RUN) pip install --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	@touch $@
+
+storm: setup  ## Ten minutes of random movements in JupyterLab (ARGS="--minutes 60 --seed 3")
+	$(VENV)/bin/python tests/storm.py $(ARGS)
 
 lint: setup  ## Check formatting, lint, types and spelling
 	$(RUN) ruff format --check .
