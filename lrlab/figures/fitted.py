@@ -10,6 +10,7 @@ from lrlab.figures.ticks import HUGE, LossTicks
 __all__ = ["FittedFigure"]
 
 _BOX = 84, 116, 300, 300  # pixels, as those of the plane
+_MODEL = _BOX[0] + 176  # pixels, words of the legend
 _POINTS = 200  # of the training data, that are drawn
 _PLACES = 121  # across, where the model is asked
 
@@ -53,7 +54,7 @@ class FittedFigure(Plot):
         self._header = SIZE[1] - 30  # of the legend, below the axes
         self._add_legend(_BOX[0] + 66, "data", (-14,), ls="", ms=6, **style)
         style = {"color": self._ink["validation"], "lw": 3}
-        self._add_legend(_BOX[0] + 176, "the model", (-36, -8), **style)
+        self._add_legend(_MODEL, "the model", (-36, -8), **style)
 
     @staticmethod
     def suits(shape: tuple[int, ...], outputs: int, classes: int | None) -> bool:
@@ -71,8 +72,7 @@ class FittedFigure(Plot):
         self._draw_moving()
         self._write_beyond()
         if np.isnan(answers).all():
-            left, low, width, height = _BOX
-            self._write(left + width / 2, low + height / 2, "lost", ha="center")
+            self._write(_MODEL + 86, self.size[1] - self._header, "lost")
 
     def describe(self, answers: np.ndarray) -> str:
         """Say in words what the picture shows."""

@@ -573,7 +573,7 @@ class TestPins:
             explorer.wait(SOON)
             finished = explorer._picture.alt
             stopped = iter([False, False, True])  # after the words and an epoch
-            explorer._do(1.0, explorer.work(1.0), lambda: next(stopped))
+            explorer._do(1.0, explorer.work(1.0), 1.0, lambda: next(stopped))
             shown, words = explorer._picture.alt, readout(explorer)
             assert shown != finished
             explorer.pin()
