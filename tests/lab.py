@@ -45,14 +45,17 @@ EVERY_KIND = {
     "OptimizerExplorer": RATE,
     "DecayMapExplorer": "first rate",
     "SharpnessExplorer": RATE,
+    "FineTuningExplorer": "body rate",
 }
 MAKE = {
     "QuadraticExplorer": "",
     "DecayMapExplorer": "tiny, initial_learning_rates=[0.1, 0.5], decay_factors=[0.5, 1.0]",
     "ScheduleExplorer": "tiny, schedule='piecewise'",
     "SharpnessExplorer": "full_batch, every=2",
+    "FineTuningExplorer": "tiny, (keras.layers.Dense(2), points.x_val, points.y_val)",
 }
 TINY = """import lrlab
+from lrlab.backend import keras
 points = lrlab.data.moons()
 settings = {"epochs": 3, "batch_size": 80}
 tiny = lrlab.Experiment(lambda: lrlab.models.mlp(points, (4,)), points, **settings)

@@ -25,6 +25,14 @@ def model():
     return keras.Sequential([keras.Input((3,)), *layers])
 
 
+def arguments_of(kind, experiment):
+    """What an explorer of this kind is made of."""
+    if kind == "FineTuningExplorer":
+        data = experiment.dataset
+        return [experiment, (keras.layers.Dense(2), data.x_val, data.y_val.ravel() > 0)]
+    return [] if kind == "QuadraticExplorer" else [experiment]
+
+
 @contextlib.contextmanager
 def made(kind, *args, **settings):
     """An explorer that has begun, and that has stopped when the test is over."""

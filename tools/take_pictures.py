@@ -21,13 +21,17 @@ MAKE = {
     "StepDecayExplorer": "initial_learning_rate=0.5, decay_factor=0.5",
     "QuadraticExplorer": "learning_rate=1.9",
     "SharpnessExplorer": "patients",
+    "FineTuningExplorer": "scans, (keras.layers.Dense(10), digits.x_val, digits.y_val)",
     "OptimizerExplorer": "optimizer='Adam'",
 }
 SET_UP = """import lrlab
+from lrlab.backend import keras
 data = lrlab.data.diabetes()
 patients = lrlab.Experiment(
     lambda: lrlab.models.linear(data), data, batch_size=len(data.x_train), epochs=100
-)"""
+)
+digits = lrlab.data.digits()
+scans = lrlab.Experiment(lambda: lrlab.models.mlp(digits), digits)"""
 WAIT = """import gc
 for each in gc.get_objects():
     if isinstance(each, lrlab.explorers.Explorer) and not each._closed:

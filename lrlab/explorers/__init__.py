@@ -8,6 +8,7 @@ from lrlab.explorers.controls import number_slider, rate_slider
 from lrlab.explorers.decay_map import DecayMapExplorer
 from lrlab.explorers.dial import LearningRateDialExplorer
 from lrlab.explorers.explorer import Explorer, Frame
+from lrlab.explorers.fine_tuning import FineTuningExplorer
 from lrlab.explorers.learning_rate import LearningRateExplorer
 from lrlab.explorers.optimizers import OptimizerExplorer
 from lrlab.explorers.quadratic import QuadraticExplorer
@@ -20,6 +21,7 @@ from lrlab.explorers.step_decay import StepDecayExplorer
 __all__ = [
     "DecayMapExplorer",
     "Explorer",
+    "FineTuningExplorer",
     "Frame",
     "LearningRateDialExplorer",
     "LearningRateExplorer",

@@ -3,6 +3,7 @@
 from lrlab.figures.bowl import BowlFigure, describe_bowl
 from lrlab.figures.comparisons import losses_over_epochs, schedules_side_by_side
 from lrlab.figures.curves import CurvesFigure
+from lrlab.figures.fine_tuning import FineTuningFigure, describe_fine_tuning, old_against_new
 from lrlab.figures.fitted import FittedFigure
 from lrlab.figures.heat_map import HeatMap
 from lrlab.figures.history import Curves, describe
@@ -17,6 +18,7 @@ __all__ = [
     "BowlFigure",
     "Curves",
     "CurvesFigure",
+    "FineTuningFigure",
     "FittedFigure",
     "HeatMap",
     "Measured",
@@ -27,8 +29,10 @@ __all__ = [
     "describe",
     "describe_boundary",
     "describe_bowl",
+    "describe_fine_tuning",
     "describe_range_test",
     "describe_sharpness",
     "losses_over_epochs",
+    "old_against_new",
     "schedules_side_by_side",
 ]

@@ -45,6 +45,9 @@ QUESTIONS = {
     "12-diabetes": "62929d39",
     "12-challenge": "67b7bdf4",
     "13-script": "254d0824",
+    "14-keep": "f8d886a6",
+    "14-schedule": "63a462e0",
+    "14-quick": "a0ecc3e7",
 }
 
 

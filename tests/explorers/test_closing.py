@@ -10,7 +10,7 @@ from weakref import ref
 import nbformat
 import pytest
 from ipywidgets.widgets.widget import _instances
-from small import SOON, data, made, model, until
+from small import SOON, arguments_of, data, made, model, until
 
 import lrlab
 from lrlab import Experiment, LearningRateExplorer
@@ -36,7 +36,7 @@ def freed(reference):
 
 def used(kind, experiment):
     """An explorer of this kind, after some use, without the thread that it had."""
-    explorer = getattr(lrlab, kind)(*([] if kind == "QuadraticExplorer" else [experiment]))
+    explorer = getattr(lrlab, kind)(*arguments_of(kind, experiment))
     explorer.wait(SOON)
     if kind == "LearningRateDialExplorer":
         explorer.step(2)

@@ -15,7 +15,7 @@ import numpy as np
 import psutil
 import pytest
 import traitlets
-from small import SOON, button, data, made, model, until
+from small import SOON, arguments_of, button, data, made, model, until
 
 import lrlab
 from lrlab import Experiment, LearningRateExplorer, StepDecay, StepDecayExplorer
@@ -185,14 +185,15 @@ class TestControls:
     @pytest.mark.parametrize("kind", EVERY_KIND)
     def test_no_first_value_is_taken_that_is_none(self, experiment, full_batch, kind):
         """Neither text nor None, nor -1 or two and a half where that cannot be meant."""
-        given = [] if kind == "QuadraticExplorer" else [experiment]
-        given = [full_batch] if kind == "SharpnessExplorer" else given
-        for name, parameter in inspect.signature(getattr(lrlab, kind)).parameters.items():
+        given = arguments_of(kind, full_batch if kind == "SharpnessExplorer" else experiment)
+        parameters = inspect.signature(getattr(lrlab, kind)).parameters
+        given = dict(zip(parameters, given, strict=False))
+        for name, parameter in parameters.items():
             none_is_the_default = parameter.default is None
             for wrong in ("x", -1, 2**0.5 * 1000j, [None], *([None] * (not none_is_the_default))):
                 if name != "experiment":
                     with pytest.raises(ValueError, match=r"must .*Received: .*\. \S+"):
-                        getattr(lrlab, kind)(*given, **{name: wrong})
+                        getattr(lrlab, kind)(**given | {name: wrong})
 
 
 class TestAssignedValues:
@@ -200,8 +201,7 @@ class TestAssignedValues:
     def test_what_a_control_cannot_take_is_refused_and_it_stays_where_it_was(
         self, experiment, full_batch, kind
     ):
-        given = [] if kind == "QuadraticExplorer" else [experiment]
-        given = [full_batch] if kind == "SharpnessExplorer" else given
+        given = arguments_of(kind, full_batch if kind == "SharpnessExplorer" else experiment)
         with made(getattr(lrlab, kind), *given) as explorer:
             for control in explorer._controls.values():
                 before = control.value
@@ -821,7 +821,7 @@ class TestATrainingOfTheExperimentThatIsUnfinished:
         "kind", sorted(set(EVERY_KIND) - {"LearningRateDialExplorer", "QuadraticExplorer"})
     )
     def test_it_says_so_and_stop_answers(self, kind, half, full_batch):
-        with made(getattr(lrlab, kind), full_batch) as explorer:
+        with made(getattr(lrlab, kind), *arguments_of(kind, full_batch)) as explorer:
             until(lambda: "is unfinished (a `follow`" in readout(explorer))
             explorer.stop()
             explorer.wait(SOON)

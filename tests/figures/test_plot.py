@@ -12,6 +12,7 @@ from lrlab.figures import (
     BowlFigure,
     Curves,
     CurvesFigure,
+    FineTuningFigure,
     FittedFigure,
     HeatMap,
     Measured,
@@ -81,6 +82,10 @@ FIGURES = {
             (run(1.5, 0.7, 0.3), (), np.full(3, 4.0)),
             (run(1.0, 1.0, 1.0, rate=99.0), (), np.full(3, 20.0)),
         ],
+    ),
+    "fine-tuning": (
+        lambda **look: FineTuningFigure(3, start_loss=2.0, **look),
+        [(run(1.5, 0.7, 0.3, rate=rate), (), np.ones(3)) for rate in (0.9, 0.0, NAN)],
     ),
     "range test": (
         lambda **look: RangeFigure(2.0, **look),
