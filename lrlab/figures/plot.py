@@ -179,10 +179,13 @@ class Plot:
 
     def _edges(self, axes: Axes) -> tuple[float, float]:
         """The lowest and the highest value at which a mark lies within axes."""
-        to_values = axes.transData.inverted().transform
-        ends = ((axes.bbox.x0, axes.bbox.y0 + _INSIDE), (axes.bbox.x0, axes.bbox.y1 - _INSIDE))
-        (_, low), (_, high) = to_values(ends)
-        return float(low), float(high)
+        low, high = axes.get_ylim()
+        share = _INSIDE / axes.bbox.height
+        if axes.get_yscale() == "log":
+            far = (high / low) ** share
+            return low * far, high / far
+        far = (high - low) * share
+        return low + far, high - far
 
     def _write_beside(self, axes: Axes, x: float, y: float, words: str) -> None:
         """Write to the right of a mark in axes, or to the left where there is no room."""
