@@ -246,6 +246,9 @@ def test_the_code_that_is_copied_is_the_one_for_the_present_rate(notebook, explo
         "import",
         "from",
     ]
+    expect(explorer.code.locator(".lrlab-code-string", has_text="relu").first).to_have_text(
+        '"relu"'
+    )
     explorer.slider(RATE).press("ArrowRight")
     expect(explorer.code).to_contain_text("0.12")
     (changed,) = explorer.code.locator(".lrlab-code-changed").all_text_contents()

@@ -113,7 +113,7 @@ def test_sliders_retrain_and_redraw_in_a_page_without_a_notebook(chromium, page_
         acting = ExplorerInPage(explorers.last)
         acting.wait_for_picture(seconds=120)
         expect(acting.readout).to_contain_text(ACTS)
-        # Of the explorer, feedback, score, question and two choices.
-        expect(page.get_by_text(ACTS)).to_have_count(6)
+        # Of the explorer and its button, feedback, score, question and two choices.
+        expect(page.get_by_text(ACTS)).to_have_count(7)
         assert page.evaluate("window.acted") is None
         assert errors == []
