@@ -42,7 +42,7 @@ const watchStale = async (model, explorer, show) => {
     // By the same way as its value, or the question is there first: a kernel has several.
     moved.send({ waits: moves });
     moved = model;
-    wait(() => tell(true, BUSY), ANSWER);
+    wait(() => heard < moves && tell(true, BUSY), ANSWER);
   };
   const move = () => timer || wait(ask, PATIENCE);
   const turn = (control) => {
@@ -50,6 +50,7 @@ const watchStale = async (model, explorer, show) => {
     moved = control;
     move();
   };
+  const click = () => turn(model);
   const say = () => (model.get("stale") || heard < moves ? move() : settle(false));
   const draw = () => {
     rest(); // be it of what was asked before: more will come
@@ -70,7 +71,7 @@ const watchStale = async (model, explorer, show) => {
     [root, "comm_live_update", end],
   ];
   for (const [source, name, action] of events) source.on(name, action);
-  explorer.addEventListener("click", move);
+  explorer.addEventListener("click", click);
   const signals = session ? [session.statusChanged, session.kernelChanged] : [];
   for (const signal of signals) signal.connect(end);
   settle(model.get("stale"));
@@ -79,7 +80,7 @@ const watchStale = async (model, explorer, show) => {
   return () => {
     rest();
     for (const [source, name, action] of events) source.off(name, action);
-    explorer.removeEventListener("click", move);
+    explorer.removeEventListener("click", click);
     for (const signal of signals) signal.disconnect(end);
   };
 };
