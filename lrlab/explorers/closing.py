@@ -14,6 +14,8 @@ from weakref import ref
 
 import ipywidgets
 
+from lrlab.figures.picture import without_caption
+
 if TYPE_CHECKING:
     from lrlab.explorers.explorer import Explorer
 
@@ -82,7 +84,7 @@ def _stored_pictures(cell: str) -> list[tuple[str, bytes]]:
         return [
             (
                 "".join(output["data"]["text/plain"]).partition(":")[0],
-                base64.b64decode("".join(output["data"]["image/png"])),
+                without_caption(base64.b64decode("".join(output["data"]["image/png"]))),
             )
             for output in kept or pictures
         ]

@@ -50,6 +50,7 @@ class LearningRateDialExplorer(RunExplorer):
         True
     """
 
+    invitation = ""  # it says itself what to press
     stop_button = "Pause", "Stop after this epoch; Go on goes on from there"
 
     def __init__(

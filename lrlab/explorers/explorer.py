@@ -28,6 +28,7 @@ from lrlab.explorers.pins import Pin, Pinning
 from lrlab.explorers.widgets import CodeView, PictureView, TableView
 from lrlab.explorers.worker import Superseded, Worker, taking_turns
 from lrlab.figures.ink import Theme
+from lrlab.figures.picture import with_caption
 
 Shown = TypeVar("Shown")
 
@@ -82,6 +83,9 @@ class Explorer(Pinning[Shown], ipywidgets.VBox, Generic[Shown]):
     stop_button = "Stop", "Stop the training that is running"  # words and tooltip
     stopped = "Stopped. Move a control to train again."
     at_work = "Training …"  # said of work that says nothing itself, where it takes a while
+    # Below the picture, until a control moves:
+    invitation = "Drag a slider, or click its handle and use the arrow keys: the picture follows."
+    stored = "From an earlier run. Run this cell to get the sliders."  # below a stored picture
     unfinished = "The training was not done"  # how a TimeoutError begins
     _closed = True  # until it is made, too: what cannot be made is closed as well
 
@@ -100,6 +104,7 @@ class Explorer(Pinning[Shown], ipywidgets.VBox, Generic[Shown]):
         self._controls = {control.name: control for control in controls}
         self._first_values = {control.name: control.value for control in controls}
         self._moving = False  # several controls, of which some have not moved yet
+        self._touched = False  # whether a control has moved
         self._begun = False
         self._worker = Worker()
         self._pins: list[Pin[Shown]] = []
@@ -287,6 +292,7 @@ class Explorer(Pinning[Shown], ipywidgets.VBox, Generic[Shown]):
             self._show_code()
 
     def _control_moved(self, change: Any) -> None:
+        self._touched = True
         if not self._moving:
             self.controls_moved(change["owner"].name)
 
@@ -355,6 +361,8 @@ class Explorer(Pinning[Shown], ipywidgets.VBox, Generic[Shown]):
             new["words"] = words
         if on is None:
             new["stale"] = self.stale
+            if words is not None and self.invitation and not self._touched:
+                new["words"] = f"{words}<br>{self.invitation}"
         (on or self._picture).show(**new)
 
     def say(self, words: str) -> None:
@@ -418,8 +426,9 @@ class Explorer(Pinning[Shown], ipywidgets.VBox, Generic[Shown]):
         if self._frame is None:
             return bundle, {}
         # For wherever there is no kernel: GitHub, nbviewer, nbconvert.
-        bundle["image/png"] = base64.b64encode(self._picture.value).decode()
-        return bundle, {"image/png": {"alt": self._picture.alt}}
+        stored = with_caption(self._picture.value, self.stored, self.theme)
+        bundle["image/png"] = base64.b64encode(stored).decode()
+        return bundle, {"image/png": {"alt": f"{self._picture.alt} {self.stored}"}}
 
 
 def _in_words(error: Exception) -> str:

@@ -7,7 +7,7 @@ from lrlab.figures.fine_tuning import FineTuningFigure, describe_fine_tuning, ol
 from lrlab.figures.fitted import FittedFigure
 from lrlab.figures.heat_map import HeatMap
 from lrlab.figures.history import Curves, describe
-from lrlab.figures.picture import Picture
+from lrlab.figures.picture import Picture, with_caption, without_caption
 from lrlab.figures.plane import BoundaryFigure, describe_boundary
 from lrlab.figures.rates import Measured, RangeFigure, describe_range_test
 from lrlab.figures.samples import SamplesFigure
@@ -35,4 +35,6 @@ __all__ = [
     "losses_over_epochs",
     "old_against_new",
     "schedules_side_by_side",
+    "with_caption",
+    "without_caption",
 ]

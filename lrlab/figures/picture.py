@@ -8,14 +8,18 @@ import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from PIL import Image
+from PIL import Image, ImageDraw, PngImagePlugin
+
+from lrlab.figures.ink import THEMES, Theme
+from lrlab.figures.screen import typeface
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["WIDTH", "Picture"]
+__all__ = ["WIDTH", "Picture", "with_caption", "without_caption"]
 
 WIDTH = 760  # pixels that a picture takes in a page
+_CAPTION, _HEIGHT = "lrlab caption", 26  # a note in the file, and pixels
 
 
 @dataclass(frozen=True)
@@ -53,3 +57,25 @@ class Picture:
         image = f'<img alt="{alt}" width="{WIDTH}" src="data:image/png;base64,{file}">'
         data = {"image/png": file, "text/html": image, "text/plain": self.alt}
         return data, {"image/png": {"width": WIDTH, "alt": self.alt}}
+
+
+def with_caption(png: bytes, words: str, theme: Theme) -> bytes:
+    """Write words below a picture, and a note into the file by which they can be taken away."""
+    image = Image.open(io.BytesIO(png))
+    colours, note, file = THEMES[theme], PngImagePlugin.PngInfo(), io.BytesIO()
+    paper = Image.new("RGB", (image.width, image.height + _HEIGHT), colours["background"])
+    paper.paste(image.convert("RGB"))
+    place = image.width / 2, image.height + _HEIGHT / 2 - 3
+    ImageDraw.Draw(paper).text(place, words, colours["faint"], typeface(), anchor="mm")
+    note.add_text(_CAPTION, words)
+    paper.quantize(64).save(file, "png", optimize=True, pnginfo=note)
+    return file.getvalue()
+
+
+def without_caption(png: bytes) -> bytes:
+    """Return a picture without the words that `with_caption` has written, if it has."""
+    if _CAPTION.encode() not in png:
+        return png
+    image, file = Image.open(io.BytesIO(png)), io.BytesIO()
+    image.crop((0, 0, image.width, image.height - _HEIGHT)).save(file, "png")
+    return file.getvalue()

@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from lrlab.figures.ink import FONT, THEMES, Theme
 
-__all__ = ["Screen"]
+__all__ = ["Screen", "typeface"]
 
 _LINE_HEIGHT = 17  # pixels
 
@@ -119,12 +119,13 @@ def _palette(theme: Theme) -> tuple[bytes, np.ndarray]:
 @functools.lru_cache
 def _mask(words: str) -> np.ndarray:
     """How much of each pixel the words cover, 0 to 1; 5 rows of it are below the baseline."""
-    image = Image.new("L", (math.ceil(_typeface().getlength(words)) + 1, _LINE_HEIGHT))
-    ImageDraw.Draw(image).text((0, _LINE_HEIGHT - 5), words, 255, _typeface(), anchor="ls")
+    image = Image.new("L", (math.ceil(typeface().getlength(words)) + 1, _LINE_HEIGHT))
+    ImageDraw.Draw(image).text((0, _LINE_HEIGHT - 5), words, 255, typeface(), anchor="ls")
     return np.asarray(image) / np.float32(255)
 
 
 @functools.lru_cache
-def _typeface() -> ImageFont.FreeTypeFont:
+def typeface() -> ImageFont.FreeTypeFont:
+    """Return the letters of all pictures."""
     path = Path(mpl.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
     return ImageFont.truetype(str(path), size=FONT["size"] * 100 / 72)

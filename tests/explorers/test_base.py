@@ -93,6 +93,8 @@ class TestAnExplorerOfOnesOwn:
 class CountingExplorer(Explorer):
     """Counts to a number, and says and shows each; it knows no Keras."""
 
+    invitation = ""
+
     def __init__(self, upto=3, **settings):
         super().__init__([number_slider("upto", upto, 1, 9, "How far")])
         self.drawn = []

@@ -15,6 +15,7 @@ import numpy as np
 import psutil
 import pytest
 import traitlets
+from PIL import Image
 from small import SOON, arguments_of, button, data, made, model, until
 
 import lrlab
@@ -774,9 +775,32 @@ class TestWhatANotebookKeeps:
         bundle, about = constant._repr_mimebundle_()
         assert bundle["text/plain"] == repr(constant)
         assert "application/vnd.jupyter.widget-view+json" in bundle
-        assert base64.b64decode(bundle["image/png"]) == constant._picture.value
         assert base64.b64decode(bundle["image/png"])[:4] == PNG
-        assert about["image/png"] == {"alt": constant._picture.alt}
+        assert about["image/png"]["alt"].startswith(constant._picture.alt)
+
+    def test_the_stored_picture_says_how_to_get_the_sliders_and_the_live_one_does_not(
+        self, constant
+    ):
+        """A live page shows the widget, and never the picture beside it."""
+        bundle, about = constant._repr_mimebundle_()
+        words = "From an earlier run. Run this cell to get the sliders."
+        assert about["image/png"]["alt"] == f"{constant._picture.alt} {words}"
+        live, stored = (
+            Image.open(io.BytesIO(png)).convert("RGB")
+            for png in (constant._picture.value, base64.b64decode(bundle["image/png"]))
+        )
+        assert (stored.width, stored.height) == (live.width, live.height + 26)
+        strip = stored.crop((0, live.height, live.width, stored.height))
+        assert len(strip.getcolors()) > 2, "there are words in it"
+
+    def test_it_says_what_to_drag_until_a_control_has_moved(self, experiment):
+        with made(LearningRateExplorer, experiment) as explorer:
+            explorer.wait(SOON)
+            assert explorer._picture.words.endswith(f"<br>{explorer.invitation}")
+            explorer.learning_rate.value = 0.2
+            explorer.wait(SOON)
+            assert "validation loss" in explorer._picture.words
+            assert explorer.invitation not in explorer._picture.words
 
     def test_a_live_page_does_not_wait_for_the_first_run(self, slow, monkeypatch):
         monkeypatch.delenv("LRLAB_WAIT", raising=False)
