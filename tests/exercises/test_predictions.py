@@ -120,7 +120,7 @@ def test_each_question_of_the_notebooks_can_be_asked_and_answered():
 
 def test_the_right_choice_is_not_always_the_last():
     places = [list(q.reasons).index(q.right) for q in QUESTIONS.values()]
-    assert {places.count(place) for place in range(3)} <= {4, 5, 6}
+    assert all(0 < places.count(place) <= len(places) / 2 for place in range(3))
 
 
 def test_the_example_runs():
