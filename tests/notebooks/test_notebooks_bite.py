@@ -27,7 +27,7 @@ CHANGES = {
         "(epoch // (self.epochs_per_drop + 1))",
     ),
     "drop interval of the explorer": (
-        "00_start_here",
+        "03_step_decay",
         "explorers/step_decay.py",
         "epochs_per_drop: int = 5",
         "epochs_per_drop: int = 6",
