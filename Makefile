@@ -67,7 +67,7 @@ notebooks: setup  ## Run the notebooks again and store their outputs (ARGS: whic
 illustrations: setup  ## Draw the illustrations of the notebooks again
 	$(VENV)/bin/python tools/draw_illustrations.py
 
-pages: setup  ## Make a web page of each notebook in build/pages, solutions folded away (ARGS: which ones)
+pages: setup  ## Make a web page of each notebook in build/pages, of glossary and recipe too (ARGS: which notebooks)
 	$(VENV)/bin/python tools/make_pages.py $(ARGS)
 
 explorable: setup  ## Train a grid of step decays, write build/step_decay.html: sliders without a kernel

@@ -1,5 +1,7 @@
 """Draw the illustrations of the notebooks, and store them in the cells that show them.
 
+One of them is on the printed sheet, too: its file and its words go into `docs/`.
+
 Usage: python tools/draw_illustrations.py
 
 A picture stands in its cell as a data URI: a notebook that is copied alone keeps it, and Colab
@@ -7,6 +9,8 @@ shows it. (Attachments of a cell Colab does not show.)
 """
 
 import base64
+import functools
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +30,7 @@ from lrlab.figures.ink import FONT
 from lrlab.figures.ink import STILL as INK
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+DOCS = NOTEBOOKS.parent / "docs"
 ARROW = {"arrowstyle": "-|>", "lw": 2.5, "mutation_scale": 16, "shrinkA": 0, "shrinkB": 0}
 BRACKET = {"arrowstyle": "<->", "color": INK["text"], "lw": 1.2, "shrinkA": 0, "shrinkB": 0}
 
@@ -230,11 +235,64 @@ def count_steps(axes: Axes, epochs: int, steps_per_epoch: int) -> None:
         spine.set(visible=side == "top", color=INK["faint"])
 
 
+WHAT_THE_LOSS_DOES = {
+    "too low": "falls slowly and still falls at the end",
+    "good": "falls fast, then levels off near 0",
+    "noisy": "falls, but jumps up between epochs",
+    "stuck": "is flat, close to where it began",
+    "diverged": "grows and leaves the picture in the first epochs",
+}
+
+
+@functools.cache
+def verdict_runs() -> tuple[lrlab.Run, ...]:
+    """Train five times, for a verdict each; two other starts have the same ones."""
+    digits, diabetes = lrlab.data.digits(), lrlab.data.diabetes()
+    one_layer = lrlab.Experiment(lambda: lrlab.models.mlp(digits), digits)
+    two_layers = lrlab.Experiment(lambda: lrlab.models.mlp(digits, hidden=(32, 32)), digits)
+    amounts = lrlab.Experiment(lambda: lrlab.models.linear(diabetes), diabetes)
+    return (
+        one_layer.run(0.01),
+        one_layer.run(0.3),
+        two_layers.run(0.8, seed=2),
+        one_layer.run(3.0),
+        amounts.run(0.25),
+    )
+
+
+def five_verdicts() -> Picture:
+    """Draw the training loss of a run for each verdict, in a small picture of its own.
+
+    Example:
+        >>> for sentence in five_verdicts().alt.split(". ")[:2]:
+        ...     print(sentence)
+        Five small pictures of a training loss over 15 epochs, divided by the loss at the start
+        Too low: the loss falls slowly and still falls at the end
+    """
+    figure, panels = new_panels(190, columns=5)
+    words = []
+    for axes, run in zip(panels, verdict_runs(), strict=True):
+        losses = np.array([run.start_loss, *run.history["loss"]]) / run.start_loss
+        axes.plot(losses, color=INK["training"], lw=2)
+        axes.set_title(run.verdict, color=INK["text"], **FONT)
+        axes.set(xlim=(0, len(losses) - 1), ylim=(0, 1.6), xticks=(0, 5, 10, 15), yticks=(0, 1))
+        verdict = run.verdict.capitalize()
+        words.append(f"{verdict}: the loss {WHAT_THE_LOSS_DOES[run.verdict]}.")
+    figure.supxlabel("epoch", color=INK["text"], **FONT)
+    figure.supylabel("loss ÷ first loss", color=INK["text"], **FONT)
+    return Picture.of(
+        figure,
+        "Five small pictures of a training loss over 15 epochs, divided by the loss at the start. "
+        f"{' '.join(words)}",
+    )
+
+
 # By the notebook and the cell that show it.
 ILLUSTRATIONS: dict[tuple[str, str], Callable[[], Picture]] = {
     ("00_start_here.ipynb", "way-two-parts"): step_decay_parts,
     ("01_what_is_a_learning_rate.ipynb", "step"): step_on_a_bowl,
     ("04_schedules.ipynb", "anatomy"): schedule_anatomy,
+    ("12_your_own_model.ipynb", "verdicts"): five_verdicts,
 }
 
 
@@ -252,6 +310,10 @@ def main() -> int:
         cell.source = as_markdown(picture)
         nbformat.write(notebook, path)
         print(f"{name}, cell {cell_id}: {len(picture.png) / 1000:.0f} kB")
+    picture, sheet = five_verdicts(), DOCS / "one_hour.md"
+    (DOCS / "five_verdicts.png").write_bytes(picture.png)
+    text, image = sheet.read_text(encoding="utf-8"), f"![{picture.alt}](five_verdicts.png)"
+    sheet.write_text(re.sub(r"!\[.*\]\(five_verdicts\.png\)", image, text), encoding="utf-8")
     return 0
 
 

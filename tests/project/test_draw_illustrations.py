@@ -30,6 +30,7 @@ PICTURES = {
     "step decay": tool.step_decay_parts,
     "step decay of long numbers": lambda: tool.step_decay_parts(0.0125, 0.25, 12),
     "step decay each epoch": lambda: tool.step_decay_parts(0.5, 0.9, 1),
+    "verdicts": tool.five_verdicts,
 }
 
 every_picture = pytest.mark.parametrize("draw", PICTURES.values(), ids=PICTURES)
@@ -104,9 +105,48 @@ def test_a_step_decay_without_steps_is_refused(arguments, words):
         tool.step_decay_parts(*arguments)
 
 
+def test_the_five_verdicts_are_those_of_the_runs_that_are_drawn():
+    runs = tool.verdict_runs()
+    assert [run.verdict for run in runs] == ["too low", "good", "noisy", "stuck", "diverged"]
+    panels = drawn_by(tool.five_verdicts).axes
+    for axes, run in zip(panels, runs, strict=True):
+        assert axes.get_title() == run.verdict
+        start, *losses = axes.lines[0].get_ydata().tolist()
+        assert start == 1
+        np.testing.assert_allclose(losses, np.divide(run.history["loss"], run.start_loss))
+
+
+def test_what_is_said_of_each_verdict_is_in_its_curve():
+    low, good, noisy, stuck, diverged = (
+        np.array([run.start_loss, *run.history["loss"]]) / run.start_loss
+        for run in tool.verdict_runs()
+    )
+    assert 0.2 < low[-1] < low[-2]  # still falls
+    assert good[5:].max() < 0.1
+    assert np.diff(noisy).max() > 0.05  # jumps up
+    assert noisy[-1] < 0.5
+    assert abs(stuck - 1).max() < 0.1
+    assert diverged[3] > 1.6  # the top of the picture
+
+
+def test_the_printed_page_shows_the_same_picture_with_the_same_words():
+    picture, page = tool.five_verdicts(), (tool.DOCS / "one_hour.md").read_text(encoding="utf-8")
+    assert page.count(f"![{picture.alt}](five_verdicts.png)") == 1
+    assert_alike((tool.DOCS / "five_verdicts.png").read_bytes(), picture.png)
+
+
+def assert_alike(stored, drawn):
+    """Other versions of Matplotlib or of a font may move a few pixels."""
+    before, now = (
+        np.asarray(Image.open(io.BytesIO(png)).convert("RGBA")).astype(int)
+        for png in (stored, drawn)
+    )
+    assert before.shape == now.shape
+    assert (abs(before - now).max(axis=-1) > 60).mean() < 0.02
+
+
 @every_illustration
 def test_a_notebook_shows_what_is_drawn(place, draw):
-    """Other versions of Matplotlib or of a font may move a few pixels."""
     name, cell_id = place
     notebook = nbformat.read(tool.NOTEBOOKS / name, as_version=4)
     (cell,) = [cell for cell in notebook.cells if cell.id == cell_id]
@@ -115,12 +155,7 @@ def test_a_notebook_shows_what_is_drawn(place, draw):
     assert cell.cell_type == "markdown"
     assert alt == picture.alt
     assert not set(alt) & set("[]_`<&\\")  # which Markdown would take for its own
-    stored, now = (
-        np.asarray(Image.open(io.BytesIO(png)).convert("RGBA")).astype(int)
-        for png in (base64.b64decode(file), picture.png)
-    )
-    assert stored.shape == now.shape
-    assert (abs(stored - now).max(axis=-1) > 60).mean() < 0.02
+    assert_alike(base64.b64decode(file), picture.png)
 
 
 def test_drawing_again_changes_nothing_else(tmp_path, monkeypatch, capsys):
@@ -129,6 +164,9 @@ def test_drawing_again_changes_nothing_else(tmp_path, monkeypatch, capsys):
         shutil.copy(tool.NOTEBOOKS / name, tmp_path)
     stored = {name: nbformat.read(tmp_path / name, as_version=4) for name in names}
     monkeypatch.setattr(tool, "NOTEBOOKS", tmp_path)
+    page = (tool.DOCS / "one_hour.md").read_text(encoding="utf-8")
+    (tmp_path / "one_hour.md").write_text(page, encoding="utf-8")
+    monkeypatch.setattr(tool, "DOCS", tmp_path)
     assert tool.main() == 0
     assert len(capsys.readouterr().out.splitlines()) == len(tool.ILLUSTRATIONS)
     for name in names:
@@ -138,6 +176,8 @@ def test_drawing_again_changes_nothing_else(tmp_path, monkeypatch, capsys):
                 assert after == before
             else:
                 assert after.source.startswith(before.source.partition("(data:")[0])
+    assert (tmp_path / "one_hour.md").read_text(encoding="utf-8") == page
+    assert (tmp_path / "five_verdicts.png").read_bytes() == tool.five_verdicts().png
 
 
 def test_the_examples_in_the_docstrings_run():

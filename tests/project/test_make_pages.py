@@ -4,13 +4,19 @@ import importlib.util
 import re
 
 import nbformat
+import pytest
 
 
-def test_a_page_folds_the_solutions_and_nothing_else(repository, tmp_path, capsys):
+@pytest.fixture(scope="module")
+def tool(repository):
     path = repository / "tools" / "make_pages.py"
     spec = importlib.util.spec_from_file_location("make_pages", path)
     tool = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tool)
+    return tool
+
+
+def test_a_page_folds_the_solutions_and_nothing_else(tool, repository, tmp_path, capsys):
     notebook = repository / "notebooks" / "03_step_decay.ipynb"
     assert tool.main([str(notebook), "--to", str(tmp_path / "new folder")]) == 0
     assert "03_step_decay.html: 0." in capsys.readouterr().out
@@ -33,3 +39,12 @@ def test_a_page_folds_the_solutions_and_nothing_else(repository, tmp_path, capsy
         rest = rest.replace(part, "")
     assert "the solution passes" not in rest
     assert 'href="04_schedules.html"' in rest
+
+
+def test_a_page_of_docs_has_a_title_and_leads_to_pages(tool, repository):
+    page = tool.linked(tool.sheet_of(repository / "docs" / "one_hour.md"))
+    assert "<title>One hour, one new model</title>" in page
+    links = re.findall('<a href="(.*?)"', page)
+    assert links == ["12_your_own_model.html", "glossary.html"]
+    assert tool.linked('<a href="../docs/one_hour.md">') == '<a href="one_hour.html">'
+    assert tool.linked('<a href="../docs/other.md">') == '<a href="../docs/other.md">'
