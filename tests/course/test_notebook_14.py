@@ -126,3 +126,24 @@ class TestWhatTheNotebookSays:
         model.fit(np.ones((4, 3)), np.ones((4, 1)), callbacks=[scheduler], verbose=0)
         found = float(of_body.learning_rate), float(of_head.learning_rate)
         assert found == pytest.approx(rates)
+
+    def test_weights_from_a_file_bring_adams_state_only_to_an_optimizer_that_is_built(
+        self, tmp_path
+    ):
+        def adam():
+            model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+            model.compile(keras.optimizers.Adam(0.1), "mse", run_eagerly=True)
+            return model
+
+        trained, new, built = adam(), adam(), adam()
+        which_move(trained)
+        trained.optimizer.learning_rate = 0.02
+        trained.save_weights(tmp_path / "x.weights.h5")
+        with pytest.warns(UserWarning, match="Skipping variable loading for optimizer"):
+            new.load_weights(tmp_path / "x.weights.h5")
+        built.optimizer.build(built.trainable_variables)
+        built.load_weights(tmp_path / "x.weights.h5")
+        for model, rate, updates in ((new, 0.1, 0), (built, 0.02, 1)):
+            assert np.array_equal(model.get_weights()[0], trained.get_weights()[0])
+            assert float(model.optimizer.learning_rate) == pytest.approx(rate)
+            assert int(model.optimizer.iterations) == updates
