@@ -12,12 +12,13 @@ import numpy as np
 
 from lrlab.checks import as_learning_rate
 from lrlab.explorers.controls import interval_slider, notches
-from lrlab.explorers.explorer import SIZE, Frame, Work
+from lrlab.explorers.explorer import Frame, Work
 from lrlab.explorers.run_explorer import REPEATABLE, SLOW_EPOCH, RunExplorer, outcome
 from lrlab.explorers.step_decay import step_decay_in_words
 from lrlab.explorers.widgets import PictureView
 from lrlab.explorers.worker import Worker
 from lrlab.figures.heat_map import HeatMap
+from lrlab.figures.plot import WIDTHS
 from lrlab.schedules import StepDecay
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 _RATES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 _FACTORS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
 _FIRST = 0.01, 0.1  # the cell to begin with, or the nearest one
-_HALF = SIZE[0], 330  # pixels, of the map and of the curves below it
+_HALF = 330  # pixels, the height of the map and of the curves below it
 _HINT = "The map: arrow keys choose a cell"
 _STEPS = {"ArrowUp": (1, 0), "ArrowDown": (-1, 0), "ArrowRight": (0, 1), "ArrowLeft": (0, -1)}
 
@@ -83,7 +84,7 @@ class DecayMapExplorer(RunExplorer):
         self._unfinished: tuple[StepDecay, Run] | None = None  # the cell that is being trained
         self._view = Worker()  # it draws a choice, which need not wait for the training
         self._curves_picture = PictureView(
-            width=_HALF[0], height=_HALF[1], alt="No run is chosen yet."
+            width=WIDTHS[0], height=_HALF, alt="No run is chosen yet."
         )
         row, column = _nearest(self._rates, _FIRST[0]), _nearest(self._factors, _FIRST[1])
         drop = "The column: what the rate is multiplied by at each drop"
@@ -97,8 +98,9 @@ class DecayMapExplorer(RunExplorer):
 
     def new_picture(self) -> PictureView:
         """Return the widget of the map."""
-        alt = "The first run is on its way."
-        return PictureView(width=_HALF[0], height=_HALF[1], alt=alt, hint=_HINT)
+        picture = super().new_picture()
+        picture.height, picture.hint = _HALF, _HINT
+        return picture
 
     def schedule(self) -> StepDecay:
         """Return the step decay of the chosen cell."""
@@ -275,10 +277,6 @@ class DecayMapExplorer(RunExplorer):
             return
         self.show(*super().draw(chosen, run), words, on=self._curves_picture)
 
-    def look(self) -> dict[str, Any]:
-        """Return how the curves look: lower than usual, to stand below the map."""
-        return super().look() | {"size": _HALF}
-
     def _new_map(self) -> HeatMap:
         return HeatMap(
             self._rates,
@@ -286,7 +284,7 @@ class DecayMapExplorer(RunExplorer):
             row_label="first rate",
             column_label="decay factor",
             value_label=f"validation loss after {self.experiment.epochs} epochs",
-            size=_HALF,
+            size=self.size,
             theme=self.theme,
         )
 

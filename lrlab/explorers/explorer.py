@@ -29,10 +29,10 @@ from lrlab.explorers.widgets import CodeView, PictureView, TableView
 from lrlab.explorers.worker import Superseded, Worker, taking_turns
 from lrlab.figures.ink import Theme
 from lrlab.figures.picture import with_caption
+from lrlab.figures.plot import SIZE, WIDTHS
 
 Shown = TypeVar("Shown")
 
-SIZE = 760, 460  # pixels, of a picture
 _KEPT = 1000  # of the results of earlier work
 
 
@@ -117,6 +117,7 @@ class Explorer(Pinning[Shown], ipywidgets.VBox, Generic[Shown]):
         self._picture = self.new_picture()
         self._picture.observe(lambda change: self.begin(), "displayed")
         self._picture.observe(lambda change: self.draw_afresh(), "dark")
+        self._picture.observe(lambda change: self._draw_at(change["new"]), "room")
         asking: tuple[ipywidgets.Widget, ...] = (self._picture, *controls)
         for widget in asking:
             widget.on_msg(lambda widget, content, buffers: self.told(content))
@@ -199,7 +200,9 @@ class Explorer(Pinning[Shown], ipywidgets.VBox, Generic[Shown]):
 
     def new_picture(self) -> PictureView:
         """Return the widget in which the picture is shown."""
-        return PictureView(width=SIZE[0], height=SIZE[1], alt="The first run is on its way.")
+        first, *_ = widths = [width + self.beside for width in WIDTHS]
+        alt = "The first run is on its way."
+        return PictureView(width=first, height=SIZE[1], widths=widths, alt=alt)
 
     # --- what a person does ---
 
@@ -333,6 +336,16 @@ class Explorer(Pinning[Shown], ipywidgets.VBox, Generic[Shown]):
         """That of the page."""
         return "dark" if self._picture.dark else "light"
 
+    @property
+    def beside(self) -> int:
+        """How many pixels something takes to the right of the figure."""
+        return 0
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the figure in pixels: a narrow page has a narrow one."""
+        return self._picture.width - self.beside, self._picture.height
+
     def figure(self, name: str, make: Callable[[], Any]) -> Any:
         """Return the figure of this name, which is made once for a look."""
         with self._drawing:
@@ -352,11 +365,18 @@ class Explorer(Pinning[Shown], ipywidgets.VBox, Generic[Shown]):
             self._figures.clear()
             self.redraw()
 
+    def _draw_at(self, width: int) -> None:
+        """Draw what is shown in a picture of another width, one of those that it can have."""
+        with self._drawing:
+            if width in self._picture.widths and width != self._picture.width:
+                self._picture.width = width
+                self.draw_afresh()
+
     def show(
         self, png: bytes, alt: str, words: str | None = None, *, on: PictureView | None = None
     ) -> None:
         """Show a picture, what it shows in words, and new words below it (HTML), if there are."""
-        new: dict[str, Any] = {"value": png, "alt": alt}
+        new: dict[str, Any] = {"value": png, "alt": alt, "width": self._picture.width}
         if words is not None:
             new["words"] = words
         if on is None:

@@ -121,7 +121,7 @@ class QuadraticExplorer(Explorer[Descent]):
     def draw(self, settings: Descent, shown: Descent) -> tuple[bytes, str]:
         """Draw the bowl, and the steps on it."""
         weights = len(shown.start)
-        new_figure = partial(BowlFigure, weights, theme=self.theme)
+        new_figure = partial(BowlFigure, weights, size=self.size, theme=self.theme)
         figure = self.figure(f"{weights} weights", new_figure)
         figure.draw(shown, [pin for pin in self.pins if len(pin[1].start) == weights])
         return figure.png(), describe_bowl(shown)

@@ -11,7 +11,7 @@ import numpy as np
 
 from lrlab.checks import as_learning_rate, as_whole_number
 from lrlab.explorers.controls import number_slider, rate_slider
-from lrlab.explorers.explorer import SIZE, Frame, Work
+from lrlab.explorers.explorer import Frame, Work
 from lrlab.explorers.run_explorer import ExperimentExplorer
 from lrlab.figures.ink import rounded
 from lrlab.figures.rates import Measured, RangeFigure, describe_range_test
@@ -233,7 +233,7 @@ class RangeTestExplorer(ExperimentExplorer[Measured]):
             self._start_loss,
             f"validation loss after {self.experiment.epochs} epochs",
             rates=(self.lowest.min, self.highest.max),
-            size=SIZE,
+            size=self.size,
             theme=self.theme,
         )
 

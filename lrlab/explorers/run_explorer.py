@@ -17,7 +17,7 @@ import numpy as np
 
 from lrlab.explorers.closing import CLOSED
 from lrlab.explorers.controls import Checked, toggle
-from lrlab.explorers.explorer import SIZE, Explorer, Frame, Shown, Work
+from lrlab.explorers.explorer import Explorer, Frame, Shown, Work
 from lrlab.explorers.model_figures import SIZE as MODEL_SIZE
 from lrlab.explorers.model_figures import (
     ModelFigure,
@@ -25,7 +25,6 @@ from lrlab.explorers.model_figures import (
     kind_for,
     new_model_figure,
 )
-from lrlab.explorers.widgets import PictureView
 from lrlab.figures.curves import CurvesFigure
 from lrlab.figures.history import Curves, describe, metric_in_words
 from lrlab.figures.ink import result_text
@@ -146,12 +145,6 @@ class RunExplorer(ExperimentExplorer["Run | None"]):
         toggles = [self.log_scale, self._metric_buttons, self.images]
         super().__init__(experiment, controls, toggles=toggles, **more)
 
-    def new_picture(self) -> PictureView:
-        """Return the widget in which the picture is shown, wider where the model stands beside."""
-        picture = super().new_picture()
-        picture.width += MODEL_SIZE[0] * self._shows_model
-        return picture
-
     @property
     def experiment(self) -> Experiment:
         """What is trained, for as many epochs as the control `epochs` says, if there is one."""
@@ -208,7 +201,7 @@ class RunExplorer(ExperimentExplorer["Run | None"]):
         """Return how a figure looks, as arguments for it."""
         return {
             "start_loss": self._start_loss,
-            "size": SIZE,
+            "size": self.size,
             "theme": self.theme,
             "loss_scale": "log" if self.log_scale.value else "linear",
             "metrics": (self._metric,),
@@ -349,12 +342,19 @@ class RunExplorer(ExperimentExplorer["Run | None"]):
         kind = kind_for(self._experiment) if self.draws_model else None
         return kind is not None and (kind is not SamplesFigure or self.images.value)
 
+    @property
+    def beside(self) -> int:
+        """How many pixels the model takes beside the curves."""
+        return MODEL_SIZE[0] * self._shows_model
+
     def _new_model_figure(self) -> ModelFigure:
         return new_model_figure(self.experiment, self.theme)
 
     def _show_images(self, change: Any) -> None:
         """Make room beside the curves, and train: the model may have learned other things since."""
-        self._picture.width = SIZE[0] + MODEL_SIZE[0] * change["new"]
+        more = MODEL_SIZE[0] if change["new"] else -MODEL_SIZE[0]
+        self._picture.width += more
+        self._picture.widths = [width + more for width in self._picture.widths]
         if change["new"]:
             with self._drawing:
                 self._frame = None  # or a pin would have the model asked for an earlier run

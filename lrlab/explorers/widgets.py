@@ -29,8 +29,9 @@ class PictureView(anywidget.AnyWidget):
     The words are HTML with <b> and <br>; any other tag in them is shown as text.
 
     They are one widget so that they come in one message: an `ipywidgets.Image` takes no `alt`, and
-    a second widget for the words would have the page lay out and paint once more. `displayed` and
-    `dark` come from the page: whether it shows the picture, and whether its theme is a dark one.
+    a second widget for the words would have the page lay out and paint once more. `displayed`,
+    `dark` and `room` come from the page: whether it shows the picture, whether its theme is a dark
+    one, and for which of the `widths` that the picture can have there is room.
 
     A page greys the picture while it is `stale`. Where one of the `controls` (model ids) has moved
     and no picture comes, that one asks, `{"waits": 3}`. The answer is a message of the picture's,
@@ -56,6 +57,8 @@ class PictureView(anywidget.AnyWidget):
     controls = traitlets.List(traitlets.Unicode()).tag(sync=True)
     width = traitlets.Int().tag(sync=True)
     height = traitlets.Int().tag(sync=True)
+    widths = traitlets.List(traitlets.Int()).tag(sync=True)
+    room = traitlets.Int().tag(sync=True)
     displayed = traitlets.Bool().tag(sync=True)
     dark = traitlets.Bool().tag(sync=True)
     hint = traitlets.Unicode().tag(sync=True)

@@ -12,13 +12,16 @@ from matplotlib.artist import Artist
 from matplotlib.ticker import NullLocator
 
 from lrlab.figures.ink import FONT, Theme, number_text
-from lrlab.figures.plot import SIZE, Plot
+from lrlab.figures.plot import LINE_HEIGHT, SIZE, Plot
+from lrlab.figures.screen import typeface
 from lrlab.figures.ticks import decades
 from lrlab.figures.traces import Region
 from lrlab.quadratic import Descent
 
-# Pixels from the lower left corner: left, bottom, width, height.
-_PATH_BOX, _LOSS_BOX, _RATE_BOX = (66, 158, 326, 258), (478, 158, 266, 258), (66, 52, 678, 22)
+# Pixels: left, between and right of the axes; the edges of the upper ones, the lower ones' box.
+_LEFT, _GAP, _RIGHT = 66, 86, 16
+_LOW, _HIGH, _RATE_LOW, _RATE_HEIGHT = 158, 416, 52, 22
+_PATH_SHARE = 0.55  # of the width, of the path
 _REACH = 2.0  # how far the weights go that are in view
 _LOSSES = 1e-6, 1e3
 _RATES = 1e-4, 10.0
@@ -38,7 +41,11 @@ class BowlFigure(Plot):
 
     Args:
         weights: 1 for a parabola, 2 for a valley.
+        size: Width and height of the picture in pixels.
         theme: "light" or "dark".
+
+    Raises:
+        ValueError: If an argument cannot work.
 
     Example:
         >>> figure = BowlFigure(1)
@@ -47,8 +54,10 @@ class BowlFigure(Plot):
         b'PNG'
     """
 
-    def __init__(self, weights: int, *, theme: Theme = "light") -> None:
-        super().__init__(SIZE, theme)
+    def __init__(
+        self, weights: int, *, size: tuple[int, int] = SIZE, theme: Theme = "light"
+    ) -> None:
+        super().__init__(size, theme)
         self._weights, self._steps = weights, 0
         self._descent: Descent | None = None  # what was drawn last
         self._pinned: tuple[tuple[str, Descent], ...] = ()
@@ -89,14 +98,18 @@ class BowlFigure(Plot):
         ]
 
     def _make_axes(self) -> None:
-        self._path_axes = path = self._add_axes(*_PATH_BOX)
-        self._loss_axes = loss = self._add_axes(*_LOSS_BOX)
-        self._rate_axes = rate = self._add_axes(*_RATE_BOX)
+        across = self.size[0] - _LEFT - _RIGHT
+        wide = round(_PATH_SHARE * (across - _GAP))
+        high = self.size[1] - SIZE[1] + _HIGH - (self._rows - 1) * LINE_HEIGHT - _LOW
+        left = _LEFT + wide + _GAP
+        self._path_axes = path = self._add_axes(_LEFT, _LOW, wide, high)
+        self._loss_axes = loss = self._add_axes(left, _LOW, self.size[0] - _RIGHT - left, high)
+        self._rate_axes = rate = self._add_axes(_LEFT, _RATE_LOW, across, _RATE_HEIGHT)
         if self._weights == 1:
             path.set(xlim=(-_REACH, _REACH), ylim=(0, _TOP), yticks=range(5))
             self._name_axes(path, "weight", "loss", gap=50)
         else:
-            height = _REACH * _PATH_BOX[3] / _PATH_BOX[2]  # circles look round
+            height = _REACH * high / wide  # circles look round
             path.set(xlim=(-_REACH, _REACH), ylim=(-height, height), yticks=(-1, 0, 1))
             self._name_axes(path, "weight along the valley", "weight across it", gap=50)
         path.set_xticks(range(-2, 3))
@@ -170,18 +183,19 @@ class BowlFigure(Plot):
         self._rate.set_marker("v" if now == rate else "<" if rate < now else ">")
 
     def _write_words(self, descent: Descent) -> None:
-        header, right = self.size[1] - self._header, _LOSS_BOX[0] + _LOSS_BOX[2]
-        self._write(_PATH_BOX[0], header, f"□ start   ◆ end   {self._where(descent)}")
+        right = self.size[0] - _RIGHT
+        left = _LEFT if self._rows == 1 else _RIGHT
+        self._write(left, self._row(0), f"□ start   ◆ end   {self._where(descent)}")
         self._write_beyond()
         words = f"loss after {descent.steps} steps: {descent.losses[-1]:.3g}"
-        self._write(right, header, words, ha="right")
+        self._write(right, self._row(1), words, ha="right")
         if not _RATES[0] <= (rate := descent.learning_rate) <= _RATES[1]:
-            left = rate < _RATES[0]  # below the end of the axis
-            end = _RATE_BOX[0] if left else right
-            self._write(end, _RATE_BOX[1] - 43, number_text(rate), ha="left" if left else "right")
+            end, ha = (_LEFT, "left") if rate < _RATES[0] else (right, "right")
+            self._write(end, _RATE_LOW - 43, number_text(rate), ha=ha)
         x, _ = self._place(self._rate_axes, min(descent.limit, _RATES[1]), 0)
         words = f"{'2/λ' if not descent.momentum else 'limit'} = {descent.limit:.3g}"
-        self._write(min(x - 20, self.size[0] - 90), _RATE_BOX[1] + 28, words)
+        furthest = self.size[0] - max(90, typeface().getlength(words) + 2)
+        self._write(min(x - 20, furthest), _RATE_LOW + 28, words)
 
     def _where(self, descent: Descent) -> str:
         λ = descent.curvatures[-1]

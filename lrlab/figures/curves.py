@@ -10,7 +10,7 @@ from matplotlib.ticker import NullLocator
 from lrlab.figures.history import Curves, can_be_drawn
 from lrlab.figures.ink import DASHES, DOTS, Theme, number_text
 from lrlab.figures.panel import Panel
-from lrlab.figures.plot import SIZE, Plot, check_rates
+from lrlab.figures.plot import LINE_HEIGHT, SIZE, Plot, check_rates
 from lrlab.figures.ticks import decades, epochs_between_ticks
 from lrlab.figures.traces import Region
 
@@ -20,7 +20,9 @@ Points: TypeAlias = tuple[np.ndarray, np.ndarray]
 LossScale: TypeAlias = Literal["linear", "log"]
 
 _LEFT, _RIGHT, _TOP, _BOTTOM, _GAP = 84, 128, 44, 52, 16  # pixels around and between the axes
-_TRAINING, _VALIDATION, _INTENDED = _LEFT + 36, _LEFT + 212, _LEFT + 402  # words of the legend
+# Where the words of the legend begin, in one row or in two.
+_TRAINING, _VALIDATION, _INTENDED = _LEFT + 36, _LEFT + 212, _LEFT + 402
+_IN_TWO_ROWS = 48, 212, 48
 _LONG = 1000  # epochs, whose number leaves no room for the word
 _LINE = (-36, -8)  # pixels, from these words to the ends of a line
 
@@ -70,6 +72,8 @@ class CurvesFigure(Plot):
     ) -> None:
         check_arguments(epochs, rates, loss_scale, metrics)
         super().__init__(size, theme)
+        places = (_TRAINING, _VALIDATION, _INTENDED) if self._rows == 1 else _IN_TWO_ROWS
+        self._at_training, self._at_validation, self._at_intended = places
         self.epochs, self._rates = epochs, rates
         self.metrics = tuple(metrics)
         self._pinned: tuple[Curves, ...] = ()
@@ -137,26 +141,29 @@ class CurvesFigure(Plot):
         self._stale |= any(changed)
 
     def _make_axes(self, metrics: Sequence[str], **scale: Any) -> None:
-        width, height = self.size[0] - _LEFT - _RIGHT, self.size[1] - _TOP - _BOTTOM - _GAP
+        top = self.size[1] - _TOP - (self._rows - 1) * LINE_HEIGHT
+        width, height = self.size[0] - _LEFT - _RIGHT, top - _BOTTOM - _GAP
         below = round(self._share_below * height / (1 + 0.5 * (len(metrics) - 1)))
         storey = (height - below - _GAP * (len(metrics) - 1)) // len(metrics)
         self._rate_axes = self._add_axes(_LEFT, _BOTTOM, width, below)
         self._name_axes(self._rate_axes, "epoch", self._below)
-        top, style = self.size[1] - _TOP, {"margin": _RIGHT, "epochs": self.epochs, **scale}
+        style = {"margin": _RIGHT, "epochs": self.epochs, **scale}
         self.panels = [
             Panel(self, metric, (_LEFT, top - k * (storey + _GAP) - storey, width, storey), **style)
             for k, metric in enumerate(metrics)
         ]
-        ticks = range(0, self.epochs + 1, epochs_between_ticks(self.epochs))
+        wide = 9 * len(str(self.epochs)) + 10  # pixels, of a number below the axes and beside it
+        most = 10 if self._rows == 1 else min(10, width // wide)
+        ticks = range(0, self.epochs + 1, epochs_between_ticks(self.epochs, most))
         self._rate_axes.set_xticks(ticks, [str(tick) for tick in ticks])
         self._rate_axes.set_xlim(0, self.epochs)
         for panel in self.panels:
             panel.axes.set_xticks(ticks, [""] * len(ticks))
         self._scale_below()
         ink = self._ink
-        self._add_legend(_TRAINING, "training", _LINE, color=ink["training"], lw=2.5)
+        self._add_legend(self._at_training, "training", _LINE, color=ink["training"], lw=2.5)
         self._add_legend(
-            _VALIDATION, "validation", _LINE, color=ink["validation"], lw=2.5, ls=DASHES
+            self._at_validation, "validation", _LINE, color=ink["validation"], lw=2.5, ls=DASHES
         )
 
     def _scale_below(self) -> None:
@@ -179,7 +186,7 @@ class CurvesFigure(Plot):
         made: list[Artist] = []
         if self._has_intended:
             style = {"color": self._ink["validation"], "ls": DOTS, "lw": 2}
-            made += self._add_legend(_INTENDED, self._meant, _LINE, **style)
+            made += self._add_legend(self._at_intended, self._meant, _LINE, row=1, **style)
         for number, run in enumerate(self._pinned):
             colour, (steps, rates) = self._pin_colour(number), _staircase(run)
             made += self._rate_axes.plot(steps, np.clip(rates, *self._rates), color=colour, lw=1.8)
@@ -199,16 +206,15 @@ class CurvesFigure(Plot):
 
     def _write_numbers(self, run: Curves) -> None:
         """The last values, in the legend and at the end of the rate."""
-        header = self.size[1] - self._header
         if len(self.metrics) == 1:
             values, val_values = run.values(*self.metrics)
             val_values = val_values if run.diverged else val_values[can_be_drawn(val_values)]
-            self._write(_TRAINING + 68, header, _last(values))
-            self._write(_VALIDATION + 84, header, _last(val_values))
+            self._write(self._at_training + 68, self._row(0), _last(values))
+            self._write(self._at_validation + 84, self._row(0), _last(val_values))
         if not run.epochs:
             return
         done = f"{'epoch ' * (self.epochs < _LONG)}{run.epochs} of {self._planned}"
-        self._write(self.size[0] - 12, header, done, ha="right")
+        self._write(self.size[0] - 12, self._row(1), done, ha="right")
         for panel in self.panels:
             if run.diverged:
                 panel.write_break()

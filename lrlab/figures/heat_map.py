@@ -14,7 +14,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.transforms import IdentityTransform
 
 from lrlab.figures.ink import FONT, Theme, number_text, short_number_text
-from lrlab.figures.plot import Plot
+from lrlab.figures.plot import LINE_HEIGHT, Plot
 from lrlab.figures.screen import Screen
 from lrlab.figures.ticks import within_reach
 from lrlab.figures.traces import Region, Trace, with_traces
@@ -22,7 +22,7 @@ from lrlab.figures.traces import Region, Trace, with_traces
 __all__ = ["HeatMap"]
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 84, 96, 34, 52  # pixels around the cells
-_LEAST_SIZE = 480, 200  # pixels
+_LEAST_SIZE = 380, 200  # pixels
 _BAR = 16  # pixels, the width of the scale
 _ROOM = 42, 17  # pixels a number takes
 _MOST = 1000.0  # times the lowest value: as far as the colours go
@@ -190,7 +190,8 @@ class HeatMap(Plot):
 
     def _make_axes(self) -> None:
         width = self.size[0] - _LEFT - _RIGHT
-        height = self.size[1] - _TOP - _BOTTOM
+        self._upper = self.size[1] - _TOP - (self._rows - 1) * LINE_HEIGHT  # edge of the cells
+        height = self._upper - _BOTTOM
         self._axes = axes = self._add_axes(_LEFT, _BOTTOM, width, height, grid=False)
         axes.set(xlim=(0, len(self.columns)), ylim=(0, len(self.rows)))
         self._cell = width / len(self.columns), height / len(self.rows)  # pixels
@@ -212,13 +213,13 @@ class HeatMap(Plot):
 
     def _make_legend(self) -> None:
         ink, right = self._ink, self.size[0] - _RIGHT - 86
-        self._text(_LEFT, self.size[1] - self._header, self.labels[2])
-        self._add_legend(right, "diverged", ())
-        corner = (right - 30, self.size[1] - self._header - 2)
+        self._text(_LEFT, self._row(0), self.labels[2])
+        self._add_legend(right, "diverged", (), row=1)
+        corner = (right - 30, self._row(1) - 2)
         style = _HATCHED | {"edgecolor": ink["faint"], "transform": IdentityTransform()}
         self._figure.add_artist(Rectangle(corner, 22, 14, **style))
         words = "highest" if self._highest else "lowest"
-        self._add_legend(right - 110, words, (-12,), color=ink["text"], **_DIAMOND)
+        self._add_legend(right - 110, words, (-12,), row=1, color=ink["text"], **_DIAMOND)
 
     def _make_moving_artists(self) -> None:
         ink, axes = self._ink, self._axes
@@ -237,7 +238,7 @@ class HeatMap(Plot):
         ]
         for rectangle in self._frames:
             axes.add_patch(rectangle)
-        x, low, high = self.size[0] - _RIGHT + _BAR + 20, _BOTTOM, self.size[1] - _TOP
+        x, low, high = self.size[0] - _RIGHT + _BAR + 20, _BOTTOM, self._upper
         self._ends = [
             self._text(x, y - 5, "", on=self._scale, **moves)
             for y in (low + 5, (low + high) / 2, high - 5)

@@ -17,13 +17,24 @@ from matplotlib.text import Text
 from matplotlib.transforms import IdentityTransform
 
 from lrlab.figures.ink import FONT, THEMES, Theme, check_theme, number_text
-from lrlab.figures.screen import Screen
+from lrlab.figures.screen import Screen, typeface
 from lrlab.figures.ticks import HUGE
 from lrlab.figures.traces import Region, Trace, with_traces
 
-__all__ = ["LEAST_SIZE", "LINE_HEIGHT", "SIZE", "Plot", "check_look", "check_rates", "style_axes"]
+__all__ = [
+    "LEAST_SIZE",
+    "LINE_HEIGHT",
+    "SIZE",
+    "WIDTHS",
+    "Plot",
+    "check_look",
+    "check_rates",
+    "style_axes",
+]
 
-SIZE, LEAST_SIZE = (760, 460), (700, 320)  # pixels; on less the labels overlap
+SIZE, LEAST_SIZE = (760, 460), (380, 320)  # pixels; on less the labels overlap
+WIDTHS = SIZE[0], 560, LEAST_SIZE[0]  # those for a page, the widest that it has room for
+_ONE_ROW = 700  # pixels that the words above the axes need, or they stand in two rows
 LINE_HEIGHT = 17  # pixels
 _INSIDE = 9  # pixels, from the edge of axes to the middle of a mark that lies within
 
@@ -53,6 +64,7 @@ class Plot:
     ) -> None:
         check_look(size, theme, least)
         self.size, self.theme, self._ink = size, theme, THEMES[theme]
+        self._rows = 1 if size[0] >= _ONE_ROW else 2  # of words above the axes
         inches = (size[0] / 100, size[1] / 100)
         self._figure = Figure(figsize=inches, dpi=100, facecolor=self._ink["background"])
         self.screen = Screen(self._figure, theme)
@@ -95,6 +107,10 @@ class Plot:
         ends = boxes[0].x0, min(box.y0 for box in boxes), boxes[0].x1, max(b.y1 for b in boxes)
         left, low, right, high = map(float, ends)
         return left, low, right, high
+
+    def _row(self, number: int) -> int:
+        """The baseline of a row of words above the axes: 0, or 1 where a narrow figure has two."""
+        return self.size[1] - self._header - min(number, self._rows - 1) * LINE_HEIGHT
 
     def _begin(self) -> None:
         """Wipe what was drawn last; the background is rendered only if it is stale."""
@@ -188,8 +204,15 @@ class Plot:
         return low + far, high - far
 
     def _write_beside(self, axes: Axes, x: float, y: float, words: str) -> None:
-        """Write to the right of a mark in axes, or to the left where there is no room."""
-        left = x > axes.bbox.x1 - 90
+        """Write to the right of a mark in axes, or to the left where there is no room.
+
+        Where there is none on either side, a line further inside.
+        """
+        box, wide = axes.bbox, typeface().getlength(words)
+        left = x > box.x1 - 90
+        if (x - 26 - wide < box.x0) if left else (x + 10 + wide > self.size[0]):
+            y += LINE_HEIGHT if y < (box.y0 + box.y1) / 2 else -LINE_HEIGHT
+            x, left = box.x1 + 26, True
         self._write(x - 26 if left else x + 10, y, words, ha="right" if left else "left")
 
     def _pin_colour(self, number: int) -> str:
@@ -203,10 +226,10 @@ class Plot:
         return float(across), float(up)
 
     def _add_legend(
-        self, x: float, words: str, marks: Sequence[float], **style: Any
+        self, x: float, words: str, marks: Sequence[float], *, row: int = 0, **style: Any
     ) -> list[Artist]:
         """Words above the axes, and a line or marks of that style at places counted from them."""
-        y = self.size[1] - self._header
+        y = self._row(row)
         places = [x + mark for mark in marks]
         line = Line2D(places, [y + 5] * len(places), transform=IdentityTransform(), **style)
         return [self._figure.add_artist(line), self._text(x, y, words)]

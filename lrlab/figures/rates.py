@@ -19,7 +19,7 @@ from lrlab.figures.traces import Region
 __all__ = ["Measured", "RangeFigure", "describe_range_test"]
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 84, 104, 66, 52  # pixels around the axes
-_MOST_LABELS = 8  # below the axes
+_MOST_LABELS, _LABEL = 8, 65  # below the axes, and pixels that one takes
 
 
 @dataclass(frozen=True)
@@ -209,11 +209,10 @@ class RangeFigure(Plot):
 
     def _make_axes(self, rates: tuple[float, float]) -> None:
         width, height = self.size
-        self._axes = axes = self._add_axes(
-            _LEFT, _BOTTOM, width - _LEFT - _RIGHT, height - _TOP - _BOTTOM
-        )
+        across, top = width - _LEFT - _RIGHT, height - _TOP - (self._rows - 1) * LINE_HEIGHT
+        self._axes = axes = self._add_axes(_LEFT, _BOTTOM, across, top - _BOTTOM)
         axes.set(xscale="log", xlim=rates)
-        every = math.ceil(len(decades(*rates)) / _MOST_LABELS)
+        every = math.ceil(len(decades(*rates)) / min(_MOST_LABELS, across // _LABEL))
         powers = [power for power in decades(*rates) if power % every == 0]
         axes.set_xticks([10.0**p for p in powers], [number_text(10.0**p) for p in powers])
         axes.xaxis.set_minor_locator(NullLocator())
@@ -226,15 +225,17 @@ class RangeFigure(Plot):
     def _make_legend(self, final_name: str, test: bool) -> None:
         training, validation = self._ink["training"], self._ink["validation"]
         mark, line = (-23,), (-38, -23, -8)  # pixels from the words
-        x = _LEFT + 38
+        narrow = self._rows > 1
+        x = 46 if narrow else _LEFT + 38
         if test:
             self._add_legend(x, "batch", mark, color=training, marker="o", ls="", ms=3)
             self._add_legend(x + 110, "smoothed", line, color=training, lw=2.5)
-            x += 246
-        final = {"marker": "o", "ls": DASHES, "ms": 4, "lw": 2.5, "markevery": [1]}
-        self._add_legend(x, final_name, line, color=validation, **final)
-        lost = {"marker": "x", "ls": "", "ms": 7, "mew": 2}
-        self._add_legend(x + 306, "diverged", mark, color=validation, **lost)
+        at_final = x if narrow or not test else x + 246
+        at_lost = x + 226 * test if narrow else at_final + 306
+        final: dict[str, Any] = {"marker": "o", "ls": DASHES, "ms": 4, "lw": 2.5, "markevery": [1]}
+        self._add_legend(at_final, final_name, line, row=1, color=validation, **final)
+        lost: dict[str, Any] = {"marker": "x", "ls": "", "ms": 7, "mew": 2}
+        self._add_legend(at_lost, "diverged", mark, color=validation, **lost)
 
     def _make_moving_lines(self) -> None:
         axes, whole = self._axes, {"clip_on": False}  # at either end of the axis

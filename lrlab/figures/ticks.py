@@ -41,15 +41,15 @@ def decades(low: float, high: float) -> range:
     return range(math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9) + 1)
 
 
-def epochs_between_ticks(epochs: int) -> int:
-    """1, 2 or 5 times a power of ten: at most 11 ticks, one at the last epoch if it can be.
+def epochs_between_ticks(epochs: int, most: int = 10) -> int:
+    """1, 2 or 5 times a power of ten, that fits in at most so often; one ends there if it can be.
 
     Example:
         >>> [epochs_between_ticks(epochs) for epochs in (7, 15, 40)]
         [1, 5, 5]
     """
     steps = [n * 10**power for power in range(8) for n in (1, 2, 5)]
-    few: list[int] = [step for step in steps if epochs <= 10 * step]
+    few: list[int] = [step for step in steps if epochs <= most * step]
     return next((step for step in few if epochs % step == 0), few[0])
 
 

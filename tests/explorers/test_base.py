@@ -277,6 +277,13 @@ class TestWork:
         explorer._picture.dark = False
         assert explorer._picture.value == light
 
+    def test_a_page_is_given_a_width_that_there_is(self):
+        explorer = CountingExplorer()
+        explorer.wait(SOON)
+        for room, width in ((560, 560), (123, 560), (380, 380), (760, 760)):
+            explorer._picture.room = room
+            assert (explorer._picture.width, explorer.size) == (width, (width, 460))
+
 
 class Gated(CountingExplorer):
     """Shows its only picture, or fails, once it is let on."""

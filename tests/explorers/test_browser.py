@@ -317,6 +317,27 @@ def test_the_picture_follows_the_theme_of_the_page(notebook, explorer):
     eventually(explorer.png, light)
 
 
+def test_a_narrow_page_gets_a_narrow_picture(notebook, explorer):
+    """Not a wide one made small; what lies under the pointer is found there, too."""
+    wide, size = explorer.png(), notebook.page.viewport_size
+    look = "(image) => [image.naturalWidth, image.clientWidth, image.clientHeight]"
+    values = explorer.root.locator(".lrlab-values")
+    losses = ast.literal_eval(notebook.ask("print(explorer.wait().history['loss'])"))
+    try:
+        for window, width in ((980, 560), (700, 380)):
+            notebook.page.set_viewport_size({"width": window, "height": size["height"]})
+            eventually(lambda: explorer.picture.evaluate(look)[0], width)
+            _, across, up = explorer.picture.evaluate(look)
+            assert width / 1.15 <= across <= width
+            assert up == pytest.approx(across * 460 / width, abs=1)
+            place = (84 + (width - 84 - 128) * 6 / 15) * across / width
+            explorer.picture.hover(position={"x": place, "y": up / 3})
+            expect(values).to_contain_text(f"epoch 6training loss {losses[5]:.3g}")
+    finally:
+        notebook.page.set_viewport_size(size)
+    eventually(explorer.png, wide)
+
+
 def test_stop_by_keyboard_ends_a_long_run(notebook):
     long = notebook.explorer(2)
     long.slider(RATE).press("ArrowRight")

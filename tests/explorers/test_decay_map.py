@@ -1,6 +1,7 @@
 """The decay map: a real training stands behind each cell, and each is made once."""
 
 import doctest
+import io
 import math
 import threading
 
@@ -8,6 +9,7 @@ from lrlab.backend import keras
 
 import numpy as np
 import pytest
+from PIL import Image
 from small import SOON, data, made, model, printed_by
 
 import lrlab
@@ -150,6 +152,18 @@ class TestChoosing:
         assert click(0.8, 0.8) == StepDecay(0.01, 0.5, 2)
         assert click(0.01, 0.01) == StepDecay(0.01, 0.5, 2)
         assert trained == []
+
+    def test_so_it_does_in_a_narrow_page(self, explorer):
+        pictures = explorer._picture, explorer._curves_picture
+        explorer._picture.room = 380
+        for picture in pictures:
+            assert picture.width == Image.open(io.BytesIO(picture.value)).width == 380
+        explorer.told({"x": 90 / 380, "y": 0.2})
+        assert explorer.wait(SOON).schedule == StepDecay(1.0, 0.1, 2)
+        explorer.told({"x": 0.7, "y": 0.7})
+        assert explorer.wait(SOON).schedule == StepDecay(0.01, 0.5, 2)
+        explorer._picture.room = 760
+        assert [picture.width for picture in pictures] == [760, 760]
 
     def test_a_chosen_cell_that_is_missing_is_trained_next(self, experiment, trained):
         with map_of(experiment) as explorer:

@@ -37,19 +37,20 @@ def drawn(descent, **options):
 
 def test_the_end_is_marked_where_it_is():
     """A converged one at the bottom of the bowl, in the middle of the axes."""
-    _, columns = where(drawn(parabola(0.9)), END)
-    left, _, width, _ = bowl._PATH_BOX
+    figure = drawn(parabola(0.9))
+    _, columns = where(figure, END)
+    left, _, width, _ = figure._path_axes.bbox.bounds
     inside = columns < left + width
     assert abs(columns[inside].mean() - (left + width / 2)) <= 2
 
 
 def test_the_limit_stands_between_below_and_above():
-    left, bottom, width, _ = bowl._RATE_BOX
     decades = 5  # of the axis, from 1e-4 to 10
     for curvature in (0.5, 1.0, 4.0):
         figure = drawn(parabola(0.1, curvature=curvature))
+        left, bottom, width, _ = figure._rate_axes.bbox.bounds
         place = left + width * (math.log10(2 / curvature) + 4) / decades
-        strip = slice(460 - bottom - 10, 460 - bottom)
+        strip = slice(460 - round(bottom) - 10, 460 - round(bottom))
         below = (np.abs(pixels(figure)[strip] - PATH) <= 17).all(axis=-1).any(axis=0)
         assert abs(np.flatnonzero(below).max() - place) <= 4
 

@@ -20,6 +20,7 @@ from lrlab.figures import (
     SamplesFigure,
     SharpnessFigure,
 )
+from lrlab.figures.plot import WIDTHS
 from lrlab.figures.screen import Screen, _mask
 from lrlab.quadratic import Descent
 
@@ -73,7 +74,7 @@ FIGURES = {
         [(run(1.5, 0.7, 0.3),), (run(1.0, NAN, INF),), (None,)],
     ),
     "curves of many epochs": (
-        lambda **look: CurvesFigure(10_000, start_loss=2.0, size=(700, 320), **look),
+        lambda **look: CurvesFigure(10_000, start_loss=2.0, **{"size": (700, 320), **look}),
         [(run(*[0.0123] * 10_000), (), np.ones(3))],
     ),
     "sharpness": (
@@ -122,6 +123,16 @@ FIGURES = {
 }
 
 every_figure = pytest.mark.parametrize(("make", "shown"), FIGURES.values(), ids=FIGURES)
+# Those for a narrow page, too: what stands beside the curves has one size.
+SEVERAL_WIDTHS = FIGURES.keys() - {"two metrics", "plane", "fitted curve", "images"}
+every_width = pytest.mark.parametrize(
+    ("make", "shown", "look"),
+    [
+        pytest.param(*figure, {"size": (width, 460)} if width else {}, id=f"{name} {width}")
+        for name, figure in FIGURES.items()
+        for width in (0, *WIDTHS[1:] * (name in SEVERAL_WIDTHS))
+    ],
+)
 every_theme = pytest.mark.parametrize("theme", ["light", "dark"])
 
 
@@ -196,8 +207,8 @@ def test_its_words_are_in_the_picture(make, shown):
         assert 0 <= box.y0 <= box.y1 <= height, text
 
 
-@every_figure
-def test_no_words_cover_others(make, shown, monkeypatch):
+@every_width
+def test_no_words_cover_others(make, shown, look, monkeypatch):
     """Neither those that stay nor those that move, whatever is lost or beyond the axes."""
     boxes = {}
 
@@ -208,15 +219,25 @@ def test_no_words_cover_others(make, shown, monkeypatch):
 
     monkeypatch.setattr(Screen, "write", note)
     for given in shown:
-        figure = make()
+        figure = make(**look)
+        width, height = figure.size
         boxes.clear()
         figure.draw(*given)
         legends = [text for legend in figure._figure.legends for text in legend.get_texts()]
         for text in [*figure._figure.texts, *legends]:
             boxes[text.get_text()] = text.get_window_extent(figure.screen.renderer)
+        for axes in filter(lambda axes: axes.axison, figure._figure.axes):
+            (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+            for axis, least, most in ((axes.xaxis, left, right), (axes.yaxis, low, high)):
+                for tick in axis.get_major_ticks():
+                    if least <= tick.get_loc() <= most:
+                        words = f"{tick.label1.get_text()} at {tick.get_loc():g} of {axis}"
+                        boxes[words] = tick.label1.get_window_extent(figure.screen.renderer)
         seen = [(words, box) for words, box in boxes.items() if words and box.width]
         for number, (words, box) in enumerate(seen):
             assert [w for w, other in seen[number + 1 :] if box.overlaps(other)] == [], words
+            assert 0 <= box.x0 <= box.x1 <= width, words
+            assert 0 <= box.y0 <= box.y1 <= height, words
 
 
 @every_figure

@@ -1,8 +1,10 @@
 // A picture with a text alternative, and words below it. It tells the kernel whether the page is
-// dark.
+// dark, and how wide a picture it has room for.
 
 // So that the picture's place is kept, without a broken-image sign, until the first one arrives.
 const EMPTY = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7";
+
+const LARGER = 1.15; // at most, than the room that there is: it is shown smaller then
 
 // A data address needs no detour by the browser's other processes, as that of a Blob does.
 const address = (bytes) => {
@@ -74,6 +76,16 @@ export default {
       place.style.width = `${model.get("width")}px`;
       place.style.aspectRatio = `${model.get("width")} / ${model.get("height")}`;
     };
+    // A few widths, so that a window can be dragged wider without a picture for every pixel. The
+    // place gets its new width with the picture.
+    const tellRoom = () => {
+      const [room, widths] = [el.clientWidth, model.get("widths")];
+      if (!room || !widths.length) return;
+      const width = widths.find((width) => width <= LARGER * room) ?? widths.at(-1);
+      if (width === model.get("room")) return;
+      model.set("room", width);
+      model.save_changes();
+    };
     const describe = () => (image.alt = model.get("alt"));
     let note = ""; // that stands instead of the words
     const say = () => {
@@ -82,7 +94,7 @@ export default {
       const missing = text.offsetHeight - readout.clientHeight;
       if (missing > 0) readout.style.height = `${text.offsetHeight}px`;
     };
-    const parts = { width: resize, value: show, alt: describe, words: say };
+    const parts = { width: resize, widths: tellRoom, value: show, alt: describe, words: say };
     for (const [name, update] of Object.entries(parts)) {
       model.on(`change:${name}`, update);
       update();
@@ -115,9 +127,10 @@ export default {
       const explorer = el.closest(".lrlab-explorer");
       if (!explorer) return;
       if (!watching) watching = ends.push(watch(explorer));
+      tellRoom();
       say();
     });
-    shown.observe(place);
+    [el, place].forEach((part) => shown.observe(part));
 
     return () => {
       [theme, shown].forEach((observer) => observer.disconnect());
