@@ -200,9 +200,8 @@ class Explorer(Pinning[Shown], ipywidgets.VBox, Generic[Shown]):
 
     def new_picture(self) -> PictureView:
         """Return the widget in which the picture is shown."""
-        first, *_ = widths = [width + self.beside for width in WIDTHS]
-        alt = "The first run is on its way."
-        return PictureView(width=first, height=SIZE[1], widths=widths, alt=alt)
+        widths, alt = [width + self.beside for width in WIDTHS], "The first run is on its way."
+        return PictureView(width=widths[0], height=SIZE[1], widths=widths, alt=alt)
 
     # --- what a person does ---
 
