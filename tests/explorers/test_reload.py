@@ -177,6 +177,10 @@ def test_a_picture_that_is_not_of_the_controls_says_so(
     with open_notebook(lab.write("stale.ipynb", cells)) as notebook:
         page, first, _second = notebook.page, notebook.explorer(0), notebook.explorer(1)
         expect(first.root).not_to_have_class(STALE)
+        page.wait_for_function(  # for the width that there is room for
+            "(image) => image.naturalWidth < 1.2 * image.clientWidth",
+            arg=first.picture.element_handle(),
+        )
         said, before = first.readout.inner_text(), first.png()
 
         # Its training has to wait: grey, and a word, until the picture is there.

@@ -18,10 +18,9 @@ const watchStale = async (model, explorer, show) => {
   const born = kernel()?.id;
 
   let timer = 0;
-  let note = "";
   let moved = model; // what the next question is about: the control that moved last
   let [moves, heard] = [0, 0]; // how many there were, and how many of them the kernel knows
-  const tell = (stale, words) => show(stale, (note = words));
+  const view = Math.random(); // of several, each hears the answers of all
   const rest = () => (timer = clearTimeout(timer));
   const wait = (then, milliseconds) => {
     rest();
@@ -34,15 +33,14 @@ const watchStale = async (model, explorer, show) => {
     !root.comm_live || (session && (kernel()?.id !== born || kernel()?.status === "dead"));
   const settle = (stale) => {
     rest();
-    tell(stale || gone(), gone() ? GONE : "");
+    show(stale || gone(), gone() ? GONE : "");
   };
   const ask = () => {
     if (gone()) return settle(true);
-    if (model.get("stale")) tell(true, note);
     // By the same way as its value, or the question is there first: a kernel has several.
-    moved.send({ waits: moves });
+    moved.send({ waits: moves, view });
     moved = model;
-    wait(() => heard < moves && tell(true, BUSY), ANSWER);
+    wait(() => heard < moves && show(true, BUSY), ANSWER);
   };
   const move = () => timer || wait(ask, PATIENCE);
   const turn = (control) => {
@@ -56,9 +54,12 @@ const watchStale = async (model, explorer, show) => {
     rest(); // be it of what was asked before: more will come
     say();
   };
-  const answer = ({ stale, waits }) => {
-    heard = Math.max(heard, waits);
-    if (heard === moves) settle(stale);
+  const answer = (said) => {
+    if (said.view !== view) return;
+    heard = Math.max(heard, said.waits);
+    rest();
+    if (heard === moves) settle(said.stale);
+    else move(); // since it was asked, and perhaps to no new picture
   };
   const end = () => gone() && settle(true);
 
