@@ -289,7 +289,8 @@ class Experiment:
             >>> experiment.variant(optimizer="adam", batch_size=64) is variant
             True
         """
-        found, epochs = self, as_whole_number(epochs or self.epochs, "epochs", 1)
+        epochs = as_whole_number(self.epochs if epochs is None else epochs, "epochs", 1)
+        found = self
         if optimizer is not None or batch_size is not None:
             optimizer = copy_optimizer(self.model.optimizer if optimizer is None else optimizer)
             batch_size = self.batch_size if batch_size is None else batch_size

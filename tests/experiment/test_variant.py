@@ -152,5 +152,6 @@ class TestEpochs:
         assert longer.variant(optimizer="adam").epochs == longer.epochs
         assert longer.variant(epochs=experiment.epochs).epochs == experiment.epochs
         assert experiment.variant(epochs=None) is experiment
-        with pytest.raises(ValueError, match="`epochs` must be a whole number"):
-            experiment.variant(epochs=0.5)
+        for epochs in (0.5, 0):
+            with pytest.raises(ValueError, match="`epochs` must be a whole number"):
+                experiment.variant(epochs=epochs)
