@@ -59,7 +59,7 @@ def with_traces(png: bytes, regions: Sequence[Region], height: int) -> bytes:
 
     The chunk holds the length of a header (4 bytes), the header (JSON), and of each trace its
     points, a row each: x and y in pixels from the upper left corner, then the values (float32,
-    little-endian).
+    little-endian; a value beyond 3.4e38 is infinite there).
     """
     header: list[dict[str, Any]] = []
     rows: list[bytes] = []
@@ -70,7 +70,8 @@ def with_traces(png: bytes, regions: Sequence[Region], height: int) -> bytes:
             every = -(-len(trace.values) // _MOST) or 1
             places, values = trace.places[::every], trace.values[::every]
             x, y = places[:, :1], height - places[:, 1:]
-            rows.append(np.hstack([x, y, values]).astype("<f4").tobytes())
+            with np.errstate(over="ignore"):
+                rows.append(np.hstack([x, y, values]).astype("<f4").tobytes())
             told.append({"names": trace.names, "points": len(values)})
         box = [left, height - high, right, height - low]
         header.append({"box": box, "nearest": region.nearest, "traces": told})

@@ -56,7 +56,7 @@ def test_what_has_no_paper_can_be_read_on_either_page(theme):
 @every_theme
 def test_the_pages_are_filled_with_every_colour_that_they_use(theme):
     for name, prefix in (("explorer", "lrlab-"), ("exported page", "")):
-        used = set(re.findall(r"var\((--[\w-]+)\)", SHEETS[name]))
+        used = set(re.findall(rf"var\((--{prefix}[\w-]+)\)", SHEETS[name]))
         given = set(re.findall(r"(--[\w-]+):", css_variables(theme, prefix)))
         assert used
         assert used <= given, name
