@@ -100,7 +100,8 @@ class FineTuningExplorer(RunExplorer):
 
     def describe(self, curves: Curves, intended: np.ndarray | None) -> str:
         """Return what such a picture shows, for those who cannot see it."""
-        return describe_fine_tuning(curves, self.experiment.epochs, self._before)
+        epochs, metrics = self.experiment.epochs, (self.metric,)
+        return describe_fine_tuning(curves, epochs, self._before, metrics=metrics)
 
     def label(self, settings: Settings) -> str:
         """Return both rates in words."""

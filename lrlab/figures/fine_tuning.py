@@ -48,13 +48,16 @@ class FineTuningFigure(CurvesFigure):
         self._rate_axes.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", "", "0.5", "", "1"])
 
 
-def describe_fine_tuning(curves: Curves, epochs: int, before: float) -> str:
+def describe_fine_tuning(
+    curves: Curves, epochs: int, before: float, *, metrics: Sequence[str] = ("loss",)
+) -> str:
     """Say in plain words what the picture shows, for those who cannot see it.
 
     Args:
         curves: The run, with the accuracy on the old task in place of the learning rates.
         epochs: How many epochs it was to last.
         before: The accuracy on the old task before the run.
+        metrics: Which values of the history are shown above.
 
     Example:
         >>> curves = Curves({"loss": [0.30, 0.02]}, np.array([0.9, 0.75]))
@@ -63,7 +66,7 @@ def describe_fine_tuning(curves: Curves, epochs: int, before: float) -> str:
         Training loss falls from 0.3 to 0.02 in 2 epochs
         On the old task the accuracy goes from 0.99 to 0.75.
     """
-    words = describe(Curves(curves.history, np.empty(0), verdict=curves.verdict), epochs)
+    words = describe(curves, epochs, metrics=metrics, with_rates=False)
     if not len(curves.learning_rates):
         return words
     after = curves.learning_rates[-1]

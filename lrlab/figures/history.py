@@ -76,6 +76,7 @@ def describe(
     name: str = "",
     *,
     metrics: Sequence[str] = ("loss",),
+    with_rates: bool = True,
 ) -> str:
     """Say in plain words what the picture of a run shows, for those who cannot see it.
 
@@ -85,6 +86,7 @@ def describe(
         intended: The learning rate a step that was intended; told where the run's is another.
         name: What the loss is called, if it is another than the training loss.
         metrics: Which values of the history are shown.
+        with_rates: Whether to tell the learning rates, too; below the loss may stand other things.
 
     Example:
         >>> curves = Curves({"loss": [1.92, 0.11], "val_loss": [0.9, 0.14]}, np.full(90, 0.1))
@@ -118,6 +120,8 @@ def describe(
             text += f", validation loss ends at {number_text(val_loss[-1])}"
     said = [f"{text}."] if "loss" in metrics or curves.diverged else []
     said += [_describe_metric(curves, metric) for metric in metrics if metric != "loss"]
+    if not with_rates:
+        return " ".join(said)
     words = [*said, _describe_rates(curves.learning_rates)]
     rates = curves.learning_rates
     # A rate that an optimizer held has 24 bits.

@@ -63,8 +63,7 @@ def describe_sharpness(
         The sharpness goes from 3.1 to 4.07, at most 4.07
         2/learning rate is 4.
     """
-    above = Curves(curves.history, np.empty(0), verdict=curves.verdict)
-    words = describe(above, epochs, metrics=metrics)
+    words = describe(curves, epochs, metrics=metrics, with_rates=False)
     trace = curves.learning_rates[np.isfinite(curves.learning_rates)]
     if len(trace):
         first, last, highest = trace[0], trace[-1], trace.max()

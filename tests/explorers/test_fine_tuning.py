@@ -73,6 +73,12 @@ class TestTwoRates:
 
 
 class TestPicture:
+    def test_its_words_follow_the_metric_that_is_drawn(self, explorer):
+        assert "raining loss" in explorer._picture.alt
+        explorer.metric = "accuracy"
+        assert "Training accuracy goes from" in explorer._picture.alt
+        assert "On the old task the accuracy goes from" in explorer._picture.alt
+
     def test_it_shows_and_says_what_is_kept(self, explorer):
         run = explorer.runs[-1]
         assert explorer.curves(run).learning_rates.tolist() == run.history["old_accuracy"]
