@@ -32,12 +32,9 @@ patients = lrlab.Experiment(
 )
 digits = lrlab.data.digits()
 scans = lrlab.Experiment(lambda: lrlab.models.mlp(digits), digits)"""
-WAIT = """import gc
-for each in gc.get_objects():
-    if isinstance(each, lrlab.explorers.Explorer) and not each._closed:
-        each.step(15) if hasattr(each, 'step') else None
-        each.wait()
-        each.pin()"""
+WAIT = """explorer.step(15) if hasattr(explorer, 'step') else None
+explorer.wait()
+explorer.pin()"""
 
 
 @contextmanager
@@ -51,7 +48,7 @@ def notebooks(chromium: str, kinds: Sequence[str]) -> Iterator[Iterator[tuple[st
 
         def each() -> Iterator[tuple[str, Notebook]]:
             for kind in kinds:
-                cells = [SET_UP, f"lrlab.{kind}({MAKE.get(kind, '')})"]
+                cells = [SET_UP, f"explorer = lrlab.{kind}({MAKE.get(kind, '')})\nexplorer"]
                 page = browser.new_page(viewport={"width": 1280, "height": 720})
                 with Notebook(page, lab, lab.write(f"{kind}.ipynb", cells)) as notebook:
                     notebook.run_all()
