@@ -8,7 +8,7 @@ from lrlab.backend import keras
 
 import numpy as np
 
-from lrlab.training.internals import schedule_of, update_count
+from lrlab.training.internals import optimizers_of, schedule_of, update_count
 
 __all__ = ["LearningRateLog"]
 
@@ -86,8 +86,7 @@ class LearningRateLog(keras.callbacks.Callback):
 
     @property
     def _optimizers(self) -> list[Any]:
-        optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
-        return list(getattr(optimizer, "optimizers", [optimizer]))
+        return optimizers_of(self.model.optimizer)
 
     def _put_into(self, logs: dict[str, Any] | None) -> None:
         if logs is None or not self._rates:

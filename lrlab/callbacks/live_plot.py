@@ -18,7 +18,7 @@ from lrlab.figures.curves import CurvesFigure, LossScale, check_arguments
 from lrlab.figures.history import Curves, describe
 from lrlab.figures.ink import Theme, result_text
 from lrlab.figures.plot import check_look
-from lrlab.training.internals import schedule_of, update_count
+from lrlab.training.internals import optimizers_of, schedule_of, update_count
 
 __all__ = ["LivePlot"]
 
@@ -131,7 +131,7 @@ class LivePlot(keras.callbacks.Callback):
         """Note the epoch's loss and learning rate; redraw if the last picture is old enough."""
         logs = logs or {}
         named = self._look["metrics"]
-        names = _names_to_draw(logs) if named == ("loss",) else _with_validation(named, logs)
+        names = _names_to_draw(logs) if self._takes_any_loss else _with_validation(named, logs)
         self._logs[epoch] = {key: float(logs[key]) for key in names}
         rate = logs.get("learning_rate")
         if rate is None:
@@ -163,7 +163,7 @@ class LivePlot(keras.callbacks.Callback):
         epochs = [self._logs.get(epoch, {}) for epoch in range(max(self._logs, default=-1) + 1)]
         keys = sorted({"loss"}.union(*epochs))
         history = {key: [logs.get(key, np.nan) for logs in epochs] for key in keys}
-        if not any("loss" in logs for logs in epochs) and self._look["metrics"] != ("loss",):
+        if not any("loss" in logs for logs in epochs) and not self._takes_any_loss:
             history["loss"] = [0.0] * len(epochs)  # without which nothing can diverge
         return Curves(history, np.array(history.get("learning_rate", ())))
 
@@ -177,9 +177,14 @@ class LivePlot(keras.callbacks.Callback):
         return self._figure.png()
 
     @property
+    def _takes_any_loss(self) -> bool:
+        """Whether losses of any name will do, because no other metrics were asked for."""
+        return bool(self._look["metrics"] == ("loss",))
+
+    @property
     def _named_curves(self) -> list[Curves]:
         """A curve for each loss that has another name than `loss`; the first has the rates."""
-        if self._look["metrics"] != ("loss",):
+        if not self._takes_any_loss:
             return []
         curves = self.curves
         names = [name for name in curves.history if _is_training(name) and name != "loss"]
@@ -202,7 +207,7 @@ class LivePlot(keras.callbacks.Callback):
         if named:
             return " ".join(describe(part, self._epochs, name=part.label) for part in named)
         if (
-            self._look["metrics"] == ("loss",)
+            self._takes_any_loss
             and self._logs
             and not any("loss" in logs for logs in self._logs.values())
         ):
@@ -315,8 +320,7 @@ def _rate_of_last_update(optimizer: Any) -> float | None:
     """
     if optimizer is None or not int(optimizer.iterations):
         return None
-    first = getattr(optimizer, "optimizers", [optimizer])[0]  # of a MultiOptimizer
-    inner = getattr(first, "inner_optimizer", first)  # of a LossScaleOptimizer
+    inner = optimizers_of(optimizer)[0]
     schedule = schedule_of(inner)
     if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
         return float(schedule(keras.ops.maximum(update_count(inner) - 1, 0)))

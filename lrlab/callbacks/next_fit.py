@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from lrlab.backend import keras
 
 from lrlab.callbacks.range_test import LearningRateRangeTest
 from lrlab.checks import as_whole_number
-from lrlab.training.internals import resumed_epoch, schedule_of, update_count
+from lrlab.training.internals import optimizers_of, resumed_epoch, schedule_of, update_count
 
 __all__ = ["NextFit", "next_fit"]
 
@@ -54,7 +56,8 @@ def next_fit(
         initial_epoch: As for `fit`.
 
     Raises:
-        ValueError: If the model is not compiled, or `initial_epoch` is no whole number from 0 on.
+        ValueError: If the model is not compiled, or `initial_epoch` is no whole number from 0 on;
+            or what `fit` would raise because of the function of a `LearningRateScheduler`.
 
     Example:
         >>> import keras, lrlab
@@ -75,9 +78,8 @@ def next_fit(
             "`model` must be compiled, for its optimizer has the learning rate. "
             f"Received: {model.name!r}, which is not. Call model.compile(...) before."
         )
-    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
-    optimizers = list(getattr(optimizer, "optimizers", [optimizer]))
-    several = hasattr(optimizer, "optimizers")
+    optimizers = optimizers_of(model.optimizer)
+    several = len(optimizers) > 1
     told = _Told(
         epoch=initial_epoch,
         rates=[float(one.learning_rate) for one in optimizers],
@@ -89,7 +91,7 @@ def next_fit(
         told.epoch = resumed
         told.notes.append(
             f"An earlier fit of this model was taken up again at epoch {resumed}, and Keras does "
-            "not forget that: it ignores `initial_epoch`. Load the model from a file to start anew."
+            "not forget that: it ignores `initial_epoch`. A model loaded from a file starts again."
         )
     for one, rate in zip(optimizers, told.rates, strict=True):
         who = f"The optimizer {one.name!r}" if several else "The optimizer"
@@ -166,7 +168,7 @@ class _Told:
         if not before:
             self.notes.append(f"{name} asks its function for epoch {self.epoch}.")
             return
-        self.rates = [_ask(callback.schedule, self.epoch, rate) for rate in before]
+        self.rates = [_ask(callback, self.epoch, rate) for rate in before]
         told = ", ".join(f"{a:.6g} to {b:.6g}" for a, b in zip(before, self.rates, strict=True))
         self.notes.append(
             f"{name} asks its function for epoch {self.epoch}: the rate goes from {told}."
@@ -193,12 +195,13 @@ class _Told:
 _NO_NUMBER = "the optimizer follows a schedule, and only a number can be changed."
 
 
-def _ask(schedule: Any, epoch: int, rate: float) -> float:
-    """Call the function of a `LearningRateScheduler` as Keras does."""
-    try:
-        return float(schedule(epoch, rate))
-    except TypeError:
-        return float(schedule(epoch))
+def _ask(callback: Any, epoch: int, rate: float) -> float:
+    """Have a `LearningRateScheduler` set the rate of an optimizer that has nothing else."""
+    asked = copy(callback)
+    asked.verbose = 0
+    asked.set_model(SimpleNamespace(optimizer=SimpleNamespace(learning_rate=rate)))
+    asked.on_epoch_begin(epoch)
+    return float(asked.model.optimizer.learning_rate)
 
 
 def _name(thing: Any) -> str:

@@ -43,7 +43,7 @@ from lrlab.training.state import GENERATOR, starts_from_weights
 
 # The loss of the untrained model is measured on at most this many training samples.
 _SAMPLES_AT_START = 1024
-# So many epochs, or four times its own, may be asked for later with nothing compiled anew.
+# So many epochs, or four times its own, may be asked for later with nothing compiled again.
 _EPOCHS_TO_COME = 60
 # The first weights of so many other seeds stay in memory; those of a seed are drawn again after.
 _STARTS_KEPT = 16
@@ -271,7 +271,7 @@ class Experiment:
 
         Model, data, loss, metrics and seed are the same; a model that `build_model` compiles keeps
         its loss and metrics and exchanges its optimizer. The two take turns. Other epochs alone
-        train the very same model for longer or shorter, and nothing is compiled anew.
+        train the very same model for longer or shorter, and nothing is compiled again.
 
         Asked for the same settings again, whatever the optimizer's learning rate, it returns the
         same experiment, so that nothing is compiled anew; the last 12 are kept.

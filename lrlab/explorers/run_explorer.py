@@ -226,7 +226,6 @@ class RunExplorer(ExperimentExplorer["Run | None"]):
 
     @metric.setter
     def metric(self, metric: str) -> None:
-        buttons = dict(zip(self.metrics[1:], self._metric_buttons.children, strict=True))
         if metric not in self.metrics:
             raise ValueError(
                 f"metric must be one of {list(self.metrics)}. Received: metric={metric!r}. "
@@ -235,7 +234,7 @@ class RunExplorer(ExperimentExplorer["Run | None"]):
         if metric == self._metric:
             return
         self._metric = metric
-        for name, pressed in buttons.items():
+        for name, pressed in zip(self._metrics, self._metric_buttons.children, strict=True):
             pressed.value = name == metric
         self.draw_afresh()
 

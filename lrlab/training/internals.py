@@ -99,6 +99,15 @@ def schedule_of(optimizer: Any) -> Any:
     return None if isinstance(rate, keras.Variable) else rate
 
 
+def optimizers_of(optimizer: Any) -> list[Any]:
+    """Return the optimizers that make the updates, each with a rate and a count of its own.
+
+    Those of a MultiOptimizer, the one within a LossScaleOptimizer, and otherwise itself.
+    """
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    return list(getattr(inner, "optimizers", [inner]))
+
+
 def update_count(optimizer: Any) -> Any:
     """Return the variable that counts an optimizer's updates, where Keras evaluates a schedule.
 

@@ -28,7 +28,7 @@ class Rates:
 
     Args:
         model: A compiled model, whose optimizer has a number for a rate.
-        steps: How many steps a training has; a longer one has it compiled anew.
+        steps: How many steps a training has; a longer one has it compiled again.
 
     Attributes:
         steps_taken: How many steps the training has taken; a variable, part of its `State`.
@@ -70,7 +70,7 @@ class Rates:
 
         `at_once` for callbacks that may look before the first step.
         """
-        # Of one length, for a table of another would be compiled anew; twice as long where it must.
+        # Of one length, or it would be compiled again; twice as long where it must be longer.
         steps = (len(rates) - 1) // max(self.updates_a_step, 1) if by_update else len(rates)
         while self._steps < steps:
             self._steps *= 2

@@ -200,6 +200,13 @@ class TestSaved:
         assert "ignores `initial_epoch`" in repr(again)
 
 
+def test_a_function_that_keras_refuses_is_refused_in_its_words():
+    model, whole = model_with("sgd"), kc.LearningRateScheduler(lambda epoch: 1)
+    for call in (lambda: fit(model, [whole]), lambda: lrlab.next_fit(model, [whole])):
+        with pytest.raises(ValueError, match="output of the `schedule` function should be a float"):
+            call()
+
+
 @pytest.mark.parametrize("epoch", [-1, 1.5, "2", None])
 def test_an_initial_epoch_is_a_whole_number(epoch):
     with pytest.raises(ValueError, match="`initial_epoch` must be"):

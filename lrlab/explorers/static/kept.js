@@ -1,6 +1,6 @@
 // The picture that a notebook's file keeps of an explorer: a second output of its cell, to be seen
 // where the explorer cannot be, for its kernel has ended or the notebook is not trusted. The first
-// output stays as it is: to change it would make the controls anew, under the mouse.
+// output stays as it is: to change it would make the controls again, under the mouse.
 
 const IDLE = 1000; // ms without a new picture
 const VIEW = "application/vnd.jupyter.widget-view+json";
