@@ -32,7 +32,7 @@ FOLDING = """
 {%- endblock any_cell -%}
 """
 DOCS = ("glossary", "one_hour")
-LINK = re.compile(rf'href="(?:\.\./\w+/)?(\w+\.ipynb|(?:{"|".join(DOCS)})\.md)"')
+LINK = re.compile(rf'href="(?:\.\./\w+/)?(\w+\.ipynb|(?:{"|".join(DOCS)})\.md)(#.*?)?"')
 # On paper, A4 or Letter. On a screen it is as wide as there.
 SHEET = """<!DOCTYPE html>
 <html lang="en">
@@ -80,7 +80,7 @@ def sheet_of(path: Path) -> str:
 
 def linked(page: str) -> str:
     """Let a page lead to other pages, and not to their sources."""
-    return LINK.sub(lambda link: f'href="{Path(link[1]).stem}.html"', page)
+    return LINK.sub(lambda link: f'href="{Path(link[1]).stem}.html{link[2] or ""}"', page)
 
 
 def main(arguments: list[str]) -> int:

@@ -8,6 +8,7 @@ import nbformat
 import pytest
 
 import lrlab
+from lrlab.course import PATH
 from lrlab.exercises.judging import QUESTIONS
 
 REPOSITORY = Path(__file__).parents[2]
@@ -115,10 +116,33 @@ def test_begins_with_a_question_what_it_teaches_and_how_long_it_takes(path):
     assert re.search(r"\d+", minutes(notebook))
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS[:-1], ids=lambda path: path.name)
-def test_ends_with_the_next(path):
-    after = NOTEBOOKS[NOTEBOOKS.index(path) + 1]
-    assert read(path).cells[-1].source.endswith(f"**Next:** [{title(read(after))}]({after.name})")
+BY_NUMBER = {path.name[:2]: path for path in NOTEBOOKS}
+ORDER = [(kind, BY_NUMBER[number]) for kind, numbers in PATH.items() for number in numbers]
+
+
+def test_each_notebook_stands_once_on_the_path_or_beside_it():
+    assert sorted(path for _, path in ORDER) == NOTEBOOKS
+
+
+@pytest.mark.parametrize(("kind", "path"), ORDER, ids=lambda value: getattr(value, "name", value))
+def test_a_head_says_its_kind_and_needs_nothing_that_comes_later_or_is_not_on_the_path(kind, path):
+    head = read(path).cells[0].source
+    place, numbers = "beside", PATH["How"]
+    if kind == "How":
+        place = f"{numbers.index(path.name[:2]) + 1} of {len(numbers)} on"
+    assert head.count(f"\n**{kind}**, {place} [the path](") == 1
+    names = [path.name for _, path in ORDER]
+    for needed in re.findall(r"\((\d\d_\w+\.ipynb)\)", head.partition("**You need:**")[2]):
+        assert names.index(needed) < names.index(path.name)
+        assert kind != "How" or needed[:2] in PATH["How"]
+
+
+def test_next_follows_the_path():
+    paths = [path for _, path in ORDER]
+    for path, after in zip(paths, [*paths[1:], paths[0]], strict=True):
+        words = "Next" if after != paths[0] else "Back to"
+        link = f"**{words}:** [{title(read(after))}]({after.name})"
+        assert read(path).cells[-1].source.endswith(link)
 
 
 def code_cells(path: Path) -> list[nbformat.NotebookNode]:
@@ -195,11 +219,13 @@ def test_has_no_long_cell(path):
     assert long == []
 
 
-def test_the_first_one_lists_all_with_the_time_each_takes():
-    text = "".join(cell.source for cell in read(NOTEBOOKS[0]).cells)
-    for path in NOTEBOOKS[1:]:
-        notebook = read(path)
-        assert f"[{title(notebook)}]({path.name}) | {minutes(notebook)} |" in text
+def test_the_first_one_lists_all_with_the_kind_of_each_and_the_time_it_takes():
+    text = read(NOTEBOOKS[0]).cells[-2].source
+    rows = [
+        f"| {kind} | [{title(read(path))}]({path.name}) | {minutes(read(path))} |"
+        for kind, path in ORDER[1:]
+    ]
+    assert text.endswith("\n".join(rows))
 
 
 def test_every_link_to_a_notebook_has_its_title_and_leads_somewhere():

@@ -38,7 +38,8 @@ def test_a_page_folds_the_solutions_and_nothing_else(tool, repository, tmp_path,
     for part in folded:
         rest = rest.replace(part, "")
     assert "the solution passes" not in rest
-    assert 'href="04_schedules.html"' in rest
+    assert 'href="07_finding_a_learning_rate.html"' in rest
+    assert 'href="00_start_here.html#The-path"' in rest
 
 
 def test_a_page_of_docs_has_a_title_and_leads_to_pages(tool, repository):
