@@ -70,6 +70,15 @@ class Descent:
         """The learning rate beyond which it diverges: 2 (1 + momentum) / the largest curvature."""
         return 2 * (1 + self.momentum) / max(self.curvatures)
 
+    @property
+    def swings_from(self) -> float:
+        """The learning rate beyond which it swings: (1 - √momentum)² / the largest curvature.
+
+        Up to it the weight comes nearer from one side. From it on the roots are complex, and later
+        negative.
+        """
+        return float((1 - self.momentum**0.5) ** 2 / max(self.curvatures))
+
     def roots(self, curvature: float) -> np.ndarray:
         """What a step multiplies the distance along a weight by; two numbers with momentum.
 

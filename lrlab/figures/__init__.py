@@ -1,7 +1,12 @@
 """Values made into pixels, and into words for those who cannot see them."""
 
 from lrlab.figures.bowl import BowlFigure, describe_bowl
-from lrlab.figures.comparisons import losses_over_epochs, schedules_side_by_side
+from lrlab.figures.bowl_map import BowlMap
+from lrlab.figures.comparisons import (
+    losses_over_epochs,
+    schedules_side_by_side,
+    spread_over_starts,
+)
 from lrlab.figures.curves import CurvesFigure
 from lrlab.figures.fine_tuning import FineTuningFigure, describe_fine_tuning, old_against_new
 from lrlab.figures.fitted import FittedFigure
@@ -16,6 +21,7 @@ from lrlab.figures.sharpness import SharpnessFigure, describe_sharpness
 __all__ = [
     "BoundaryFigure",
     "BowlFigure",
+    "BowlMap",
     "Curves",
     "CurvesFigure",
     "FineTuningFigure",
@@ -35,6 +41,7 @@ __all__ = [
     "losses_over_epochs",
     "old_against_new",
     "schedules_side_by_side",
+    "spread_over_starts",
     "with_caption",
     "without_caption",
 ]

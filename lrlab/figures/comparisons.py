@@ -1,4 +1,4 @@
-"""Pictures that compare finished runs: their losses over the epochs, schedules side by side.
+"""Pictures that compare finished runs: losses over epochs and starts, schedules side by side.
 
 They are drawn once, for reading, and are a `Picture`, which says in words what it shows.
 """
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
@@ -16,7 +17,7 @@ from lrlab.figures.picture import WIDTH, Picture
 from lrlab.figures.plot import style_axes
 from lrlab.figures.ticks import within_reach
 
-__all__ = ["losses_over_epochs", "new_panels", "schedules_side_by_side"]
+__all__ = ["losses_over_epochs", "new_panels", "schedules_side_by_side", "spread_over_starts"]
 
 # Told apart by dashes and marks too; the first are the widest, so that none hides another.
 _CURVES: tuple[dict[str, Any], ...] = (
@@ -26,6 +27,17 @@ _CURVES: tuple[dict[str, Any], ...] = (
     {"color": STILL["pins"][0], "ls": (0, (4, 1, 1, 1)), "lw": 2, "marker": "x", "ms": 7},
 )
 _MANY_DECADES = 1e8  # in which there is no room for more than the powers of ten
+_FEW_TIMES = 8.0  # as far apart as values may be on a linear axis
+_MOST_ROWS = 16
+_START: dict[str, Any] = {
+    "color": STILL["training"],
+    "marker": "o",
+    "ms": 7,
+    "mfc": "none",
+    "ls": "",
+}
+_MEAN: dict[str, Any] = {"color": STILL["validation"], "marker": "|", "ms": 16, "mew": 3, "ls": ""}
+_DIVERGED: dict[str, Any] = {"color": STILL["text"], "marker": "x", "ms": 8, "ls": ""}
 _LOSSES = {"loss": "training loss", "val_loss": "validation loss"}
 
 
@@ -68,11 +80,7 @@ to 3.
         longest = max(longest, len(losses))
         words.append(f"{name}: from {shown[drawn[0]]:.2g} to {shown[drawn[-1]]:.2g}.")
     axes.set(xlim=(0, longest), yscale="log", xlabel="epoch", ylabel=f"{name_of_loss} (log scale)")
-    low, high = axes.get_ylim()
-    narrow = high < low * _MANY_DECADES
-    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if narrow else (1.0,)))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda loss, _: number_text(loss)))
-    axes.yaxis.set_minor_locator(NullLocator())
+    _tick_by_ratios(axes.yaxis, *axes.get_ylim())
     axes.set_xticks(range(0, longest + 1, max(1, longest // 5)))
     wide = sum(len(name) + 10 for name in histories) > 90  # a name has its line before it
     figure.legend(
@@ -122,6 +130,83 @@ def schedules_side_by_side(
     figure.supxlabel("epoch", color=STILL["text"], **FONT)
     figure.supylabel("learning rate", color=STILL["text"], **FONT)
     return Picture.of(figure, f"The learning rate over {epochs} epochs. {' '.join(words)}")
+
+
+def spread_over_starts(
+    values: Mapping[str, Sequence[float]], label: str = "validation loss"
+) -> Picture:
+    """Draw what several settings end at: a mark for each start, and a bar at their mean.
+
+    The axis is logarithmic where the values lie far apart.
+
+    Args:
+        values: By the name of a setting, a final value from each start; infinite or NaN where the
+            training diverged.
+        label: What the values are.
+
+    Raises:
+        ValueError: If there are none or too many settings, or one has no value.
+
+    Example:
+        >>> losses = {"constant": [0.15, 0.18, 0.15], "halved": [0.13, 0.14, float("inf")]}
+        >>> for sentence in spread_over_starts(losses).alt.split(". "):
+        ...     print(sentence)
+        The validation loss from 3 starts
+        constant: mean 0.16, each 0.15 0.18 0.15
+        halved: mean 0.135, each 0.13 0.14 diverged.
+    """
+    counts = [len(each) for each in values.values()]
+    if not 1 <= len(values) <= _MOST_ROWS or 0 in counts:
+        raise ValueError(
+            f"`values` must be one to {_MOST_ROWS} settings with a value or more each. "
+            f"Received: {counts} values. Draw two pictures, or give each setting a run."
+        )
+    figure, (axes,) = new_panels(100 + 26 * len(values))
+    lost_at: dict[str, Any] = {
+        "transform": axes.get_yaxis_transform(),
+        "clip_on": False,
+    }  # at the right side
+    words: list[str] = []
+    drawn: list[float] = []
+    for row, (name, each) in enumerate(values.items()):
+        numbers = within_reach(np.asarray(each, float))
+        kept = numbers[np.isfinite(numbers)]
+        drawn.extend(kept)
+        if kept.size:
+            axes.plot([kept.min(), kept.max()], [row, row], color=STILL["text"], lw=1.5)
+            axes.plot(kept, np.full(kept.size, row), label="a start", **_START)
+            axes.plot(kept.mean(), row, label="their mean", **_MEAN)
+        if kept.size < numbers.size:
+            axes.plot(1, row, label="diverged", **_DIVERGED, **lost_at)
+        mean = f"mean {number_text(kept.mean())}, " if kept.size else ""
+        said = [number_text(v) if np.isfinite(v) else "diverged" for v in numbers]
+        words.append(f"{name}: {mean}each {' '.join(said)}.")
+    axes.set_xlabel(label)
+    if drawn and 0 < _FEW_TIMES * min(drawn) < max(drawn):
+        axes.set(xscale="log", xlabel=f"{label} (log scale)")
+        _tick_by_ratios(axes.xaxis, *axes.get_xlim())
+    axes.set(ylim=(len(values) - 0.4, -0.6))
+    axes.set_yticks(range(len(values)), list(values))
+    marks = {str(mark.get_label()): mark for mark in axes.lines if mark.get_marker() != "None"}
+    figure.legend(
+        list(marks.values()),
+        list(marks),
+        loc="outside upper center",
+        ncols=len(marks),
+        frameon=False,
+        labelcolor=STILL["text"],
+        prop=FONT,
+    )
+    starts = f"{counts[0]} starts" if len(set(counts)) == 1 else "several starts"
+    return Picture.of(figure, f"The {label} from {starts}. {' '.join(words)}")
+
+
+def _tick_by_ratios(axis: Axis, low: float, high: float) -> None:
+    """Ticks of a logarithmic axis as a person would write them."""
+    narrow = high < low * _MANY_DECADES
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if narrow else (1.0,)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: number_text(value)))
+    axis.set_minor_locator(NullLocator())
 
 
 def new_panels(height: int, *, rows: int = 1, columns: int = 1) -> tuple[Figure, list[Axes]]:

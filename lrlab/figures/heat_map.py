@@ -25,6 +25,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 84, 96, 34, 52  # pixels around the cells
 _LEAST_SIZE = 380, 200  # pixels
 _BAR = 16  # pixels, the width of the scale
 _ROOM = 42, 17  # pixels a number takes
+_FINE = 20  # pixels, of a cell too small for a wide gap beside it
 _MOST = 1000.0  # times the lowest value: as far as the colours go
 _DIAMOND: dict[str, Any] = {"marker": "D", "ls": "", "ms": 5}
 _HATCHED: dict[str, Any] = {"facecolor": "none", "hatch": "////", "lw": 1}
@@ -224,9 +225,11 @@ class HeatMap(Plot):
     def _make_moving_artists(self) -> None:
         ink, axes = self._ink, self._axes
         moves: dict[str, Any] = {"animated": True}
-        cells = {"cmap": self._colours, "edgecolors": ink["background"], "lw": 2}
+        fine = min(self._cell) < _FINE
+        cells = {"cmap": self._colours, "edgecolors": ink["background"], "lw": 0 if fine else 2}
         self._mesh = axes.pcolormesh(self._values, **cells, **moves)
-        self._lost = PolyCollection([], **_HATCHED, edgecolor=ink["faint"], **moves)
+        hatched = _HATCHED | {"edgecolor": ink["faint"], "lw": 0 if fine else 1}
+        self._lost = PolyCollection([], **hatched, **moves)
         axes.add_collection(self._lost)
         self._moving = [self._mesh, self._lost]
         self._missing = self._add_marks(axes, "faint", ".", 3)

@@ -5,15 +5,18 @@ import pytest
 from still_pictures import check_file, check_labels, drawn_by
 
 import lrlab
-from lrlab.figures import losses_over_epochs, schedules_side_by_side
+from lrlab.figures import losses_over_epochs, schedules_side_by_side, spread_over_starts
 
 LOSSES = {"low": [0.8, 0.5, 0.3], "high": [0.4, 0.2, 0.2], "higher": [0.4, 0.1, 0.05]}
+STARTS = {"constant": [0.2, 0.1, 0.3], "halved": [0.01, np.inf, 0.03], "lost": [np.nan] * 3}
 
 PICTURES = {
     "losses": lambda: losses_over_epochs(histories(LOSSES)),
     "losses with long names": lambda: losses_over_epochs(
         {f"0.0{n} × 0.2 every 5 epochs": {"val_loss": [1 / n, 0.5 / n]} for n in range(1, 5)}
     ),
+    "spread": lambda: spread_over_starts(STARTS),
+    "spread, lost": lambda: spread_over_starts({"a long name of a setting": [np.inf, 3.0, 4.0]}),
     "side by side": lambda: schedules_side_by_side(
         {f"schedule {rate}": np.full(675, rate) for rate in (0.1, 0.2, 0.3, 0.4, 0.5)}, 45
     ),
@@ -96,3 +99,33 @@ def test_side_by_side_says_where_a_schedule_is_highest():
     rates = lrlab.preview(lambda epoch: 0.1 if epoch != 2 else 0.7, 4, 3)
     rise = schedules_side_by_side({"up": rates}, 3).alt
     assert rise.endswith("up: from 0.1 over 0.7 in epoch 2 to 0.1.")
+
+
+def test_spread_says_each_start_and_the_mean_of_those_that_did_not_diverge():
+    assert spread_over_starts(STARTS).alt == (
+        "The validation loss from 3 starts. constant: mean 0.2, each 0.2 0.1 0.3. "
+        "halved: mean 0.02, each 0.01 diverged 0.03. lost: each diverged diverged diverged."
+    )
+
+
+def test_spread_has_a_mark_a_start_and_one_at_their_mean():
+    axes = drawn_by(lambda: spread_over_starts(STARTS, "loss")).axes[0]
+    marks = {line.get_marker(): [] for line in axes.lines}
+    for line in axes.lines:
+        marks[line.get_marker()].append((line.get_ydata()[0], [*line.get_xdata()]))
+    assert marks["o"] == [(0, [0.2, 0.1, 0.3]), (1, [0.01, 0.03])]
+    assert [(row, x[0]) for row, x in marks["|"]] == [(0, pytest.approx(0.2)), (1, 0.02)]
+    assert marks["x"] == [(1, [1]), (2, [1])]  # at the right side
+    assert [label.get_text() for label in axes.get_yticklabels()] == list(STARTS)
+    assert axes.get_ylim()[0] > axes.get_ylim()[1]  # the first one on top
+    assert axes.get_xscale() == "log"
+
+
+def test_spread_over_values_close_together_has_a_linear_axis():
+    assert drawn_by(lambda: spread_over_starts({"a": [1.0, 2.0]})).axes[0].get_xscale() == "linear"
+
+
+@pytest.mark.parametrize("values", [{}, {"a": []}, {str(n): [1.0] for n in range(17)}])
+def test_spread_refuses_what_it_cannot_draw(values):
+    with pytest.raises(ValueError, match="one to 16 settings with a value or more each"):
+        spread_over_starts(values)
