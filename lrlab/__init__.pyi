@@ -9,6 +9,7 @@ from . import export as export
 from . import figures as figures
 from . import keras_code as keras_code
 from . import models as models
+from . import optimizers as optimizers
 from . import schedules as schedules
 from . import sweeps as sweeps
 from . import training as training

@@ -297,6 +297,7 @@ MAY_IMPORT = {
     "quadratic": ("", ""),
     "models": ("backend data", ""),
     "schedules": ("backend checks", ""),
+    "optimizers": ("backend", ""),
     "training": ("backend checks", "keras tensorflow"),
     "keras_code": ("backend schedules training", ""),
     "experiment": ("backend checks data keras_code schedules training", "scipy"),
@@ -305,7 +306,7 @@ MAY_IMPORT = {
     "sweeps": ("backend checks experiment figures schedules", "pandas"),
     "export": ("checks figures schedules", ""),
     "explorers": (
-        "backend callbacks checks data experiment figures models quadratic schedules",
+        "backend callbacks checks data experiment figures models optimizers quadratic schedules",
         "ipywidgets anywidget",
     ),
     "exercises": ("figures", "anywidget"),

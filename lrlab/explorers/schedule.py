@@ -36,21 +36,31 @@ if TYPE_CHECKING:
 
 
 def keras_class(name: str) -> Callable[..., Schedule]:
-    """Return what makes a schedule of Keras's: of `decay_epochs` it makes `decay_steps`."""
+    """Return what makes a schedule of Keras's, or one by the step that Keras lacks.
+
+    Of `decay_epochs` it makes `decay_steps`.
+    """
 
     def make(values: Mapping[str, Any], epochs: int, steps_per_epoch: int) -> Schedule:
         from lrlab.backend import keras
 
-        given = {
-            name.replace("epochs", "steps"): value * steps_per_epoch
-            if name.endswith("epochs")
-            else value
-            for name, value in values.items()
-        }
-        made: Schedule = getattr(keras.optimizers.schedules, name)(**given)
+        from lrlab import schedules
+
+        kind = getattr(keras.optimizers.schedules, name, None) or getattr(schedules, name)
+        made: Schedule = kind(**in_steps(values, steps_per_epoch))
         return made
 
     return make
+
+
+def in_steps(values: Mapping[str, Any], steps_per_epoch: int) -> dict[str, Any]:
+    """Return the values with each time in steps, under the name that Keras has for it."""
+    return {
+        name.replace("epochs", "steps"): value * steps_per_epoch
+        if name.endswith("epochs")
+        else value
+        for name, value in values.items()
+    }
 
 
 def _constant(values: Mapping[str, Any], epochs: int, steps_per_epoch: int) -> float:
@@ -84,10 +94,23 @@ def _piecewise_steps(values: Mapping[str, Any], epochs: int, steps_per_epoch: in
     return f"boundaries = {' and '.join(ends)}, the last steps at the old rate"
 
 
+def _one_cycle(values: Mapping[str, Any], epochs: int) -> OneCycle:
+    return OneCycle(epochs=epochs, **{k: v for k, v in values.items() if k != "cycle_momentum"})
+
+
 def _one_cycle_steps(values: Mapping[str, Any], epochs: int, steps_per_epoch: int) -> str:
     share = values["warmup_fraction"]
     times = f"{share:.2g} × {_epochs(epochs)} × {steps_per_epoch} batches"
-    return f"up for {times} = {share * epochs * steps_per_epoch:.4g} steps, then down"
+    words = f"up for {times} = {share * epochs * steps_per_epoch:.4g} steps, then down"
+    if values["cycle_momentum"]:
+        words += "; the optimizer is SGD, with a momentum from 0.95 down to 0.85 and back"
+    return words
+
+
+def _filling(values: Mapping[str, Any], epochs: int) -> dict[str, Any]:
+    """The values with `stable_epochs`: what warm-up and decay leave of the training."""
+    left = max(0, epochs - values["warmup_epochs"] - values["decay_epochs"])
+    return {**values, "stable_epochs": left}
 
 
 def _epochs(count: int) -> str:
@@ -102,28 +125,36 @@ class Kind:
         arguments: The names of its sliders; times are in epochs.
         schedule: Makes what an experiment takes of their values, the epochs of a training and the
             steps of an epoch.
+        formula: The rate of a step (or epoch), counted from 0, in the names that Keras has.
+        where: What else stands in the formula, in words.
         in_steps: Says of the same how epochs become the steps that Keras counts.
         short: What a pin calls it, if not by its name.
     """
 
     arguments: tuple[str, ...]
     schedule: Callable[..., Schedule]
+    formula: str
+    where: str = ""
     in_steps: Callable[..., str] = _keras_steps
     short: str = ""
 
 
+_FALLING = "initial_learning_rate * (alpha + (1 - alpha) * {} / 2)"
+_STAIRS = "with staircase, // in place of /"
 KINDS = {
     "constant": Kind(
         ("initial_learning_rate",),
         _constant,
-        lambda values, epochs, steps: (
+        "initial_learning_rate",
+        in_steps=lambda values, epochs, steps: (
             f"{_epochs(epochs)} × {steps} batches = {epochs * steps} steps, all alike"
         ),
     ),
     "step": Kind(
         ("initial_learning_rate", "decay_factor", "epochs_per_drop"),
         lambda values, epochs, steps: StepDecay(**values),
-        lambda values, epochs, steps: (
+        "initial_learning_rate * decay_factor ** (epoch // epochs_per_drop)",
+        in_steps=lambda values, epochs, steps: (
             f"a drop every {_epochs(values['epochs_per_drop'])} × {steps} batches = "
             f"{values['epochs_per_drop'] * steps} steps"
         ),
@@ -131,39 +162,84 @@ KINDS = {
     "exponential": Kind(
         ("initial_learning_rate", "decay_epochs", "decay_rate", "staircase"),
         keras_class("ExponentialDecay"),
+        "initial_learning_rate * decay_rate ** (step / decay_steps)",
+        _STAIRS,
     ),
     "polynomial": Kind(
         ("initial_learning_rate", "decay_epochs", "end_learning_rate", "power"),
         keras_class("PolynomialDecay"),
+        "end_learning_rate + (initial_learning_rate - end_learning_rate) * (1 - done) ** power",
+        "done = min(step / decay_steps, 1)",
     ),
     "inverse time": Kind(
         ("initial_learning_rate", "decay_epochs", "decay_rate", "staircase"),
         keras_class("InverseTimeDecay"),
+        "initial_learning_rate / (1 + decay_rate * (step / decay_steps))",
+        _STAIRS,
         short="inverse",
     ),
     "piecewise": Kind(
         ("initial_learning_rate", "middle_learning_rate", "end_learning_rate", "boundaries"),
         _piecewise,
+        "values[sum(step > boundary for boundary in boundaries)]",
+        "values = the three rates",
         _piecewise_steps,
     ),
-    "cosine": Kind(("initial_learning_rate", "decay_epochs", "alpha"), keras_class("CosineDecay")),
+    "cosine": Kind(
+        ("initial_learning_rate", "decay_epochs", "alpha"),
+        keras_class("CosineDecay"),
+        _FALLING.format("(1 + cos(pi * done))"),
+        "done = min(step / decay_steps, 1)",
+    ),
     "cosine with restarts": Kind(
         ("initial_learning_rate", "first_decay_epochs", "t_mul", "m_mul", "alpha"),
         keras_class("CosineDecayRestarts"),
+        _FALLING.format("m_mul ** cycle * (1 + cos(pi * done))"),
+        "cycle = how many are over, done = the share of the present one; "
+        "a cycle is t_mul times as long as the one before",
         short="restarts",
     ),
     "warm-up": Kind(
         ("initial_learning_rate", "warmup_epochs", "warmup_target", "decay_epochs", "alpha"),
         keras_class("CosineDecay"),
+        "initial_learning_rate + (warmup_target - initial_learning_rate) * step / warmup_steps",
+        "after the warm-up a cosine, as without one, from warmup_target",
+    ),
+    "warm-up, stable, decay": Kind(
+        ("max_learning_rate", "warmup_epochs", "decay_epochs"),
+        lambda values, epochs, steps: keras_class("WarmupStableDecay")(
+            _filling(values, epochs), epochs, steps
+        ),
+        "max_learning_rate * min(step / warmup_steps, 1, left / decay_steps)",
+        "left = the steps that are left",
+        lambda values, epochs, steps: _keras_steps(_filling(values, epochs), epochs, steps),
+        short="stable",
+    ),
+    "inverse square root": Kind(
+        ("max_learning_rate", "warmup_epochs"),
+        keras_class("InverseSquareRoot"),
+        "max_learning_rate * min(step / warmup_steps, sqrt(warmup_steps / step))",
+        short="inverse root",
+    ),
+    "cyclical": Kind(
+        ("initial_learning_rate", "max_learning_rate", "half_cycle_epochs"),
+        keras_class("Cyclical"),
+        "high - (high - low) * abs(step / half_cycle_steps % 2 - 1)",
+        "low = initial_learning_rate, high = max_learning_rate",
     ),
     "one-cycle": Kind(
-        ("max_learning_rate", "warmup_fraction", "div"),
-        lambda values, epochs, steps: OneCycle(epochs=epochs, **values).to_keras(steps),
+        ("max_learning_rate", "warmup_fraction", "div", "cycle_momentum"),
+        lambda values, epochs, steps: _one_cycle(values, epochs).to_keras(steps),
+        "start + (end - start) * (1 - cos(pi * done)) / 2",
+        "up: from max_learning_rate / div to max_learning_rate, then down: to "
+        "max_learning_rate / 100000; done = the share of the way up or down",
         _one_cycle_steps,
     ),
     "ReduceLROnPlateau": Kind(
         ("initial_learning_rate", "factor", "patience", "cooldown", "min_delta", "min_lr"),
         _constant,
+        "max(learning_rate * factor, min_lr)",
+        "after patience epochs without a better validation loss",
         lambda values, epochs, steps: (
             f"the callback looks at val_loss once an epoch, that is every {steps} batches"
         ),
@@ -205,12 +281,34 @@ class Plan:
 
         return [keras.callbacks.ReduceLROnPlateau(**dict(self.arguments[1:]))]
 
+    @property
+    def cycles_momentum(self) -> bool:
+        """Whether it needs an optimizer whose momentum follows a schedule."""
+        return bool(dict(self.arguments).get("cycle_momentum"))
+
+    def optimizer(self, epochs: int, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+        """Return SGD with the momentum that goes with one-cycle."""
+        from lrlab.optimizers import SGDWithMomentumSchedule
+
+        momentum = _one_cycle(dict(self.arguments), epochs).momentum(steps_per_epoch)
+        return SGDWithMomentumSchedule(momentum_schedule=momentum)
+
+    @property
+    def formula(self) -> str:
+        """The rate as a formula, and what its names stand for."""
+        kind = KINDS[self.kind]
+        return f"rate = {kind.formula}" + f"  ({kind.where})" * bool(kind.where)
+
     def __str__(self) -> str:
         """Return the kind and its first numbers, those of step decay in words."""
+        values = dict(self.arguments)
         if self.kind == "step":
-            return step_decay_in_words(StepDecay(**dict(self.arguments)))
-        numbers = [f"{value:.3g}" for _, value in self.arguments[:3]]
-        return f"{KINDS[self.kind].short or self.kind} {' '.join(numbers)}"
+            return step_decay_in_words(StepDecay(**values))
+        numbers = [
+            f"{value:.3g}" for _, value in self.arguments[: 2 if self.cycles_momentum else 3]
+        ]
+        words = f"{KINDS[self.kind].short or self.kind} {' '.join(numbers)}"
+        return words + ", momentum" * self.cycles_momentum
 
     def beside(self, other: Plan) -> str:
         """Return the same and the arguments that are not those of another plan of this kind."""
@@ -231,19 +329,22 @@ def intended_rates(plan: Plan, epochs: int, steps_per_epoch: int) -> np.ndarray:
 class ScheduleExplorer(RunExplorer):
     """A choice of schedules with the sliders of each; each movement retrains and redraws.
 
-    Where Keras has a schedule, it is the one that trains. Its times are given in epochs here, and a
-    line below the sliders says how many steps that is: `decay_epochs` times the batches of an epoch
-    is Keras's `decay_steps`. The rate that is planned is drawn dotted, the recorded one solid.
+    Where Keras has a schedule, it is the one that trains. Its times are given in epochs here. Lines
+    below the sliders give its formula, and say how many steps the epochs are: `decay_epochs` times
+    the batches of an epoch is Keras's `decay_steps`. The rate that is planned is drawn dotted, the
+    recorded one solid.
 
     Args:
         experiment: What to train; by default a small network on handwritten digits.
         schedule: The kind to begin with: "constant", "step", "exponential", "polynomial", "inverse
-            time", "piecewise", "cosine", "cosine with restarts", "warm-up", "one-cycle" or
-            "ReduceLROnPlateau". Afterwards it is the value of the control `kind`.
-        initial_learning_rate: The first rate, of all but "one-cycle".
+            time", "piecewise", "cosine", "cosine with restarts", "warm-up", "warm-up, stable,
+            decay", "inverse square root", "cyclical", "one-cycle" or "ReduceLROnPlateau".
+            Afterwards it is the value of the control `kind`.
+        initial_learning_rate: The first rate, of "cyclical" the lowest.
         decay_factor: As for `StepDecay`.
         epochs_per_drop: As for `StepDecay`.
-        decay_epochs: In epochs what `decay_steps` is in steps. After "warm-up" it begins then.
+        decay_epochs: In epochs what `decay_steps` is in steps. After "warm-up" it begins then; in
+            "warm-up, stable, decay" it ends with the training.
         decay_rate: As for `keras.optimizers.schedules.ExponentialDecay` and `InverseTimeDecay`.
         staircase: As for those two: whether the rate changes every `decay_epochs` only.
         middle_learning_rate: Of "piecewise", the second of its three values.
@@ -256,9 +357,12 @@ class ScheduleExplorer(RunExplorer):
         m_mul: As for `CosineDecayRestarts`: how many times as high each cycle begins.
         warmup_epochs: In epochs the `warmup_steps` of `CosineDecay`.
         warmup_target: As for `CosineDecay`: the rate after the warm-up.
-        max_learning_rate: As for `OneCycle`.
+        half_cycle_epochs: In epochs the `half_cycle_steps` of `lrlab.schedules.Cyclical`.
+        max_learning_rate: As for `OneCycle`, and for the others that have one.
         warmup_fraction: As for `OneCycle`.
         div: As for `OneCycle`.
+        cycle_momentum: Of "one-cycle", whether to train with `SGDWithMomentumSchedule`, whatever
+            the experiment's optimizer: momentum falls to 0.85 as the rate rises, and comes back.
         factor: As for `keras.callbacks.ReduceLROnPlateau`, which looks at the validation loss.
         patience: As for `ReduceLROnPlateau`, in epochs.
         cooldown: As for `ReduceLROnPlateau`, in epochs.
@@ -300,9 +404,11 @@ class ScheduleExplorer(RunExplorer):
         m_mul: float = 1.0,
         warmup_epochs: int = 3,
         warmup_target: float = 1.0,
+        half_cycle_epochs: int = 3,
         max_learning_rate: float = 1.0,
         warmup_fraction: float = 0.25,
         div: float = 25.0,
+        cycle_momentum: bool = False,
         factor: float = 0.5,
         patience: int = 2,
         cooldown: int = 0,
@@ -312,7 +418,8 @@ class ScheduleExplorer(RunExplorer):
     ) -> None:
         decay = StepDecay(1, decay_factor, epochs_per_drop)
         longest = getattr(experiment, "epochs", EPOCHS)
-        self._steps = ipywidgets.HTML()  # how many steps the epochs are
+        self._cycled: tuple[Experiment, Plan, Experiment] | None = None
+        self._formula = ipywidgets.HTML()  # and how many steps the epochs are
         rising = "The share of the training in which the rate rises"
         decaying = (
             "Exponential: what the rate is multiplied by in that time. "
@@ -320,6 +427,7 @@ class ScheduleExplorer(RunExplorer):
         )
         steps, first_steps = "Keras: warmup_steps", "Keras: first_decay_steps"
         cycle, high = "first cycle (epochs)", "How many times as high each cycle begins"
+        half, halves = "Epochs from the lowest rate to the highest", "half a cycle (epochs)"
         waiting = "Epochs without a better validation loss until the rate is cut"
         resting = "Epochs after a cut in which waiting does not count"
         better = "How much lower a validation loss must be to count as better"
@@ -336,6 +444,10 @@ class ScheduleExplorer(RunExplorer):
                 "warmup_fraction", warmup_fraction, 0.05, 0.95, rising, "warm-up fraction"
             ),
             number_slider("div", div, 1, 100, "The highest rate divided by the first one"),
+            checkbox(
+                "cycle_momentum", cycle_momentum, "SGD with a momentum from 0.95 to 0.85 and back"
+            ),
+            interval("half_cycle_epochs", half_cycle_epochs, tooltip=half, description=halves),
             factor_slider(decay.decay_factor),
             interval_slider(decay.epochs_per_drop),
             interval("decay_epochs", decay_epochs, tooltip="Keras: decay_steps"),
@@ -358,7 +470,7 @@ class ScheduleExplorer(RunExplorer):
             rate_slider("min_lr", min_lr, "lowest rate"),
             training_length(experiment, epochs),
         ]
-        super().__init__(experiment, controls, above=[self._steps])
+        super().__init__(experiment, controls, above=[self._formula])
         self.kind.observe(self._show_controls, "value")
         self._show_controls()
 
@@ -371,6 +483,22 @@ class ScheduleExplorer(RunExplorer):
     def schedule(self) -> Schedule:
         """Return the schedule that the controls stand for, a Keras object where Keras has one."""
         return self.settings().schedule(*self._lengths())
+
+    @property
+    def experiment(self) -> Experiment:
+        """What is trained, with the optimizer that the plan needs."""
+        experiment, plan = super().experiment, self.settings()
+        if not plan.cycles_momentum:
+            return experiment
+        if self._cycled is None or self._cycled[:2] != (experiment, plan):
+            optimizer = plan.optimizer(experiment.epochs, experiment.steps_per_epoch)
+            self._cycled = experiment, plan, experiment.variant(optimizer=optimizer)
+        return self._cycled[2]
+
+    def let_go(self) -> None:
+        """Forget the experiment with another optimizer, too."""
+        super().let_go()
+        self._cycled = None
 
     @property
     def code(self) -> str:
@@ -394,7 +522,9 @@ class ScheduleExplorer(RunExplorer):
     def follow(self, settings: Plan) -> Generator[Run, None, None]:
         """Train by a plan; Keras is loaded only here, where the controls do not wait for it."""
         lengths = self._lengths()
-        self._steps.value = html.escape(settings.in_steps(*lengths))
+        lines = [f"<code>{html.escape(settings.formula)}</code>"]
+        lines.append(html.escape(settings.in_steps(*lengths)))
+        self._formula.value = "<br>".join(lines)
         planned, callbacks = settings.schedule(*lengths), settings.callbacks()
         with closing(self.experiment.follow(planned, callbacks=callbacks)) as runs:
             for run in runs:

@@ -102,7 +102,7 @@ def program(
     listed += [source_of_callback(callback, given) for callback in callbacks]
     argument = f"    {put_in_brackets('callbacks=[', listed, '],', 4)}\n" if listed else ""
     fit = _FIT.format(batch_size=batch_size, epochs=epochs, callbacks=argument)
-    compiling = source_of_compile(compile_arguments, rate, given)
+    compiling = source_of_compile(compile_arguments, rate, given, schedule)
     if build_first:
         compiling += source_of_build(compile_arguments["optimizer"], building)
     header = [f"# Takes as given: {', '.join(dict.fromkeys(given))}."] if given else []

@@ -318,11 +318,22 @@ def _source_of_function(function: Any, given: list[str]) -> tuple[list[str], str
     return [], "schedule"
 
 
-def source_of_compile(arguments: Mapping[str, Any], rate: Any, given: list[str]) -> str:
-    """Write `model.compile(...)` with this rate in the optimizer, or its default one for None."""
+def source_of_compile(
+    arguments: Mapping[str, Any], rate: Any, given: list[str], schedule: Any = None
+) -> str:
+    """Write `model.compile(...)` with this rate in the optimizer, or its default one for None.
+
+    An optimizer of lrlab's is written as a class of plain Keras; it is told the schedule.
+    """
     before, lines = [], ["model.compile("]
     for name, value in arguments.items():
-        if name == "optimizer":
+        if hasattr(value, "as_plain_keras"):
+            definition, kind = value.as_plain_keras(schedule)
+            before += ["", "", *definition.splitlines(), "", ""]
+            settings = {} if rate is None else {"learning_rate": rate}
+            settings["momentum"] = 1.0
+            value = Name(call(kind, settings, 4, len("optimizer=")))
+        elif name == "optimizer":
             try:
                 value = _set_rate(keras.saving.serialize_keras_object(value), rate)
                 value = Name(source(value, 4, len("optimizer=")))

@@ -69,9 +69,12 @@ def is_all_kerass_own(model: keras.Model) -> bool:
 
 
 def is_kerass_own(part: object) -> bool:
-    """Tell whether an object, its class or a function is Keras's; None and names count as such."""
+    """Tell whether an object, its class or a function is Keras's; None and names count as such.
+
+    So do the optimizers of lrlab, which make one update a step as those of Keras do.
+    """
     if part is None or isinstance(part, str):
         return True
     named = part if isinstance(part, type) or callable(part) else type(part)
     module = getattr(named, "__module__", None) or type(part).__module__
-    return module.startswith("keras.")
+    return module.startswith(("keras.", "lrlab.optimizers"))

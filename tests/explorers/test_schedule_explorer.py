@@ -2,7 +2,9 @@
 
 import csv
 import doctest
+import html
 import io
+import math
 import subprocess
 import sys
 
@@ -16,6 +18,8 @@ import lrlab
 from lrlab import Experiment, OneCycle, ScheduleExplorer, StepDecay
 from lrlab.explorers import schedule
 from lrlab.explorers.schedule import KINDS, Plan
+from lrlab.optimizers import SGDWithMomentumSchedule
+from lrlab.schedules import Cyclical, InverseSquareRoot, WarmupStableDecay
 
 EPOCHS, BATCHES = 6, 5
 ks = keras.optimizers.schedules
@@ -27,6 +31,7 @@ SETTINGS = {
     "decay_epochs": 4,
     "first_decay_epochs": 2,
     "warmup_epochs": 2,
+    "half_cycle_epochs": 2,
     "boundaries": (2, 4),
     "patience": 1,
     "min_delta": 0.1,
@@ -43,6 +48,9 @@ BY_HAND = {
     "cosine": [0.5 * part for part in (*COSINE, 0)],
     "cosine with restarts": [0.5, 0.25, 0.5, 0.25, 0.5, 0.25],
     "warm-up": [0.5, 0.75, *(1.0 * part for part in COSINE[:4])],
+    "warm-up, stable, decay": [0, 0.5, 1, 0.75, 0.5, 0.25],
+    "inverse square root": [0, 0.5, *(np.sqrt(2 / epoch) for epoch in range(2, 6))],
+    "cyclical": [0.5, 0.75, 1, 0.75, 0.5, 0.75],
     "one-cycle": [OneCycle(1.0, EPOCHS)(epoch) for epoch in range(6)],
     "ReduceLROnPlateau": [0.5] * 6,
 }
@@ -54,7 +62,29 @@ KERAS = {
     "cosine": ks.CosineDecay(0.5, 20),
     "cosine with restarts": ks.CosineDecayRestarts(0.5, 10, t_mul=1.0),
     "warm-up": ks.CosineDecay(0.5, 20, warmup_target=1.0, warmup_steps=10),
+    "warm-up, stable, decay": WarmupStableDecay(1.0, 10, 0, 20),
+    "inverse square root": InverseSquareRoot(1.0, 10),
+    "cyclical": Cyclical(0.5, 1.0, 10),
+    "one-cycle": OneCycle(1.0, EPOCHS).to_keras(BATCHES),
 }
+
+
+def names_of(plan, step):
+    """What stands in a formula: the arguments, with times in steps, and what comes of them."""
+    values = dict(plan.arguments)
+    names = values | schedule.in_steps(values, BATCHES) | {"step": max(step, 1e-9)}
+    names |= {"epoch": step // BATCHES, "min": min, "max": max, "sum": sum, "abs": abs}
+    names |= {"low": 0.5, "high": 1.0, "left": 30 - step, "cycle": step // 10}
+    if plan.kind == "piecewise":
+        names |= {"values": [0.5, 0.03, 0.01], "boundaries": [9, 19]}
+    if plan.kind == "one-cycle":
+        up = step < 7.5
+        names |= {"start": 1 / 25, "end": 1, "done": step / 7.5} if up else {}
+        names |= {} if up else {"start": 1, "end": 1e-5, "done": (step - 7.5) / 22.5}
+    else:
+        again = plan.kind == "cosine with restarts"
+        names["done"] = step % 10 / 10 if again else min(step / 20, 1)
+    return names
 
 
 @pytest.fixture(scope="module")
@@ -175,12 +205,39 @@ class TestTraining:
         explorer.kind.value = kind
         assert explorer.wait(SOON).history == experiment.run(KERAS[kind]).history
 
-    def test_step_and_one_cycle_are_those_of_lrlab(self, explorer, experiment):
+    def test_step_decay_is_that_of_lrlab(self, explorer, experiment):
         explorer.kind.value = "step"
         assert explorer.wait(SOON).history == experiment.run(StepDecay(0.5, 0.5, 2)).history
+
+    def test_a_stable_part_fills_the_training(self, explorer):
+        explorer.kind.value = "warm-up, stable, decay"
+        explorer.decay_epochs.value = 1
+        run = explorer.wait(SOON)
+        assert run.schedule.stable_steps == 15
+        assert run.learning_rates[::BATCHES] == pytest.approx([0, 0.5, 1, 1, 1, 1])
+
+    def test_one_cycle_moves_the_momentum_if_that_is_ticked(self, explorer, experiment):
         explorer.kind.value = "one-cycle"
-        cycle = OneCycle(1.0, EPOCHS).to_keras(BATCHES)
-        assert explorer.wait(SOON).history == experiment.run(cycle).history
+        without = explorer.wait(SOON)
+        explorer.cycle_momentum.value = True
+        run, cycle = explorer.wait(SOON), OneCycle(1.0, EPOCHS)
+        assert run.schedule.get_config() == cycle.to_keras(BATCHES).get_config()
+        plain = keras.models.clone_model(experiment.untrained())
+        plain.set_weights(experiment.untrained().get_weights())
+        optimizer = SGDWithMomentumSchedule(cycle.to_keras(BATCHES), cycle.momentum(BATCHES))
+        plain.compile(optimizer, "sparse_categorical_crossentropy")
+        x, y = DATA["x_train"], DATA["y_train"]
+        settings = {"epochs": EPOCHS, "batch_size": 8, "shuffle": False, "verbose": 0}
+        losses = plain.fit(x, y, **settings).history["loss"]
+        assert run.history["loss"] == pytest.approx(losses, rel=1e-5)
+        assert run.history["loss"] != pytest.approx(without.history["loss"], rel=1e-2)
+        assert repr(explorer).startswith("ScheduleExplorer: one-cycle 1 0.25, momentum -> ")
+        assert explorer.experiment is explorer.experiment is not experiment
+        assert "lrlab" not in explorer.code
+        printed = printed_by(explorer.code, build_model=model, **DATA)
+        assert printed["loss"] == pytest.approx(run.final["loss"], abs=1e-4)
+        explorer.cycle_momentum.value = False
+        assert explorer.wait(SOON).history == without.history
 
     def test_on_a_plateau_the_recorded_rate_leaves_the_planned_one(self, explorer, experiment):
         explorer.kind.value = "ReduceLROnPlateau"
@@ -207,7 +264,7 @@ class TestTraining:
             for name in row.arguments:
                 before, control = explorer.wait(SOON), explorer._controls[name]
                 settings = explorer.settings()
-                if name == "staircase":
+                if name in ("staircase", "cycle_momentum"):
                     control.value = not control.value
                 elif name == "boundaries":
                     control.value = (1, 5)
@@ -237,17 +294,33 @@ class TestWords:
             ("piecewise", "boundaries = 2 × 5 batches − 1 = 9 and 4 × 5 batches − 1 = 19"),
             ("cosine with restarts", "first_decay_steps = 2 epochs × 5 batches = 10"),
             ("warm-up", "warmup_steps = 2 epochs × 5 batches = 10, decay_steps = 4 epochs × 5"),
+            ("warm-up, stable, decay", "decay_steps = 4 epochs × 5 batches = 20, stable_steps = 0"),
+            ("cyclical", "half_cycle_steps = 2 epochs × 5 batches = 10"),
             ("one-cycle", "up for 0.25 × 6 epochs × 5 batches = 7.5 steps"),
             ("ReduceLROnPlateau", "once an epoch, that is every 5 batches"),
         ],
     )
-    def test_a_line_below_the_sliders_says_how_many_steps_the_epochs_are(
-        self, explorer, kind, words
-    ):
+    def test_lines_below_the_sliders_say_how_many_steps_the_epochs_are(self, explorer, kind, words):
         explorer.kind.value = kind
         explorer.wait(SOON)
         line = explorer.children[len(explorer._controls) + 1]  # after the buttons
         assert words in line.value
+
+    @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "ReduceLROnPlateau"])
+    def test_the_formula_gives_the_rates(self, explorer, kind):
+        """Computed as it is written, in the names that it says."""
+        explorer.kind.value = kind
+        explorer.wait(SOON)
+        plan = explorer.settings()
+        assert html.escape(f"rate = {KINDS[kind].formula}") in explorer._formula.value
+        rates = [
+            eval(KINDS[kind].formula, vars(math) | names_of(plan, step))  # noqa: S307
+            for step in range(EPOCHS * BATCHES)
+            if kind != "warm-up" or step <= 10
+        ]
+        planned = explorer.intended(plan)[: len(rates)]
+        assert rates == pytest.approx(planned, rel=1e-5, abs=1e-7)
+        assert (kind == "constant") == (len({round(rate, 9) for rate in rates}) == 1)
 
     def test_one_epoch_is_not_called_epochs(self):
         plan = Plan("cosine", (("initial_learning_rate", 0.5), ("decay_epochs", 1)))

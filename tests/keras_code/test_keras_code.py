@@ -256,7 +256,7 @@ class TestCompletePrograms:
         known = {"keras": keras}
         exec(definition, known)  # noqa: S102
         for step in range(0, 16 * 45, 7):
-            assert float(known["OneCycle"]()(step)) == float(schedule(step))
+            assert float(known["OneCycleSchedule"]()(step)) == float(schedule(step))
 
     def test_a_function_of_the_epoch_is_written_as_a_table(self):
         experiment = Experiment(own_model, DATA, epochs=30)

@@ -16,13 +16,13 @@ import pytest
 CHANGES = {
     "decay power": (
         "03_step_decay",
-        "schedules.py",
+        "schedules/by_epoch.py",
         "** (epoch // self.epochs_per_drop)",
         "** (1 + epoch // self.epochs_per_drop)",
     ),
     "drop interval": (
         "00_start_here",
-        "schedules.py",
+        "schedules/by_epoch.py",
         "(epoch // self.epochs_per_drop)",
         "(epoch // (self.epochs_per_drop + 1))",
     ),

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from types import SimpleNamespace
 
-from lrlab.backend import keras
+from lrlab.backend import keras, tf
 
 import numpy as np
 import pytest
@@ -109,6 +109,35 @@ def test_the_rate_of_each_step(name):
     assert isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule)
     rates = [float(schedule(step)) for step in range(TOTAL)]
     np.testing.assert_allclose(rates, [*map(BY_STEP[name], range(TOTAL))], rtol=1e-4, atol=1e-8)
+
+
+def test_the_momentum_of_each_step_of_one_cycle():
+    """PyTorch: a cosine from 0.95 to 0.85 as the rate rises, and one back; Keras's velocity."""
+    names = made_by("OneCycleLR")
+    (section,) = (text for text in SECTIONS if text.startswith("OneCycleLR"))
+    exec(BLOCK.findall(section)[1], names)  # noqa: S102 - a page of our own
+    top = 0.3 * TOTAL - 1
+    momenta = [
+        cosine(0.95, 0.85, step / top)
+        if step <= top
+        else cosine(0.85, 0.95, (step - top) / (TOTAL - 1 - top))
+        for step in range(TOTAL)
+    ]
+    np.testing.assert_allclose(
+        [float(names["Momentum"]()(step)) for step in range(TOTAL)], momenta, rtol=1e-5
+    )
+    weight, expected, velocity = keras.Variable(0.0), 0.0, 0.0
+    names["optimizer"].build([weight])
+
+    @tf.function
+    def update():
+        names["optimizer"].apply([keras.ops.ones(())], [weight])
+
+    for step in range(300):
+        update()
+        velocity = momenta[step] * velocity - one_cycle(step)
+        expected += velocity
+    assert float(weight) == pytest.approx(expected, rel=1e-4)
 
 
 def test_a_plateau_is_cut_in_the_same_epochs():

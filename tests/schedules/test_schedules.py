@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from lrlab import OneCycle, StepDecay, preview, schedules
-from lrlab.schedules import RatesByEpoch
+from lrlab.schedules import RatesByEpoch, by_epoch, by_step, rates
 
 NOT_A_RATE = [
     0,
@@ -95,8 +95,9 @@ def rates_of_epochs(schedule, epochs):
     return history.history["learning_rate"]
 
 
-def test_the_examples_in_the_docstrings_run():
-    assert doctest.testmod(schedules).failed == 0
+@pytest.mark.parametrize("module", [by_epoch, by_step, rates])
+def test_the_examples_in_the_docstrings_run(module):
+    assert doctest.testmod(module).failed == 0
 
 
 class TestStepDecay:
@@ -301,7 +302,7 @@ class TestPreview:
     @pytest.mark.parametrize("name", BUILT_IN)
     def test_all_steps_at_once_give_what_a_step_at_a_time_gives(self, name):
         schedule = BUILT_IN[name]()
-        one_by_one = schedules._rates_one_by_one(schedule, 12)
+        one_by_one = rates._rates_one_by_one(schedule, 12)
         np.testing.assert_allclose(preview(schedule, 4, 3), one_by_one, rtol=1e-6, atol=1e-9)
 
     def test_a_warm_up_of_no_steps_is_none(self):
