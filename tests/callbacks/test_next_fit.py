@@ -33,7 +33,8 @@ class First(kc.Callback):
 
 
 def model_with(optimizer):
-    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2), keras.layers.Dense(1)])
+    body, head = keras.layers.Dense(2, name="body"), keras.layers.Dense(1, name="head")
+    model = keras.Sequential([keras.Input((3,)), body, head])
     model.compile(optimizer, "mse", run_eagerly=True)  # no time goes into tracing
     return model
 
@@ -54,9 +55,8 @@ def fit(model, callbacks=(), initial_epoch=0, epochs=2):
 
 
 def two_rates():
-    head = {"dense_.*kernel": keras.optimizers.Adam(0.02, name="head")}
+    head = {"head.*kernel": keras.optimizers.Adam(0.02, name="head")}
     body = keras.optimizers.SGD(0.1, name="body")
-    keras.utils.clear_session()
     return keras.optimizers.MultiOptimizer(keras.optimizers.OptimizerMap(body, head))
 
 

@@ -1,7 +1,9 @@
 """Every argument of `lrlab.fit` means what it means in `model.fit`; wrong ones are refused."""
 
 import inspect
+import multiprocessing
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
 from lrlab.backend import keras, tf
@@ -213,12 +215,19 @@ def test_model_fit_takes_over_for_a_model_compiled_with(compiling: dict[str, Any
     train_both(lambda: linear(**compiling), falls_back=True, validation_data=VALIDATION)
 
 
-def test_model_fit_takes_over_under_a_distribution_strategy() -> None:
+def train_under_a_strategy() -> None:
     def build() -> keras.Model:
         with tf.distribute.MirroredStrategy(["CPU:0"]).scope():
             return linear()
 
     train_both(build, falls_back=True)
+
+
+def test_model_fit_takes_over_under_a_distribution_strategy() -> None:
+    # In a Python of its own: TensorFlow keeps the strategies of a process, and one whose scope is
+    # not left as it should be would stand over all tests that follow.
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as fresh:
+        fresh.submit(train_under_a_strategy).result()
 
 
 def test_model_fit_takes_over_where_functions_run_eagerly() -> None:
