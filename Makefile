@@ -5,6 +5,8 @@ WORKERS ?= 2
 
 VENV := .venv
 RUN := $(VENV)/bin/python -m
+# -E: every page is written again, in case conf.py changed.
+SPHINX := $(RUN) sphinx -c docs -E -b
 # Named after the folder, so that a copied or moved checkout installs itself again.
 INSTALLED := $(VENV)/installed-in-$(shell pwd | cksum | cut -d ' ' -f 1)
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=120
@@ -30,7 +32,7 @@ define NEWLINE
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test notebooks illustrations pages explorable bench storm lint check-isa clean
+.PHONY: help setup lab test notebooks illustrations pages explorable docs links bench storm lint check-isa clean
 
 help:  ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -73,11 +75,22 @@ pages: setup  ## Make a web page of each notebook in build/pages, of glossary an
 explorable: setup  ## Train a grid of step decays, write build/step_decay.html: sliders without a kernel
 	$(VENV)/bin/python tools/make_explorable.py $(ARGS)
 
+docs: setup $(INSTALLED)-docs build/step_decay.html  ## Build the docs site in build/docs; a warning is an error
+	$(SPHINX) html -W --keep-going -q . build/docs
+	@echo 'Open build/docs/index.html'
+
+links: setup $(INSTALLED)-docs build/step_decay.html  ## Ask the network whether the external links of the docs site are there
+	$(SPHINX) linkcheck . build/links
+
+build/step_decay.html: | setup
+	$(VENV)/bin/python tools/make_explorable.py
+
 bench: setup $(INSTALLED)-bench  ## Measure everything, write benchmarks/RESULTS.md (ARGS=--quick for a trial)
 	$(RUN) benchmarks $(ARGS)
 
-$(INSTALLED)-bench: $(INSTALLED)
-	$(RUN) pip install --disable-pip-version-check -c constraints.txt -e '.[bench]'
+# What one command alone needs is installed when it is first called.
+$(INSTALLED)-%: $(INSTALLED)
+	$(RUN) pip install --disable-pip-version-check -c constraints.txt -e '.[$*]'
 	@touch $@
 
 storm: setup  ## Ten minutes of random movements in JupyterLab (ARGS="--minutes 60 --seed 3")

@@ -330,7 +330,7 @@ class Experiment:
         """Return what the model, as trained so far while `follow` is iterated, answers.
 
         Args:
-            x: Inputs, shape (samples, *input_shape).
+            x: Inputs, shape `(samples, *input_shape)`.
         """
         return np.asarray(self._answer(tf.constant(x)))
 

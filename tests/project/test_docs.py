@@ -1,0 +1,75 @@
+"""The docs site: nothing is left out of its contents, and the lines that it shows run."""
+
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+import lrlab
+
+DOCS = Path(__file__).parents[2] / "docs"
+TREE = re.compile(r"```\{toctree\}\n(.*?)```", re.DOTALL)
+CODE = re.compile(r"```python\n(.*?)```", re.DOTALL)
+
+
+def contents(page: Path) -> set[Path]:
+    """The files that the tables of contents of a page name."""
+    found: set[Path] = set()
+    for tree in TREE.findall(page.read_text(encoding="utf-8")):
+        for line in filter(None, tree.splitlines()):
+            if line.startswith(":"):
+                continue
+            files = set(page.parent.glob(f"{line}.*")) if "*" not in line else set(DOCS.glob(line))
+            files = {path.resolve() for path in files if path.suffix in {".md", ".ipynb"}}
+            assert files, f"{page.name}: no file is called {line}"
+            found |= files
+    return found
+
+
+def test_every_page_and_notebook_is_in_the_contents():
+    found, new = set(), {DOCS / "index.md"}
+    while new:
+        found |= new
+        new = set().union(*(contents(page) for page in new if page.suffix == ".md")) - found
+    repository = DOCS.parent
+    assert found >= {*DOCS.rglob("*.md"), *repository.glob("notebooks/*.ipynb")}
+    assert found >= {
+        repository / "notebooks" / "README.md",
+        repository / "benchmarks" / "RESULTS.md",
+    }
+
+
+def test_every_public_name_is_in_the_api():
+    text = "".join(page.read_text(encoding="utf-8") for page in DOCS.glob("api/*.md"))
+    documented = set(re.findall(r":: lrlab\.(\S+)", text))
+    modules = {name for name in lrlab.__all__ if inspect.ismodule(getattr(lrlab, name))}
+    assert set(lrlab.__all__) - modules <= documented
+    listed = re.findall(r"^   lrlab\.(\S+)$", (DOCS / "api.md").read_text(), re.MULTILINE)
+    assert sorted(listed) == sorted(documented)
+
+
+@pytest.fixture(scope="module")
+def gallery() -> str:
+    return (DOCS / "explorers.md").read_text(encoding="utf-8")
+
+
+def test_the_gallery_has_every_explorer_and_its_lines_make_them(gallery):
+    first, *lines = CODE.findall(gallery)
+    each = "".join(f"made.append({line.strip()})\n" for line in lines)
+    names = {"made": (made := [])}
+    exec(f"{first}{each}", names)  # noqa: S102 - what the page shows
+    explorers = [name for name in lrlab.__all__ if name.endswith("Explorer")]
+    assert sorted(type(explorer).__name__ for explorer in made) == sorted(explorers)
+
+
+def test_the_gallery_has_a_picture_of_each(gallery):
+    shown = re.findall(r"!\[.+\]\((explorers/(\w+)\.png)\)", gallery)
+    assert {name for _, name in shown} == {
+        name for name in lrlab.__all__ if name.endswith("Explorer")
+    }
+    assert all((DOCS / path).is_file() for path, _ in shown)
+
+
+def test_the_readme_moves_in_less_than_a_megabyte():
+    assert (DOCS / "drag.gif").stat().st_size < 1_000_000
