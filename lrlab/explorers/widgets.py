@@ -19,7 +19,7 @@ def _static(name: str) -> str:
 
 _COLOURS = f"""
 .lrlab-explorer {{ {css_variables("light", "lrlab-")} }}
-[data-jp-theme-light="false"] .lrlab-explorer {{ {css_variables("dark", "lrlab-")} }}
+:is([data-jp-theme-light="false"] .lrlab-explorer, .lrlab-dark) {{ {css_variables("dark", "lrlab-")} }}
 """
 
 

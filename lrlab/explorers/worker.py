@@ -34,6 +34,9 @@ class Worker:
 
     It has a thread only while there is a job. A job that raises is reported as any thread's error
     is, and the next one runs. As Python ends, what runs is superseded and no other job begins.
+
+    In Colab it has none: there a job is done before `submit` returns, in the turn of the cell or of
+    the handler that asks for it.
     """
 
     # A newer job lets the one that runs be for so long. Where every job gave way at once, a slider
@@ -64,10 +67,15 @@ class Worker:
                 return
             self._next, self._at_once = job, at_once
             self._asked += 1
-            if not self._has_thread:
-                self._has_thread = True
-                _in_a_thread(self._work)
+            begins, self._has_thread = not self._has_thread, True
             self._changed.notify_all()
+        if begins and not _shows_only_what_a_turn_sends():
+            _in_a_thread(self._work)
+        elif begins:
+            try:
+                self._work()
+            finally:  # for an interrupt as well
+                self._has_thread = False
 
     def stop(self) -> None:
         """Drop the job that waits and make the one that runs give up."""
@@ -118,6 +126,14 @@ class Worker:
 
     def _ends(self) -> bool:
         return self._closed or _python_ends()
+
+
+def _shows_only_what_a_turn_sends() -> bool:
+    """Whether the page may pass over what a thread sends while no cell and no handler runs.
+
+    Colab's does (googlecolab/colabtools#3373), and its kernels have this module.
+    """
+    return "google.colab" in sys.modules
 
 
 def _python_ends() -> bool:

@@ -317,6 +317,28 @@ def test_the_picture_follows_the_theme_of_the_page(notebook, explorer):
     eventually(explorer.png, light)
 
 
+def test_the_picture_follows_a_dark_page_that_does_not_say_so(notebook, explorer):
+    """VS Code and Colab set no `data-jp-theme-light`: what is behind the explorer tells."""
+    light, page = explorer.png(), notebook.page
+    paper = "([image, colour]) => image.closest('.jp-OutputArea').style.background = colour"
+    says = "(said) => said ? body.dataset.jpThemeLight = said : delete body.dataset.jpThemeLight"
+    says = says.replace("body", "document.body")
+    rated = "(box) => [getComputedStyle(box).color, getComputedStyle(box).backgroundColor]"
+    box = explorer.box(RATE)
+    before = box.evaluate(rated)
+    try:
+        explorer.picture.evaluate(f"(image) => ({paper})([image, '#1e1e1e'])")
+        page.evaluate(says, "")
+        assert explorer.wait_for_picture(other_than=light) != light
+        assert notebook.ask("print(explorer._figures['curves'].theme)") == "dark"
+        assert box.evaluate(rated) == ["rgb(238, 238, 238)", "rgb(17, 17, 17)"]
+    finally:
+        explorer.picture.evaluate(f"(image) => ({paper})([image, ''])")
+        page.evaluate(says, "true")
+    eventually(explorer.png, light)
+    assert box.evaluate(rated) == before
+
+
 def test_a_narrow_page_gets_a_narrow_picture(notebook, explorer):
     """Not a wide one made small; what lies under the pointer is found there, too."""
     wide, size = explorer.png(), notebook.page.viewport_size

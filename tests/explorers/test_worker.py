@@ -279,3 +279,31 @@ def test_python_may_end_by_an_interrupt_while_a_model_trains():
     )
     assert ran.returncode == -signal.SIGINT
     assert ran.stderr.splitlines()[-1] == "KeyboardInterrupt"
+
+
+@pytest.fixture
+def colab(monkeypatch):
+    monkeypatch.setitem(sys.modules, "google.colab", sys)
+
+
+def test_in_colab_a_job_is_done_in_the_turn_that_asks_for_it(worker, colab):
+    threads = []
+    worker.submit(lambda superseded: threads.append((threading.current_thread(), superseded())))
+    assert threads == [(threading.current_thread(), False)]
+    assert not worker.busy
+
+
+def test_in_colab_a_job_may_submit_the_next_and_an_interrupt_ends_no_worker(worker, colab):
+    done = []
+
+    def first(superseded):
+        worker.submit(lambda superseded: done.append("second"))
+        done.append("first")
+
+    def interrupted(superseded):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        worker.submit(interrupted)
+    worker.submit(first)
+    assert done == ["first", "second"]

@@ -48,6 +48,24 @@ const inert = (words) => {
   return template.content;
 };
 
+// How bright a colour is, from 0 to 1, as a browser computes one; null if it can be seen through.
+const brightness = (colour) => {
+  const [red, green, blue, opacity = 1] = colour.match(/[\d.]+/g)?.map(Number) ?? [];
+  return opacity > 0.5 ? (0.299 * red + 0.587 * green + 0.114 * blue) / 255 : null;
+};
+
+// Whether the page is dark. JupyterLab and Notebook 7 say so. Elsewhere, in VS Code and in Colab, the
+// colour behind the explorer tells, or that of the text where nothing is behind it.
+const pageIsDark = (el) => {
+  const said = document.body.dataset.jpThemeLight;
+  if (said) return said === "false";
+  for (let around = el; around; around = around.parentElement) {
+    const behind = brightness(getComputedStyle(around).backgroundColor);
+    if (behind !== null) return behind < 0.5;
+  }
+  return brightness(getComputedStyle(document.body).color) > 0.5;
+};
+
 export default {
   render({ model, el }) {
     const place = document.createElement("div");
@@ -102,11 +120,15 @@ export default {
 
     model.set("displayed", true);
     const tellTheme = () => {
-      model.set("dark", document.body.dataset.jpThemeLight === "false");
+      const dark = pageIsDark(el);
+      const own = dark && !document.body.dataset.jpThemeLight; // what JupyterLab's style has not done
+      el.closest(".lrlab-explorer")?.classList.toggle("lrlab-dark", own);
+      model.set("dark", dark);
       model.save_changes();
     };
     const theme = new MutationObserver(tellTheme);
-    theme.observe(document.body, { attributeFilter: ["data-jp-theme-light"] });
+    for (const page of [document.documentElement, document.body])
+      theme.observe(page, { attributes: true });
     tellTheme();
 
     const watch = (explorer) =>
@@ -127,6 +149,7 @@ export default {
       const explorer = el.closest(".lrlab-explorer");
       if (!explorer) return;
       if (!watching) watching = ends.push(watch(explorer));
+      if (pageIsDark(el) !== model.get("dark")) tellTheme();
       tellRoom();
       say();
     });
