@@ -19,7 +19,8 @@ def _static(name: str) -> str:
 
 _COLOURS = f"""
 .lrlab-explorer {{ {css_variables("light", "lrlab-")} }}
-:is([data-jp-theme-light="false"] .lrlab-explorer, .lrlab-dark) {{ {css_variables("dark", "lrlab-")} }}
+[data-jp-theme-light="false"] .lrlab-explorer,
+.lrlab-explorer.lrlab-dark {{ {css_variables("dark", "lrlab-")} }}
 """
 
 

@@ -72,8 +72,7 @@ def test_each_turn_ends_with_the_picture_that_it_asked_for(page):
     printed = [m["content"]["text"] for m in page.run(MAKE) if m["msg_type"] == "stream"]
     picture, rate = "".join(printed).split()
     shown = [pictures(page.move(picture, displayed=True), picture)[-1]]
-    for value in (0.1, 1.0):
-        shown.append(pictures(page.move(rate, value=value), picture)[-1])
+    shown += [pictures(page.move(rate, value=value), picture)[-1] for value in (0.1, 1.0)]
     assert len(set(shown)) == 3
     now = page.run("print(explorer.picture.hex(), explorer.runs[-1].schedule)")
     file, schedule = next(m for m in now if m["msg_type"] == "stream")["content"]["text"].split()
