@@ -23,8 +23,6 @@ AS_avx2 := ONEDNN_MAX_CPU_ISA=AVX2 XLA_FLAGS=--xla_cpu_max_isa=AVX2
 AS_avx512 := ONEDNN_MAX_CPU_ISA=AVX512_CORE XLA_FLAGS=--xla_cpu_max_isa=AVX512
 as_processor = $(or $(AS_$(1)),$(error ISA must be of sse42, avx2, avx512. Received: $(1)))
 with_threads = TF_NUM_INTRAOP_THREADS=$(1) TF_NUM_INTEROP_THREADS=$(1)
-# JupyterLab asks root for this; in a container one is root.
-AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 define NEWLINE
 
@@ -32,38 +30,32 @@ define NEWLINE
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test notebooks illustrations pages explorable docs links bench storm lint check-isa clean
+.PHONY: help setup develop lab test notebooks illustrations pages explorable docs links bench storm lint check-isa clean
 
 help:  ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 	@echo 'ARGS="..." is passed on to the tool:  make lab ARGS="--no-browser --port=9999"'
 
-setup: $(INSTALLED)  ## Create .venv and install everything (PYTHON=python3.12 chooses the Python)
+setup: $(INSTALLED)  ## Create .venv with what learning needs (PYTHON=python3.12 chooses the Python)
+
+develop: $(INSTALLED)-test $(INSTALLED)-lint  ## Add what tests and lint need
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
 	  echo 'lrlab needs Python 3.11, 3.12 or 3.13, and "$(PYTHON)" is not one of them.' >&2; \
 	  echo 'Name one that is:  make setup PYTHON=python3.12' >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(RUN) pip install --disable-pip-version-check -c constraints.txt -e '.[cpu,cluster,export,lab,test,lint]'
-	@# JupyterLab's question about news would cover the page on its first start.
-	@mkdir -p $(VENV)/share/jupyter/lab/settings
-	@echo '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}' \
-	  > $(VENV)/share/jupyter/lab/settings/overrides.json
+	$(RUN) pip install --disable-pip-version-check -c constraints.txt -e '.[cpu,cluster,export,lab]'
 	@rm -f $(VENV)/installed-in-* && touch $@
 
 lab: setup  ## Open JupyterLab on notebooks/, on this machine only, protected by a token
-	@# PREFER_ENV: the kernel is that of .venv, even where a "python3" kernel is registered for the user.
-	@# lrlab.server: small messages leave at once, small models train faster.
 	@# exec: no shell in between, so that ending make ends JupyterLab.
-	JUPYTER_PREFER_ENV_PATH=1 exec $(RUN) jupyterlab \
-	  --ServerApp.ip=127.0.0.1 --ServerApp.root_dir=notebooks \
-	  --ServerApp.jpserver_extensions=lrlab.server=True $(AS_ROOT) $(ARGS)
+	exec $(VENV)/bin/lrlab lab notebooks $(ARGS)
 
-test: setup  ## Run the unit tests, every notebook against its stored outputs, and the browser tests
+test: develop  ## Run the unit tests, every notebook against its stored outputs, and the browser tests
 	$(RUN) pytest $(PARALLEL) $(NBVAL) $(TESTS) $(ARGS)
 
-notebooks: setup  ## Run the notebooks again and store their outputs (ARGS: which ones)
+notebooks: develop  ## Run the notebooks again and store their outputs (ARGS: which ones)
 	$(VENV)/bin/python tools/run_notebooks.py $(ARGS)
 
 illustrations: setup  ## Draw the illustrations of the notebooks again
@@ -73,7 +65,7 @@ pages: setup  ## Make a web page of each notebook in build/pages, of glossary an
 	$(VENV)/bin/python tools/make_pages.py $(ARGS)
 
 explorable: setup  ## Train a grid of step decays, write build/step_decay.html: sliders without a kernel
-	$(VENV)/bin/python tools/make_explorable.py $(ARGS)
+	$(VENV)/bin/lrlab page --to build/step_decay.html $(ARGS)
 
 docs: setup $(INSTALLED)-docs build/step_decay.html  ## Build the docs site in build/docs; a warning is an error
 	$(SPHINX) html -W --keep-going -q . build/docs
@@ -83,9 +75,9 @@ links: setup $(INSTALLED)-docs build/step_decay.html  ## Ask the network whether
 	$(SPHINX) linkcheck . build/links
 
 build/step_decay.html: | setup
-	$(VENV)/bin/python tools/make_explorable.py
+	$(VENV)/bin/lrlab page --to $@
 
-bench: setup $(INSTALLED)-bench  ## Measure everything, write benchmarks/RESULTS.md (ARGS=--quick for a trial)
+bench: develop $(INSTALLED)-bench  ## Measure everything, write benchmarks/RESULTS.md (ARGS=--quick for a trial)
 	$(RUN) benchmarks $(ARGS)
 
 # What one command alone needs is installed when it is first called.
@@ -93,16 +85,16 @@ $(INSTALLED)-%: $(INSTALLED)
 	$(RUN) pip install --disable-pip-version-check -c constraints.txt -e '.[$*]'
 	@touch $@
 
-storm: setup  ## Ten minutes of random movements in JupyterLab (ARGS="--minutes 60 --seed 3")
+storm: develop  ## Ten minutes of random movements in JupyterLab (ARGS="--minutes 60 --seed 3")
 	$(VENV)/bin/python tests/storm.py $(ARGS)
 
-lint: setup  ## Check formatting, lint, types and spelling
+lint: develop  ## Check formatting, lint, types and spelling
 	$(RUN) ruff format --check .
 	$(RUN) ruff check .
 	$(RUN) mypy
 	$(VENV)/bin/codespell
 
-check-isa: setup  ## Test as other processors would compute, one after another (ISA=avx2 THREADS=1: as one)
+check-isa: develop  ## Test as other processors would compute, one after another (ISA=avx2 THREADS=1: as one)
 	$(foreach isa,$(ISA),$(foreach threads,$(THREADS),$(call as_processor,$(isa)) $(call with_threads,$(threads)) \
 	  $(RUN) pytest $(PARALLEL) $(NBVAL) $(TESTS) $(ARGS)$(NEWLINE)))
 

@@ -310,7 +310,7 @@ MAY_IMPORT = {
         "ipywidgets anywidget",
     ),
     "exercises": ("figures", "anywidget"),
-    "course": ("backend exercises quadratic schedules", ""),
+    "course": ("backend exercises figures quadratic schedules", ""),
     "server": ("", ""),
     "__init__": ("", ""),
 }
@@ -349,7 +349,7 @@ class TestRooms:
         """
         project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())["project"]
         extras = project["optional-dependencies"]
-        lines = [*project["dependencies"], *extras["cpu"], *extras["export"]]
+        lines = [*project["dependencies"], *extras["cpu"], *extras["export"], *extras["lab"]]
         declared = {re.match(r"[\w-]+", line)[0] for line in lines}
         modules = {"pillow": "PIL", "scikit-learn": "sklearn", "vl-convert-python": "vl_convert"}
         declared = {modules.get(name, name).replace("-", "_") for name in declared}
