@@ -310,7 +310,7 @@ MAY_IMPORT = {
         "ipywidgets anywidget",
     ),
     "exercises": ("figures", "anywidget"),
-    "course": ("backend exercises figures quadratic schedules", ""),
+    "course": ("backend exercises explorers figures quadratic schedules", ""),
     "server": ("", ""),
     "__init__": ("", ""),
 }

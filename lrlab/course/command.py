@@ -1,4 +1,4 @@
-"""The command `lrlab`: copy and open the course, look at an installation."""
+"""The command `lrlab`: copy and open the course, look at an installation, report what came back."""
 
 from __future__ import annotations
 
@@ -41,6 +41,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     commands.add_parser("check-install", help="say whether all is there, and what to do if not")
 
+    report = commands.add_parser("report", help="read what students handed in: HTML and CSV")
+    report.add_argument("folder", metavar="DIR", help="the files of lrlab.save_answers")
+    report.add_argument("--to", default="report", metavar="DIR", help="default: report")
+
     options, others = parser.parse_known_args(arguments)
     if others and options.command != "lab":
         parser.error(f"unrecognized arguments: {' '.join(others)}")
@@ -65,6 +69,10 @@ def _do(options: argparse.Namespace, others: Sequence[str]) -> int:
         from lrlab.course.page import make_page
 
         print(make_page(options.to))
+    elif options.command == "report":
+        from lrlab.course.report import write_report
+
+        print(write_report(options.folder, options.to))
     else:
         copied = copy_course(options.folder)
         print(copied, flush=True)
