@@ -17,11 +17,12 @@ from nbconvert import HTMLExporter
 from nbconvert.filters.markdown import markdown2html
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-# A folded cell is named by its first line, a comment, as in JupyterLab.
+# A folded cell is named by its first line, a comment, as in JupyterLab. One tagged `hide-input`,
+# which draws a picture, keeps its output in view.
 FOLDING = """
 {%- extends 'lab/index.html.j2' -%}
 {%- block any_cell -%}
-{%- if cell.metadata.get('jupyter', {}).get('source_hidden') -%}
+{%- if 'hide-cell' in cell.metadata.get('tags', []) -%}
 <details style="margin-left: 80px">
 <summary>{{ cell.source.splitlines()[0].removeprefix('# ') | e }}</summary>
 {{ super() }}
@@ -30,6 +31,16 @@ FOLDING = """
 {{ super() }}
 {%- endif -%}
 {%- endblock any_cell -%}
+{%- block input_group -%}
+{%- if 'hide-input' in cell.metadata.get('tags', []) -%}
+<details style="margin-left: 80px">
+<summary>{{ cell.source.splitlines()[0].removeprefix('# ') | e }}</summary>
+{{ super() }}
+</details>
+{%- else -%}
+{{ super() }}
+{%- endif -%}
+{%- endblock input_group -%}
 """
 DOCS = ("glossary", "one_hour")
 LINK = re.compile(rf'href="(?:\.\./\w+/)?(\w+\.ipynb|(?:{"|".join(DOCS)})\.md)(#.*?)?"')

@@ -12,7 +12,7 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from lrlab.figures.ink import DASHES, DOTS, FONT, STILL, number_text
+from lrlab.figures.ink import DASHES, DOTS, FONT, STILL, number_text, result_text
 from lrlab.figures.picture import WIDTH, Picture
 from lrlab.figures.plot import style_axes
 from lrlab.figures.ticks import within_reach
@@ -178,8 +178,8 @@ def spread_over_starts(
             axes.plot(kept.mean(), row, label="their mean", **_MEAN)
         if kept.size < numbers.size:
             axes.plot(1, row, label="diverged", **_DIVERGED, **lost_at)
-        mean = f"mean {number_text(kept.mean())}, " if kept.size else ""
-        said = [number_text(v) if np.isfinite(v) else "diverged" for v in numbers]
+        mean = f"mean {result_text(kept.mean())}, " if kept.size else ""
+        said = [result_text(value) if np.isfinite(value) else "diverged" for value in numbers]
         words.append(f"{name}: {mean}each {' '.join(said)}.")
     axes.set_xlabel(label)
     if drawn and 0 < _FEW_TIMES * min(drawn) < max(drawn):

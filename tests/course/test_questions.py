@@ -24,7 +24,7 @@ QUESTIONS = {
     "02-verdicts": "8d585c92",
     "02-change": "43ac6f83",
     "03-schedule": "1b564af5",
-    "03-one-number": "b7a31838",
+    "03-one-number": "1bbd283f",
     "04-decay-steps": "6a382e37",
     "04-warm-up": "98b588d9",
     "05-cuts": "bfb7276c",

@@ -5,6 +5,7 @@ nbval holds these numbers to the code; three starts or more stand behind each cl
 
 import re
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import nbformat
@@ -15,15 +16,25 @@ NUMBER = r"\d+\.\d+"
 
 
 @cache
+def notebook(number):
+    """The cells of a notebook, by id."""
+    (path,) = NOTEBOOKS.glob(f"{number}_*.ipynb")
+    return {cell.id: cell for cell in nbformat.read(path, as_version=4).cells}
+
+
+def outputs(number, cell_id):
+    return notebook(number)[cell_id].outputs
+
+
 def lines(number, cell_id):
     """What a cell printed, line by line."""
-    (path,) = NOTEBOOKS.glob(f"{number}_*.ipynb")
-    cells = {cell.id: cell for cell in nbformat.read(path, as_version=4).cells}
-    return "".join(output.get("text", "") for output in cells[cell_id].outputs).splitlines()
+    return "".join(output.get("text", "") for output in outputs(number, cell_id)).splitlines()
 
 
 def each(number, cell_id):
-    """The numbers of the starts, after "each", by what the line begins with."""
+    """The numbers of the starts, after "each", by what the line or the sentence begins with."""
+    if found := spread(number, cell_id):
+        return found
     rows = [line for line in lines(number, cell_id) if "each" in line]
     found = {
         re.split(r"[,:]? +(?:mean|validation|loss)", line)[0].strip(): [
@@ -34,6 +45,16 @@ def each(number, cell_id):
     assert len(found) == len(rows) > 1
     assert {len(values) for values in found.values()} == {3}
     return found
+
+
+def spread(number, cell_id):
+    """The numbers of the starts in the words of a picture, by name."""
+    words = "".join(
+        output.get("data", {}).get("text/plain", "") for output in outputs(number, cell_id)
+    )
+    found = dict(re.findall(r"(?<=\. )(.+?): mean [^,]+, each (.+?)\.(?= |$)", words))
+    assert all(len(values.split()) == 3 for values in found.values())
+    return {name: [*map(float, values.split())] for name, values in found.items()}
 
 
 def mean(values):
@@ -54,8 +75,22 @@ def test_00_decay_from_too_low_a_rate_makes_it_worse_from_every_start():
 @pytest.mark.parametrize(("rate", "helps"), [(0.01, 0), (0.1, 0), (0.5, 1), (0.8, 1)])
 def test_03_decay_hurts_at_low_first_rates_and_helps_at_high_ones(rate, helps):
     losses = each("03", "three-starts")
-    pair = losses[f"{rate:<4} constant"], losses[f"{rate:<4} halved"]
+    pair = losses[f"{rate} constant"], losses[f"{rate} halved"]
     assert below(*(reversed(pair) if helps else pair))
+
+
+def test_03_only_a_higher_first_rate_lifts_the_accuracy_and_the_other_two_end_alike():
+    _, factor, interval, first_rate = each("03", "one-at-a-time").values()
+    assert factor == interval
+    assert below(factor, first_rate)
+
+
+def test_03_decay_works_against_the_noise_of_batches_and_gains_nothing_without():
+    constant, decayed, full, full_decayed = each("03", "full-batch").values()
+    assert below(decayed, constant)
+    assert mean(decayed) < 0.5 * mean(constant)
+    assert all(one <= other for one, other in zip(full, full_decayed, strict=True))
+    assert mean(full_decayed) == pytest.approx(mean(full), rel=0.02)
 
 
 def test_03_under_noise_decay_wins_against_all_four_constant_rates():
@@ -107,21 +142,30 @@ def test_06_by_hand_one_reaches_the_fixed_schedule_and_does_not_beat_it():
 
 
 def test_08_a_larger_batch_lifts_the_limit_at_first_and_then_no_more():
-    counts = [line.split() for line in lines("08", "limit")[2:]]
+    *table, at_512 = lines("08", "limit")[2:]
+    assert at_512.endswith("loss below 0.4: 3 of 3")
+    counts = [line.split() for line in table]
     assert counts == [["8", "3", "0", "0"], ["64", "3", "3", "0"], ["256", "3", "3", "0"]]
 
 
 def test_08_eight_times_the_batch_at_eight_times_the_rate_ends_alike():
-    rows = [re.findall(NUMBER, line.partition("loss")[2]) for line in lines("08", "starts")[:4]]
-    losses = [[float(value) for value in row] for row in rows]
-    assert {len(row) for row in losses} == {3}
+    losses = list(each("08", "starts").values())
+    assert len(losses) == 4
     for small, large in (losses[:2], losses[2:]):
         assert mean(small) == pytest.approx(mean(large), rel=0.05)
 
 
+def test_08_accumulated_batches_train_as_one_large_batch_does():
+    large, accumulated, small = (
+        float(re.findall(NUMBER, line)[0]) for line in lines("08", "accumulation-check")
+    )
+    assert accumulated == pytest.approx(large, rel=1e-3)
+    assert abs(small - large) > 0.01
+
+
 def test_09_at_the_best_rates_adam_comes_first_and_the_three_lie_close_together():
-    rows = [re.findall(r": (\d+\.\d+)", line) for line in lines("09", "fair")[1:]]
-    (sgd, momentum, adam), best = ([float(row[k]) for row in rows] for k in (0, 1))
+    rows = [mean(values) for values in each("09", "fair").values()]
+    (sgd, momentum, adam), best = rows[::2], rows[1::2]
     assert momentum < adam < sgd
     assert best == sorted(best, reverse=True)
     assert best[0] - best[-1] < 0.1 * (sgd - adam)
@@ -135,11 +179,19 @@ def test_09_decay_lowers_the_loss_at_twice_the_best_rate_and_changes_little_at_t
 
 
 def test_09_a_stronger_penalty_makes_weights_smaller_in_adam_too():
-    rows = [re.findall(NUMBER, line) for line in lines("09", "l2-measure")]
-    strengths, norms, accuracies = zip(*[map(float, row) for row in rows], strict=True)
-    assert list(strengths) == sorted(strengths)
-    assert list(norms) == sorted(norms, reverse=True)
+    norms = list(each("09", "l2-measure").values())
+    assert len(norms) == 4
+    assert all(below(stronger, weaker) for weaker, stronger in pairwise(norms))
+    accuracies = [mean(values) for values in each("09", "l2-accuracy").values()]
     assert accuracies[-1] < 0.5 < 0.9 < min(accuracies[:-1])
+
+
+def test_09_a_tenth_of_the_rate_is_a_tenth_of_the_decay():
+    first, after = (
+        float(re.findall(r"take (\d+\.\d+)%", line)[0]) for line in lines("09", "schedule-decay")
+    )
+    assert first == pytest.approx(100 * (1 - 0.99**100), abs=0.1)
+    assert after == pytest.approx(100 * (1 - 0.999**100), abs=0.1)
 
 
 def test_11_decay_hurts_at_low_first_rates_and_helps_at_high_ones():

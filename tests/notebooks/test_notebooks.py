@@ -153,10 +153,14 @@ def is_folded(cell: nbformat.NotebookNode) -> bool:
     return bool(cell.metadata.get("jupyter", {}).get("source_hidden"))
 
 
+def is_solution(cell: nbformat.NotebookNode) -> bool:
+    return is_folded(cell) and "solution=True" in cell.source
+
+
 @every_notebook
 def test_has_exercises_each_with_a_folded_solution(path):
     checking = [cell for cell in code_cells(path) if "lrlab.check(" in cell.source]
-    solutions = [cell for cell in checking if is_folded(cell)]
+    solutions = [cell for cell in checking if is_solution(cell)]
     assert solutions
     assert len(checking) == 2 * len(solutions)  # each has its stub
     for cell in checking:
@@ -169,7 +173,7 @@ def test_has_exercises_each_with_a_folded_solution(path):
 @every_notebook
 def test_a_folded_solution_gives_nothing_away(path):
     """JupyterLab shows its first line, and its output; JupyterBook and MyST fold by the tag."""
-    solutions = [cell for cell in code_cells(path) if is_folded(cell)]
+    solutions = [cell for cell in code_cells(path) if is_solution(cell)]
     for number, cell in enumerate(solutions, start=1):
         which = f" of exercise {number}" if len(solutions) > 1 else ""
         assert cell.source.splitlines()[0] == f"# Solution{which}"
@@ -182,14 +186,23 @@ def test_a_folded_solution_gives_nothing_away(path):
 @every_notebook
 def test_what_a_solution_answers_stands_in_no_other_cell(path):
     cells = code_cells(path)
-    visible = "".join(cell.source for cell in cells if not is_folded(cell))
-    for cell in filter(is_folded, cells):
+    visible = "".join(cell.source for cell in cells if not is_solution(cell))
+    for cell in filter(is_solution, cells):
         (answer,) = re.findall(r'lrlab\.check\(".+?", (.+), solution=True\)', cell.source)
         lines = [line.strip() for line in cell.source.splitlines()[1:]]
         made = [line for line in lines if line and not line.startswith(("lrlab.check(", "def "))]
         if not answer.isidentifier():
             made.append(answer)
         assert [line for line in made if line not in visible]
+
+
+@every_notebook
+def test_what_else_is_folded_says_what_it_is_in_its_first_line(path):
+    """Data that were shown before, and code that only draws."""
+    for cell in code_cells(path):
+        if is_folded(cell) and not is_solution(cell):
+            assert re.match(r"# [A-Z]\w+ ", cell.source)
+            assert cell.metadata.tags == ["hide-input" if cell.outputs else "hide-cell"]
 
 
 @every_notebook

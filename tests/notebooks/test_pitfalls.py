@@ -12,6 +12,7 @@ from keras import ops
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "13_pitfalls.ipynb"
 # | [7](#trap-7) | `ValueError: ...` | the cure |
 ROW = re.compile(r"^\| \[(\d+)\]\(#trap-(\d+)\) \| (.+?) \| (.+?) \|$", re.MULTILINE)
+MESSAGE = re.compile(r"`+ ?\w+(Error|Warning): ")
 X = np.linspace(-1, 1, 24, dtype="float32").reshape(8, 3)
 Y = X[:, :1]
 
@@ -37,19 +38,23 @@ def compiled(learning_rate=0.1):
 
 
 class TestThePage:
-    def test_there_are_thirty_traps_and_each_link_leads_to_one(self, cells, rows):
-        assert [int(number) for number, _, _, _ in rows] == list(range(1, 31))
+    def test_there_are_forty_traps_and_each_link_leads_to_one(self, cells, rows):
+        assert sorted(int(number) for number, _, _, _ in rows) == list(range(1, 41))
         for number, link, _, cure in rows:
             words = cells[f"trap-{link}-words"].source
             assert words.startswith(f'<a id="trap-{number}"></a>\n### {number}. {cure}')
 
+    def test_the_traps_stand_in_order_and_the_messages_by_their_first_letters(self, cells, rows):
+        numbers = [re.findall(r"^trap-(\d+)-words$", cell_id) for cell_id in cells]
+        assert [int(n) for found in numbers for n in found] == list(range(1, 41))
+        messages = [seen.strip("` ").lower() for _, _, seen, _ in rows if MESSAGE.match(seen)]
+        assert messages == sorted(messages)
+        quiet = [int(number) for number, _, seen, _ in rows if not MESSAGE.match(seen)]
+        assert quiet == sorted(quiet)
+
     def test_a_message_in_the_contents_is_one_that_its_cell_printed(self, cells, rows):
-        messages = {
-            number: seen.strip("` ")
-            for number, _, seen, _ in rows
-            if re.match(r"`+ ?\w+(Error|Warning): ", seen)
-        }
-        assert len(messages) == 14
+        messages = {number: seen.strip("` ") for number, _, seen, _ in rows if MESSAGE.match(seen)}
+        assert len(messages) == 16
         for number, message in messages.items():
             assert message in printed(cells[f"trap-{number}"]), message
 
@@ -125,9 +130,9 @@ class TestWhatKerasDoes:
         assert cuts[1] - cuts[0] == patience + max(cooldown - 1, 0)
 
     def test_a_rate_written_into_logs_reaches_the_history_and_the_csv_file(self, tmp_path):
-        """The class as trap 27 shows it, whoever sets the rate."""
+        """The class as trap 36 shows it, whoever sets the rate."""
         cells = {cell.id: cell.source for cell in nbformat.read(NOTEBOOK, as_version=4).cells}
-        (keep_rate,) = re.findall(r"class KeepRate.*?\n\n\n", cells["trap-27"], re.DOTALL)
+        (keep_rate,) = re.findall(r"class KeepRate.*?\n\n\n", cells["trap-36"], re.DOTALL)
         names = {"keras": keras}
         exec(keep_rate, names)  # noqa: S102
         halve = keras.callbacks.LambdaCallback(
@@ -159,3 +164,64 @@ class TestWhatKerasDoes:
         model = compiled(Inverse())
         model.fit(X, Y, batch_size=4, verbose=0)
         assert float(model.optimizer.learning_rate) == pytest.approx(0.1 / 3)
+
+    @pytest.mark.parametrize(
+        ("name", "value"), [("momentum", 0.9), ("weight_decay", 0.5), ("clipnorm", 1e-3)]
+    )
+    def test_a_setting_assigned_after_the_first_fit_counts_only_after_compiling(self, name, value):
+        def last(compile_again, assigned):
+            keras.utils.set_random_seed(0)
+            model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+            settings = {"momentum": 0.1, "weight_decay": 0.01, "clipnorm": 1.0}
+            model.compile(keras.optimizers.SGD(0.1, **settings), loss="mse")
+            model.fit(X, Y, verbose=0)
+            setattr(model.optimizer, name, assigned)
+            if compile_again:
+                model.compile(model.optimizer, loss="mse")
+            model.fit(X, Y, epochs=2, verbose=0, shuffle=False)
+            return model.get_weights()[0]
+
+        before = {"momentum": 0.1, "weight_decay": 0.01, "clipnorm": 1.0}[name]
+        np.testing.assert_array_equal(last(False, before), last(False, value))
+        assert abs(last(True, before) - last(True, value)).max() > 1e-4
+
+    def test_a_callback_that_sets_momentum_as_the_first_fit_begins_is_obeyed(self):
+        def weights(momentum, callbacks):
+            keras.utils.set_random_seed(0)
+            model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+            model.compile(keras.optimizers.SGD(0.1, momentum=momentum), loss="mse")
+            setting = [callback(model) for callback in callbacks]
+            model.fit(X, Y, epochs=3, callbacks=setting, verbose=0, shuffle=False)
+            return model.get_weights()[0]
+
+        def set_momentum(model):
+            return keras.callbacks.LambdaCallback(
+                on_train_begin=lambda logs: setattr(model.optimizer, "momentum", 0.9)
+            )
+
+        np.testing.assert_array_equal(weights(0.5, [set_momentum]), weights(0.9, []))
+
+    def test_five_accumulated_batches_are_one_of_five_times_the_size(self):
+        def weights(batch_size, **accumulation):
+            keras.utils.set_random_seed(0)
+            model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+            model.compile(keras.optimizers.SGD(0.1, **accumulation), loss="mse")
+            model.fit(X, Y, batch_size=batch_size, epochs=3, verbose=0, shuffle=False)
+            return model.get_weights()[0]
+
+        np.testing.assert_allclose(
+            weights(2, gradient_accumulation_steps=4), weights(8), rtol=1e-4, atol=1e-6
+        )
+
+    def test_a_policy_of_mixed_float16_wraps_the_optimizer_and_the_rate_is_set_through_it(self):
+        with_scale = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1))
+        with_scale.learning_rate = 0.5
+        assert float(with_scale.inner_optimizer.learning_rate) == 0.5
+        policy = keras.config.dtype_policy()
+        try:
+            keras.config.set_dtype_policy("mixed_float16")
+            assert isinstance(compiled().optimizer, keras.optimizers.LossScaleOptimizer)
+            keras.config.set_dtype_policy("mixed_bfloat16")
+            assert isinstance(compiled().optimizer, keras.optimizers.SGD)
+        finally:
+            keras.config.set_dtype_policy(policy)
