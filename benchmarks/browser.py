@@ -38,7 +38,7 @@ from lab import QUIET, Lab, Notebook, serving
 # Key presses are measured with the first of them alone in the page.
 EXPLORERS = (
     *("LearningRateExplorer", "StepDecayExplorer", "ScheduleExplorer"),
-    *("OptimizerExplorer", "QuadraticExplorer"),
+    *("OptimizerExplorer", "QuadraticExplorer", "DrawnScheduleExplorer"),
 )
 CELLS = [
     "import lrlab\nexplorers = {}",
@@ -206,22 +206,30 @@ def _press(page: DevTools, presses: int) -> dict[str, float]:
 def _drag(page: DevTools, number: int, seconds: float) -> dict[str, float]:
     """Drag the rate back and forth between 0.01 and 0.3; the kernel counts the runs it finished.
 
-    The mouse reports 60 places a second, as many as the page looks at.
+    The mouse reports 60 places a second, as many as the page looks at. Where a schedule is drawn,
+    it goes to and fro over all epochs, and up and down.
     """
     explorer = f"explorers['{EXPLORERS[number]}']"
     finished = f'{ASK}("{explorer}.wait(); print(len({explorer}.runs))")'
-    handle = f"""[...document.querySelectorAll('.lrlab-explorer')[{number}]
-      .querySelectorAll('.lrlab-handle')].find((handle) => handle.offsetParent)"""
-    page.evaluate(f"{handle}.scrollIntoView({{ block: 'center' }})")
+    root = f"document.querySelectorAll('.lrlab-explorer')[{number}]"
+    draws = page.evaluate(f"{root}.querySelector('.lrlab-swept') !== null")
+    handle = f"[...{root}.querySelectorAll('.lrlab-handle')].find((handle) => handle.offsetParent)"
+    held = f"{root}.querySelector('.lrlab-swept')" if draws else handle
+    page.evaluate(f"{held}.scrollIntoView({{ block: 'center' }})")
     runs = int(page.evaluate(finished))
-    box = page.evaluate(f"{handle}.getBoundingClientRect().toJSON()")
+    box = page.evaluate(f"{held}.getBoundingClientRect().toJSON()")
     y = box["y"] + box["height"] / 2
-    left, width = box["x"] + box["height"] / 2, box["width"] - box["height"]  # a round handle
-    page.mouse("mousePressed", left + width * page.evaluate(f"{handle}.value / {handle}.max"), y)
+    left, width = box["x"] + 10, box["width"] - 20  # from the middle of a round handle
+    at = 0.5 if draws else page.evaluate(f"{handle}.value / {handle}.max")
+    page.mouse("mouseMoved", left + width * at, y)
+    page.mouse("mousePressed", left + width * at, y)
     page.evaluate("pictures = 0")
     start = time.perf_counter()
     for move in range(round(60 * seconds)):
         place = abs((move * 0.01) % 0.6 - 0.3) + 0.4  # of the track: a new position each move
+        if draws:  # the rates lie between 0.01 and 0.3 there, too
+            y = box["y"] + box["height"] * (0.45 + 0.15 * math.sin(move / 7))
+            place = abs((move * 0.023) % 2 - 1)
         page.mouse("mouseMoved", x := left + place * width, y)
         time.sleep(max(0.0, start + (move + 1) / 60 - time.perf_counter()))
     took = time.perf_counter() - start

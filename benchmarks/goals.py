@@ -203,6 +203,11 @@ GOALS = [
         lambda results: min(_browser(f"{RETRAININGS}, {name}")(results) for name in DRAGGED),
     ),
     Goal(
+        "the same while a schedule is drawn",
+        *(20, "at least", ""),
+        _browser(f"{RETRAININGS}, DrawnScheduleExplorer"),
+    ),
+    Goal(
         "`LivePlot`'s cost an epoch against livelossplot's",
         *(0.05, "at most", "x"),
         _live_plot,

@@ -25,6 +25,7 @@ from .exercises import save_answers as save_answers
 from .experiment import Experiment as Experiment
 from .experiment import Run as Run
 from .explorers import DecayMapExplorer as DecayMapExplorer
+from .explorers import DrawnScheduleExplorer as DrawnScheduleExplorer
 from .explorers import FineTuningExplorer as FineTuningExplorer
 from .explorers import LearningRateDialExplorer as LearningRateDialExplorer
 from .explorers import LearningRateExplorer as LearningRateExplorer

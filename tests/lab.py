@@ -39,6 +39,7 @@ EVERY_KIND = {
     "LearningRateExplorer": RATE,
     "StepDecayExplorer": "first rate",
     "ScheduleExplorer": "first rate",
+    "DrawnScheduleExplorer": "epochs",
     "LearningRateDialExplorer": RATE,
     "RangeTestExplorer": "smoothing",
     "QuadraticExplorer": RATE,

@@ -7,6 +7,7 @@ For one of your own: `RunExplorer` (or `Explorer`, where there is no training), 
 from lrlab.explorers.controls import number_slider, rate_slider
 from lrlab.explorers.decay_map import DecayMapExplorer
 from lrlab.explorers.dial import LearningRateDialExplorer
+from lrlab.explorers.drawn import DrawnScheduleExplorer
 from lrlab.explorers.explorer import Explorer, Frame
 from lrlab.explorers.fine_tuning import FineTuningExplorer
 from lrlab.explorers.learning_rate import LearningRateExplorer
@@ -20,6 +21,7 @@ from lrlab.explorers.step_decay import StepDecayExplorer
 
 __all__ = [
     "DecayMapExplorer",
+    "DrawnScheduleExplorer",
     "Explorer",
     "FineTuningExplorer",
     "Frame",

@@ -12,7 +12,7 @@ import numpy as np
 import traitlets
 
 from lrlab.checks import as_learning_rate, as_number, as_whole_number
-from lrlab.explorers.widgets import SliderView, ToggleView
+from lrlab.explorers.widgets import HandlesView, SliderView, ToggleView
 
 _LAYOUT = {"width": "100%", "max_width": "740px"}
 _STYLE = {"description_width": "160px"}
@@ -98,6 +98,68 @@ class Slider(Checked, SliderView):
         self.problem = ""
 
 
+class Drawing(Checked, HandlesView):
+    """A handle an epoch over the rates in a picture; one for several, where there are many.
+
+    The value holds a rate for each epoch, and those of a longer training that was drawn before.
+    """
+
+    value: traitlets.TraitType[Any, Any] = traitlets.TraitType(None).tag(
+        sync=True,
+        echo_update=False,
+        to_json=lambda rates, drawing: drawing._places(rates),
+        from_json=lambda places, drawing: drawing._rates_at(places),
+    )
+
+    def __init__(
+        self, name: str, rates: Any, epochs: int, seen: tuple[float, float], tooltip: str
+    ) -> None:
+        """Draw these rates, and the last one for the epochs that they leave out."""
+        self.name, self._seen, self._epochs = name, seen, 1
+        first = self._as_rates(rates)
+        self._spans: list[range] = []  # the epochs of each handle
+        settings: dict[str, Any] = {"stops": _logarithmic(*seen), "sweeps": True}
+        settings["layout"] = {"display": "none"}
+        super().__init__(name, self._as_rates, tooltip, tooltip, value=first, **settings)
+        self.last(epochs)
+
+    def last(self, epochs: int) -> None:
+        """Have handles for so many epochs; new ones are as high as the last one."""
+        every, rates = -(-epochs // _MOST_HANDLES), self.value
+        starts = range(0, epochs, every)
+        self._epochs = epochs
+        self._spans = [range(start, min(start + every, epochs)) for start in starts]
+        with self.hold_sync():
+            self.value = rates + rates[-1:] * (epochs - len(rates))
+            self.send_state("value")  # of as many handles, whether a rate is new or not
+            self.moves = ["y"] * len(self._spans)
+            self.names = [
+                f"epoch {span[0] + 1}" + f" to {span[-1] + 1}" * (len(span) > 1)
+                for span in self._spans
+            ]
+
+    def _places(self, rates: tuple[float, ...]) -> list[list[float]]:
+        return [[(span[0] + span[-1] + 1) / 2, rates[span[0]]] for span in self._spans]
+
+    def _rates_at(self, places: list[list[float]]) -> tuple[float, ...]:
+        rates = list(self.value)
+        for span, (_, rate) in zip(self._spans, places, strict=True):
+            if rates[span[0]] != rate:
+                rates[span[0] : span[-1] + 1] = [rate] * len(span)
+        return tuple(rates)
+
+    def _as_rates(self, value: Any) -> tuple[float, ...]:
+        (low, high), several = self._seen, np.iterable(value) and not isinstance(value, str)
+        rates = tuple(as_number(rate) for rate in value) if several else ()
+        if len(rates) < self._epochs or not all(low <= rate <= high for rate in rates):
+            raise ValueError(
+                f"`{self.name}` must be a list of rates from {low:g} to {high:g}, one an epoch, "
+                f"here {self._epochs} or more. Received: {self.name}={value!r}. "
+                f"Try {self.name}=[0.1] * {self._epochs}."
+            )
+        return rates
+
+
 class _Choice(Checked, ipywidgets.Dropdown):
     pass
 
@@ -113,6 +175,7 @@ class _Several(Checked, ipywidgets.SelectMultiple):
 # Round numbers, about evenly spaced on a logarithmic axis.
 _IN_A_DECADE = ("1", "1.2", "1.5", "2", "2.5", "3", "4", "5", "6", "8")
 EPOCHS = 15  # of the default experiment, which is not made yet when its sliders are
+_MOST_HANDLES = 60  # of a drawn schedule
 _MOST_STOPS = 100  # of a slider of whole numbers; more can't be told apart by hand
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Shown = TypeVar("Shown")
 Row: TypeAlias = Mapping[str, Any]  # of a pin: its settings, final numbers, "verdict" and "reason"
 
-_NOT_IN_THE_TABLE = ("epochs", "reason")
+_NOT_IN_THE_TABLE = ("epochs", "learning_rates", "reason")
 _BEGINS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 

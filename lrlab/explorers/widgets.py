@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anywidget
 import traitlets
 
 from lrlab.figures.ink import css_variables
+
+if TYPE_CHECKING:
+    from lrlab.figures.curves import CurvesFigure
 
 
 def _static(name: str) -> str:
@@ -90,6 +93,39 @@ class SliderView(anywidget.AnyWidget):
     marks = traitlets.List(traitlets.Tuple(traitlets.Int(), traitlets.Unicode())).tag(sync=True)
     disabled = traitlets.Bool().tag(sync=True)
     problem = traitlets.Unicode().tag(sync=True)
+
+
+class HandlesView(anywidget.AnyWidget):
+    """Handles over the picture of an explorer, for values on two of its axes.
+
+    Each stands at an epoch and, on a logarithmic axis, a height: `value` holds these pairs. What it
+    can be moved along is "x", "y" or "xy"; upwards it stops at the `stops`. Where they are to be
+    swept, a pointer takes all along that it passes. Drawn is in `box`: left, top, width and height
+    as shares of the picture's, with `limits` at its left, right, lower and upper end. `held` is the
+    one that a person has moved last.
+    """
+
+    _esm = _static("handles.js")
+    value: traitlets.TraitType[Any, Any] = traitlets.Any([]).tag(sync=True)
+    description = traitlets.Unicode().tag(sync=True)
+    held = traitlets.Int(-1).tag(sync=True)
+    names = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    moves = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    sweeps = traitlets.Bool().tag(sync=True)
+    stops = traitlets.List(traitlets.Float()).tag(sync=True)
+    limits = traitlets.List(traitlets.Float(), [0.0, 1.0, 1e-4, 10.0]).tag(sync=True)
+    box = traitlets.List(traitlets.Float(), [0.0, 0.0, 0.0, 0.0]).tag(sync=True)
+
+    def __init__(self, **values: Any) -> None:
+        # It has no place of its own in the page.
+        super().__init__(**({"layout": {"display": "none"}} | values))
+
+    def stand_over(self, figure: CurvesFigure, picture: PictureView) -> None:
+        """Have the handles stand over the lower axes of a figure, at the left of a picture."""
+        sizes = picture.width, picture.height
+        with self.hold_sync():
+            self.box = [pixels / sizes[k % 2] for k, pixels in enumerate(figure.box_below)]
+            self.limits = list(figure.limits_below)
 
 
 class ToggleView(anywidget.AnyWidget):

@@ -131,6 +131,17 @@ class CurvesFigure(Plot):
         axes = (*(panel.axes for panel in self.panels), self._rate_axes)
         return [Region(self._box(*axes), traces)]
 
+    @property
+    def box_below(self) -> tuple[float, float, float, float]:
+        """Left, top, width and height of the lower axes, in pixels from the upper left corner."""
+        left, low, right, high = self._box(self._rate_axes)
+        return left, self.size[1] - high, right - left, high - low
+
+    @property
+    def limits_below(self) -> tuple[float, float, float, float]:
+        """What stands at the left, right, lower and upper end of these axes."""
+        return 0, self.epochs, *self._rates
+
     def reset_view(self) -> None:
         """Let the upper axes forget what they have grown for."""
         for panel in self.panels:

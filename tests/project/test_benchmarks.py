@@ -141,7 +141,7 @@ def test_what_was_not_measured_is_said_so(results):
     del results["start"]
     results["frame"]["browser"] = []
     text = report.page(results, MACHINE)
-    assert text.count("not measured") == 6
+    assert text.count("not measured") == 7
     assert "No Chromium was found" in text
     assert "## Start" not in text
 
