@@ -30,7 +30,7 @@ define NEWLINE
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup develop lab test notebooks illustrations pages explorable docs links bench storm lint check-isa clean
+.PHONY: help setup develop lab test notebooks illustrations pages explorable docs links bench api release storm lint check-isa clean
 
 help:  ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -84,6 +84,12 @@ bench: develop $(INSTALLED)-bench  ## Measure everything, write benchmarks/RESUL
 $(INSTALLED)-%: $(INSTALLED)
 	$(RUN) pip install --disable-pip-version-check -c constraints.txt -e '.[$*]'
 	@touch $@
+
+api: develop  ## List the public API again, after a change that is meant
+	$(VENV)/bin/python tools/list_api.py
+
+release: develop $(INSTALLED)-release  ## Check all that a release needs, build and try it (ARGS=--trial: all the same)
+	$(VENV)/bin/python tools/make_release.py $(ARGS)
 
 storm: develop  ## Ten minutes of random movements in JupyterLab (ARGS="--minutes 60 --seed 3")
 	$(VENV)/bin/python tests/storm.py $(ARGS)
