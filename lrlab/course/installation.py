@@ -22,7 +22,7 @@ _NEEDED = "keras", "ipywidgets", "anywidget", "ipykernel", "jupyterlab"
 _TENSORFLOW = "tensorflow-cpu", "tensorflow"
 # What shows widgets in JupyterLab and Notebook 7, and the package that brings it.
 _EXTENSIONS = {"anywidget": "anywidget", "@jupyter-widgets/jupyterlab-manager": "ipywidgets"}
-_MEMORY = 1e9  # bytes; a notebook of the course takes some 0.7 to 1
+_MEMORY = 1.3e9  # bytes; a notebook of the course takes some 0.9 to 1.3
 _SECONDS = 300
 # In a Python of its own: an end by the system, for memory or for a missing instruction, is seen.
 _TRAINING = """
@@ -140,11 +140,11 @@ def _memory() -> Finding:
     """How much memory is free: of the machine, or of the container."""
     free = min(_free_memory(), default=None)
     if free is None:
-        return Finding(True, "memory: cannot be read here; the course needs 1 GB a notebook")
+        return Finding(True, "memory: cannot be read here; a notebook needs 1.3 GB")
     words = f"memory: {free / 1e9:.1f} GB free"
     if free < _MEMORY:
-        return Finding(False, f"{words}. Close other programs and kernels: a notebook needs 1 GB")
-    return Finding(True, f"{words}; a notebook needs 1 GB")
+        return Finding(False, f"{words}. Close other programs and kernels: a notebook needs 1.3 GB")
+    return Finding(True, f"{words}; a notebook needs 1.3 GB")
 
 
 def _free_memory() -> Iterator[float]:

@@ -218,7 +218,7 @@ class TestCheckInstall:
         ("limits", "good", "said"),
         [
             ([8e9, 0.4e9], False, "memory: 0.4 GB free. Close other programs and kernels"),
-            ([8e9], True, "memory: 8.0 GB free; a notebook needs 1 GB"),
+            ([8e9], True, "memory: 8.0 GB free; a notebook needs 1.3 GB"),
             ([], True, "memory: cannot be read here"),
         ],
     )
