@@ -42,7 +42,8 @@ LOOK = """async (root) => {
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-1', bytes));
   return {
     stale: root.classList.contains('lrlab-stale'),
-    words: root.querySelector('.lrlab-readout').innerText,
+    // Not innerText: it is empty where the browser skips a cell that has gone out of view.
+    words: root.querySelector('.lrlab-readout').textContent,
     digest: Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join(''),
   };
 }"""
