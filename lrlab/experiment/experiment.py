@@ -298,9 +298,13 @@ class Experiment:
             found = self._variants.find(self, optimizer, batch_size, self._variant)
         if found.epochs == epochs:
             return found
+        return found._variants.lasting(epochs, found._lasting)
+
+    def _lasting(self, epochs: int) -> Experiment:
+        """Make the same experiment with other epochs; it shares all that is compiled."""
         other = object.__new__(Experiment)
-        settings = {"epochs": epochs, "_settings": found._settings | {"epochs": epochs}}
-        vars(other).update(vars(found) | settings)
+        settings = {"epochs": epochs, "_settings": self._settings | {"epochs": epochs}}
+        vars(other).update(vars(self) | settings)
         return other
 
     def _variant(self, optimizer: keras.optimizers.Optimizer, batch_size: int) -> Experiment:
@@ -396,16 +400,18 @@ class Experiment:
         *,
         seed: int | None = None,
         epochs: int | None = None,
+        optimizer: keras.optimizers.Optimizer | None = None,
     ) -> str:
         """Return the plain Keras program that gives the numbers of such a run, see `keras_code`.
 
-        `epochs` is for a run that has not gone all the way.
+        `epochs` is for a run that has not gone all the way, `optimizer` for one of several parts.
         """
         seed = self.seed if seed is None else seed
+        other = {} if optimizer is None else {"optimizer": optimizer}
         return keras_code.program(
             dataset=self.dataset,
             building=self._model_source(seed),
-            compile_arguments=self.compile_arguments,
+            compile_arguments=self.compile_arguments | other,
             schedule=schedule,
             callbacks=callbacks,
             learning_rate=self._first_rate,

@@ -10,6 +10,7 @@ from lrlab.backend import keras
 
 from lrlab.experiment.compiling import copy_optimizer
 from lrlab.experiment.experiment import Experiment
+from lrlab.keras_code.source import Name
 from lrlab.training.internals import as_graph
 
 
@@ -47,9 +48,22 @@ def with_two_rates(experiment: Experiment) -> Experiment:
             "A model has a head, its last layer, and a body, the layers before it. Received: a "
             f"model of {len(layers)} layer. Give a keras.Sequential([body, head])."
         )
-    head, body = (copy_optimizer(experiment.model.optimizer) for _ in range(2))
-    groups = {rf".*{re.escape(layers[-1].name)}/.*": head}
-    return experiment.variant(optimizer=TwoRates(keras.optimizers.OptimizerMap(body, groups)))
+    head = rf".*{re.escape(layers[-1].name)}/.*"
+    return experiment.variant(optimizer=_two_rates(experiment, head))
+
+
+def code_with_two_rates(experiment: Experiment, head_rate: float, body_rate: float) -> str:
+    """Return the plain Keras program that trains the head and the body of a model so."""
+    # In a Python with other models the layer may have another name.
+    optimizer = _two_rates(experiment, Name('f".*{model.layers[-1].name}/.*"'))
+    optimizer.body_rate = body_rate
+    return experiment.code(head_rate, optimizer=optimizer)
+
+
+def _two_rates(experiment: Experiment, head: str) -> TwoRates:
+    """The optimizer of an experiment twice, once for the variables whose paths match `head`."""
+    parts = (copy_optimizer(experiment.model.optimizer) for _ in range(2))
+    return TwoRates(keras.optimizers.OptimizerMap(next(parts), {head: next(parts)}))
 
 
 def accuracy_with(experiment: Experiment, old: Any) -> Callable[[], float]:

@@ -1,4 +1,4 @@
-"""The experiments that differ from one in optimizer or batch size, kept for when one comes back."""
+"""The experiments that differ from one in a setting, kept for when one comes back."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ _KEPT = 12
 
 
 class Variants:
-    """The last 12 that were asked for."""
+    """The last 12 that were asked for, and the last 12 that last for other epochs alone."""
 
     def __init__(self) -> None:
         self._kept: list[Experiment] = []
+        self._lasting: dict[int, Experiment] = {}
         self._making = threading.Lock()
 
     def find(
@@ -43,4 +44,13 @@ class Variants:
             if found is not first:  # the last one asked for is the last one dropped
                 others = [variant for variant in self._kept if variant is not found]
                 self._kept = [*others, found][-_KEPT:]
+            return found
+
+    def lasting(self, epochs: int, make: Callable[[int], Experiment]) -> Experiment:
+        """Return the experiment that lasts so many epochs, or make it."""
+        with self._making:
+            found = self._lasting.pop(epochs, None) or make(epochs)
+            self._lasting[epochs] = found  # the last one asked for is the last one dropped
+            if len(self._lasting) > _KEPT:
+                del self._lasting[next(iter(self._lasting))]
             return found

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from lrlab.explorers.controls import rate_slider
+from lrlab.explorers.controls import rate_slider, training_length
 from lrlab.explorers.run_explorer import RunExplorer, check_experiment
 from lrlab.figures.fine_tuning import FineTuningFigure, describe_fine_tuning
 from lrlab.figures.history import Curves
@@ -17,13 +16,6 @@ if TYPE_CHECKING:
     from lrlab.experiment import Experiment, Run
 
 _KEEPS, _LOSES = 0.9, 0.5  # of the accuracy before, to say that it was kept or lost
-_OPTIMIZER = re.compile(r"    optimizer=(.+?),\n    loss=", re.DOTALL)
-_TWO_RATES = """optimizer=keras.optimizers.MultiOptimizer(
-        keras.optimizers.OptimizerMap(
-            {body},  # the body
-            {{f".*{{model.layers[-1].name}}/.*": {head}}},
-        )
-    ),"""
 
 
 class Settings(NamedTuple):
@@ -44,6 +36,7 @@ class FineTuningExplorer(RunExplorer):
             trained on, and their classes from 0.
         body_rate: Where the slider of the body's rate starts.
         head_rate: Where the slider of the head's rate starts.
+        epochs: How long a run lasts first; by default as long as those of the experiment.
 
     Raises:
         ValueError: If the model has no layers before its head, or an argument cannot work.
@@ -59,7 +52,13 @@ class FineTuningExplorer(RunExplorer):
     """
 
     def __init__(
-        self, experiment: Experiment, old: Any, *, body_rate: float = 0.01, head_rate: float = 0.1
+        self,
+        experiment: Experiment,
+        old: Any,
+        *,
+        body_rate: float = 0.01,
+        head_rate: float = 0.1,
+        epochs: int | None = None,
     ) -> None:
         check_experiment(experiment)
         from lrlab.experiment.fine_tuning import accuracy_with, with_two_rates
@@ -69,7 +68,7 @@ class FineTuningExplorer(RunExplorer):
         self._tuned = with_two_rates(experiment)
         self._knows = accuracy_with(self._tuned, old)
         self._before = float(self._knows())
-        super().__init__(experiment, [body, head])
+        super().__init__(experiment, [body, head, training_length(experiment, epochs)])
 
     def settings(self) -> Settings:
         """Read the sliders."""
@@ -84,7 +83,8 @@ class FineTuningExplorer(RunExplorer):
         from lrlab.experiment.fine_tuning import Remembers
 
         watch = Remembers(settings.body_rate, self._knows)
-        return self._tuned.follow(settings.head_rate, callbacks=[watch])
+        tuned = self._tuned.variant(epochs=self.experiment.epochs)
+        return tuned.follow(settings.head_rate, callbacks=[watch])
 
     def intended(self, settings: Settings) -> np.ndarray:
         """Return the accuracy on the old task before, for each epoch."""
@@ -96,7 +96,7 @@ class FineTuningExplorer(RunExplorer):
 
     def new_figure(self) -> FineTuningFigure:
         """Return the figure to draw on."""
-        return FineTuningFigure(self.experiment.epochs, **self.look())
+        return FineTuningFigure(self.longest, **self.look())
 
     def describe(self, curves: Curves, intended: np.ndarray | None) -> str:
         """Return what such a picture shows, for those who cannot see it."""
@@ -119,10 +119,10 @@ class FineTuningExplorer(RunExplorer):
     @property
     def code(self) -> str:
         """The plain Keras program for the present settings."""
-        programs = [self.experiment.code(rate) for rate in self.settings()]
-        body, head = (_OPTIMIZER.findall(program)[0] for program in programs)
-        two_rates = _TWO_RATES.format(body=body, head=head)
-        return programs[1].replace(f"optimizer={head},", two_rates)
+        from lrlab.experiment.fine_tuning import code_with_two_rates
+
+        settings = self.settings()
+        return code_with_two_rates(self.experiment, settings.head_rate, settings.body_rate)
 
     def let_go(self) -> None:
         """Forget the variant of the experiment, too."""

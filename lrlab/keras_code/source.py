@@ -113,6 +113,10 @@ def source(value: Any, indent: int, taken: int = 0) -> str:
         return put_in_brackets("[", items, "]", indent, taken + len(","))
     if not isinstance(value, dict):
         return _literal(value)
+    if "class_name" not in value:
+        keys = {source(key, 0): item for key, item in value.items()}
+        parts = [f"{key}: {source(keys[key], indent + 4, len(key) + 2)}" for key in keys]
+        return put_in_brackets("{", parts, "}", indent, taken + len(","))
     name, config = value["class_name"], value.get("config")
     module = value.get("module") or ""
     if module.split(".")[0] != "keras" or value.get("registered_name") or name == "Lambda":
@@ -335,7 +339,7 @@ def source_of_compile(
             value = Name(call(kind, settings, 4, len("optimizer=")))
         elif name == "optimizer":
             try:
-                value = _set_rate(keras.saving.serialize_keras_object(value), rate)
+                value = _set_rate(_serialized(value), rate)
                 value = Name(source(value, 4, len("optimizer=")))
             except (NotImplementedError, TypeError, ValueError):  # one of somebody's own
                 given.append(name)
@@ -364,10 +368,25 @@ def source_of_build(optimizer: Any, building: str) -> str:
     return "\n".join([*lines, "model.optimizer.build(model.trainable_variables)"])
 
 
+def _serialized(optimizer: Any) -> Any:
+    """An optimizer, serialized; a subclass of Keras's for several parts as Keras's."""
+    if isinstance(optimizer, keras.optimizers.MultiOptimizer):
+        kind = {"module": "keras.optimizers", "class_name": "MultiOptimizer"}
+        return kind | {"config": optimizer.get_config()}
+    return keras.saving.serialize_keras_object(optimizer)
+
+
 def _set_rate(optimizer: Any, rate: Any) -> Any:
-    """A serialized optimizer with this rate, or with its default one for None."""
+    """A serialized optimizer with this rate, or with its default one for None.
+
+    Of several parts the first in the map gets it; the others keep their own.
+    """
     config = dict(optimizer["config"])
-    if "inner_optimizer" in config:  # of a LossScaleOptimizer, which takes no rate itself
+    if "optimizer_map" in config:
+        parts = config["optimizer_map"]["config"]
+        (first, part), *others = parts["optimizer_map"].items()
+        parts |= {"optimizer_map": {first: _set_rate(part, rate), **dict(others)}}
+    elif "inner_optimizer" in config:  # of a LossScaleOptimizer, which takes no rate itself
         config["inner_optimizer"] = _set_rate(config["inner_optimizer"], rate)
     else:
         config.pop("learning_rate", None)

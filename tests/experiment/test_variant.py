@@ -151,6 +151,7 @@ class TestEpochs:
         assert longer.variant(optimizer="adam").model is adam.model
         assert longer.variant(optimizer="adam").epochs == longer.epochs
         assert longer.variant(epochs=experiment.epochs).epochs == experiment.epochs
+        assert experiment.variant(epochs=experiment.epochs + 1) is longer
         assert experiment.variant(epochs=None) is experiment
         for epochs in (0.5, 0):
             with pytest.raises(ValueError, match="`epochs` must be a whole number"):

@@ -1,5 +1,9 @@
 """Two rates in one explorer: what they are in plain Keras, and what is kept of the old task."""
 
+import re
+import subprocess
+import sys
+
 from lrlab.backend import keras
 
 import numpy as np
@@ -10,6 +14,12 @@ from lrlab import Experiment, FineTuningExplorer
 
 OLD_HEAD = keras.layers.Dense(2, name="old")
 optimizers = keras.optimizers
+
+
+def formatted(code):
+    """The code as Ruff would have it, with its default settings."""
+    ruff = [sys.executable, "-m", "ruff", "format", "--isolated", "-"]
+    return subprocess.run(ruff, input=code, capture_output=True, text=True, check=True).stdout
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +67,16 @@ class TestTwoRates:
         explorer.reset()
         assert explorer.wait(SOON).history == first
 
+    def test_other_epochs_train_the_same_for_longer(self, explorer):
+        short = explorer.wait(SOON)
+        explorer.epochs.value = 6
+        longer = explorer.wait(SOON)
+        for name in ("loss", "old_accuracy"):
+            assert longer.history[name][:4] == short.history[name]
+            assert len(longer.history[name]) == 6
+        assert "epochs=6" in explorer.code
+        assert explorer._figures["curves"].epochs == 6
+
     @pytest.mark.parametrize("optimizer", ["sgd", "adam", optimizers.SGD(momentum=0.9)])
     def test_the_code_is_plain_keras_that_gives_the_same_numbers(self, optimizer):
         experiment = Experiment(
@@ -67,7 +87,10 @@ class TestTwoRates:
             run = explorer.wait(SOON)
             printed = printed_by(explorer.code, build_model=model, **data())
         assert explorer.code.startswith("# Takes as given: build_model, x_train, y_train, ")
-        assert "MultiOptimizer" in explorer.code
+        start = "optimizer=keras.optimizers.MultiOptimizer(keras.optimizers.OptimizerMap("
+        assert start in re.sub(r"\(\s+", "(", explorer.code)
+        assert 'f".*{model.layers[-1].name}/.*": keras.optimizers.' in explorer.code
+        assert formatted(explorer.code) == explorer.code
         for name in ("loss", "val_loss"):
             assert printed[name] == pytest.approx(run.final[name], abs=1e-4)
 
