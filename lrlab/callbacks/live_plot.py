@@ -17,6 +17,7 @@ import numpy as np
 from lrlab.figures.curves import CurvesFigure, LossScale, check_arguments
 from lrlab.figures.history import Curves, describe
 from lrlab.figures.ink import Theme, result_text
+from lrlab.figures.picture import with_overlay
 from lrlab.figures.plot import check_look
 from lrlab.training.internals import optimizers_of, schedule_of, update_count
 
@@ -37,7 +38,8 @@ class LivePlot(keras.callbacks.Callback):
     nothing is called a loss, all that it logs.
 
     When training ends, a still picture takes the place of the live one, whose widgets are closed.
-    It is stored with the notebook, so that it shows on GitHub. With the environment variable
+    It is stored with the notebook, so that it shows on GitHub, and in a page it says its values
+    under the pointer or by arrow keys, without a kernel. With the environment variable
     LRLAB_WAIT=1 that is the only time it is published: a notebook run so holds one output, the same
     each time.
 
@@ -249,6 +251,8 @@ class LivePlot(keras.callbacks.Callback):
             view = "application/vnd.jupyter.widget-view+json"
             bundle[view] = self._image._repr_mimebundle_()[view]
         bundle["image/png"] = self.png() if self._image is None else bytes(self._image.value)
+        if self._image is None and not _waits():
+            bundle["text/html"] = with_overlay(bundle["image/png"], self._alt, self._look["theme"])
         return bundle, {"image/png": {"alt": self._alt}}
 
 

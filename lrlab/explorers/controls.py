@@ -174,7 +174,7 @@ class _Several(Checked, ipywidgets.SelectMultiple):
 
 # Round numbers, about evenly spaced on a logarithmic axis.
 _IN_A_DECADE = ("1", "1.2", "1.5", "2", "2.5", "3", "4", "5", "6", "8")
-EPOCHS = 15  # of the default experiment, which is not made yet when its sliders are
+_EPOCHS = 15  # of the default experiment, which is not made yet when its sliders are
 _MOST_HANDLES = 60  # of a drawn schedule
 _MOST_STOPS = 100  # of a slider of whole numbers; more can't be told apart by hand
 
@@ -276,9 +276,15 @@ def epochs_slider(
     return Slider(name, check, tooltip, description, value=epochs, stops=stops)
 
 
+def usual_epochs(experiment: Any) -> int:
+    """Return the epochs of an experiment, or of the default one for None."""
+    epochs: int = getattr(experiment, "epochs", _EPOCHS)
+    return epochs
+
+
 def training_length(experiment: Any, epochs: Any) -> Checked:
     """A slider for the epochs of a run, up to four times those of an experiment."""
-    usual = getattr(experiment, "epochs", EPOCHS)
+    usual = usual_epochs(experiment)
     tooltip = "How many epochs a run lasts: the same start, a longer training"
     return epochs_slider("epochs", usual if epochs is None else epochs, 4 * usual, tooltip)
 

@@ -37,7 +37,8 @@ class DecayMapExplorer(RunExplorer):
 
     A whole training stands behind each cell. The chosen cell is trained first, then ever finer
     ones. A click, an arrow key or the sliders choose another cell, and the picture below shows its
-    curves. Runs that are made are kept.
+    curves. Runs that are made are kept. There is no slider for the epochs, for each place of it
+    would be another map of as many trainings: give it `experiment.variant(epochs=30)`.
 
     Args:
         experiment: What to train; by default a small network on handwritten digits.
@@ -64,6 +65,7 @@ class DecayMapExplorer(RunExplorer):
     """
 
     frames_per_second = 5.0
+    height = _HALF
     stopped = "Stopped. Choose an empty cell to go on."
 
     def __init__(
@@ -95,12 +97,7 @@ class DecayMapExplorer(RunExplorer):
             interval_slider(decays[0].epochs_per_drop),
         ]
         super().__init__(experiment, controls, below=[self._curves_picture])
-
-    def new_picture(self) -> PictureView:
-        """Return the widget of the map."""
-        picture = super().new_picture()
-        picture.height, picture.hint = _HALF, _HINT
-        return picture
+        self._picture.hint = _HINT
 
     def schedule(self) -> StepDecay:
         """Return the step decay of the chosen cell."""

@@ -18,7 +18,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 import ipywidgets
 
@@ -55,6 +55,14 @@ class Frame(Generic[Shown]):
     always: bool = False
 
 
+class Layout(NamedTuple):
+    """Width and height of a picture in pixels, and the width of the figure in it."""
+
+    width: int
+    height: int
+    figure_width: int
+
+
 # What it says (plain text), what it shows, or None for a place to stop.
 Work: TypeAlias = Generator[str | Frame[Shown] | None, None, None]
 
@@ -87,6 +95,7 @@ class Explorer(Pinning[Shown], ipywidgets.VBox, Generic[Shown]):
     invitation = "Drag a slider, or click its handle and use the arrow keys: the picture follows."
     stored = "From an earlier run. Run this cell to get the sliders."  # below a stored picture
     unfinished = "The training was not done"  # how a TimeoutError begins
+    height = SIZE[1]  # of the figure, in pixels
     _closed = True  # until it is made, too: what cannot be made is closed as well
 
     def __init__(
@@ -114,7 +123,8 @@ class Explorer(Pinning[Shown], ipywidgets.VBox, Generic[Shown]):
         self._silent = False  # whether the work that goes on has said nothing yet
         self._figures: dict[str, Any] = {}
         self._drawing = threading.RLock()  # of pins, frame and figures
-        self._picture = self.new_picture()
+        self._picture = PictureView(alt="The first run is on its way.")
+        self.lay_out()
         self._picture.observe(lambda change: self.begin(), "displayed")
         self._picture.observe(lambda change: self.draw_afresh(), "dark")
         self._picture.observe(lambda change: self._draw_at(change["new"]), "room")
@@ -198,10 +208,9 @@ class Explorer(Pinning[Shown], ipywidgets.VBox, Generic[Shown]):
         """Return what the picture is to be of: if that changes, it is stale until it follows."""
         return tuple(control.value for control in self._controls.values())
 
-    def new_picture(self) -> PictureView:
-        """Return the widget in which the picture is shown."""
-        widths, alt = [width + self.beside for width in WIDTHS], "The first run is on its way."
-        return PictureView(width=widths[0], height=SIZE[1], widths=widths, alt=alt)
+    def layouts(self) -> dict[int, Layout]:
+        """Return the layouts that the picture can have, by its width, the widest first."""
+        return {width: Layout(width, self.height, width) for width in WIDTHS}
 
     # --- what a person does ---
 
@@ -336,14 +345,18 @@ class Explorer(Pinning[Shown], ipywidgets.VBox, Generic[Shown]):
         return "dark" if self._picture.dark else "light"
 
     @property
-    def beside(self) -> int:
-        """How many pixels something takes to the right of the figure."""
-        return 0
-
-    @property
     def size(self) -> tuple[int, int]:
         """Width and height of the figure in pixels: a narrow page has a narrow one."""
-        return self._picture.width - self.beside, self._picture.height
+        return self._laid_out.figure_width, self.height
+
+    def lay_out(self) -> None:
+        """Give the picture the layout for which the page has room, or the widest of all."""
+        with self._drawing:
+            layouts = self.layouts()
+            now = layouts.get(self._picture.room) or next(iter(layouts.values()))
+            self._laid_out = now
+            self._figures.clear()
+            self._picture.show(widths=[*layouts], width=now.width, height=now.height)
 
     def figure(self, name: str, make: Callable[[], Any]) -> Any:
         """Return the figure of this name, which is made once for a look."""
@@ -368,8 +381,8 @@ class Explorer(Pinning[Shown], ipywidgets.VBox, Generic[Shown]):
         """Draw what is shown in a picture of another width, one of those that it can have."""
         with self._drawing:
             if width in self._picture.widths and width != self._picture.width:
-                self._picture.width = width
-                self.draw_afresh()
+                self.lay_out()
+                self.redraw()
 
     def show(
         self, png: bytes, alt: str, words: str | None = None, *, on: PictureView | None = None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 
 from lrlab.checks import as_learning_rate, as_number, as_whole_number
-from lrlab.explorers.controls import button, choice, notches, rate_slider, several
+from lrlab.explorers.controls import button, choice, notches, rate_slider, several, training_length
 from lrlab.explorers.explorer import Frame, Work
 from lrlab.explorers.pins import Pin
 from lrlab.explorers.run_explorer import REPEATABLE, RunExplorer
@@ -66,10 +66,11 @@ class Settings:
         weight_decay: As for any Keras optimizer: each step multiplies the weights by 1 - rate
             times this. 0 for none.
         batch_size: Samples a step.
+        epochs: How long a run lasts.
 
     Example:
         >>> print(Settings("SGD", 0.1, momentum=0.9, batch_size=64))
-        SGD 0.1 m0.9 b64
+        SGD 0.1, momentum 0.9, batch 64
     """
 
     optimizer: str
@@ -77,14 +78,13 @@ class Settings:
     momentum: float = 0.0
     weight_decay: float = 0.0
     batch_size: int = 32
+    epochs: int = 15
 
     @classmethod
-    def keras_defaults(cls, optimizer: str, batch_size: int = 32) -> Settings:
+    def keras_defaults(cls, optimizer: str, **others: int) -> Settings:
         """Return the settings that Keras gives an optimizer by default."""
         kind = OPTIMIZERS[optimizer]
-        return cls(
-            optimizer, kind.learning_rate, kind.momentum or 0.0, kind.weight_decay, batch_size
-        )
+        return cls(optimizer, kind.learning_rate, kind.momentum or 0.0, kind.weight_decay, **others)
 
     def as_optimizer(self) -> keras.optimizers.Optimizer:
         """Return it as an object of Keras's."""
@@ -104,12 +104,13 @@ class Settings:
     def __str__(self) -> str:
         """Return a few words, those for the defaults left out."""
         defaults = Settings.keras_defaults(self.optimizer)
+        words = {"momentum": "momentum", "weight_decay": "weight decay", "batch_size": "batch"}
         others = [
-            f"{name[0]}{getattr(self, name):g}"
-            for name in ("momentum", "weight_decay", "batch_size")
+            f"{words[name]} {getattr(self, name):g}"
+            for name in words
             if getattr(self, name) != getattr(defaults, name)
         ]
-        return " ".join([self.optimizer, f"{self.learning_rate:.3g}", *others])
+        return ", ".join([f"{self.optimizer} {self.learning_rate:.3g}", *others])
 
 
 class OptimizerExplorer(RunExplorer):
@@ -131,6 +132,7 @@ class OptimizerExplorer(RunExplorer):
         momentum: The same for momentum, from 0 to 1. Only SGD and RMSprop have one.
         weight_decay: The same for weight decay, at least 0.
         batch_size: Samples a step; by default those of the experiment.
+        epochs: How long a run lasts first; by default as long as those of the experiment.
         racers: The optimizers that are chosen for the race.
 
     Raises:
@@ -154,10 +156,13 @@ class OptimizerExplorer(RunExplorer):
         momentum: float | None = None,
         weight_decay: float | None = None,
         batch_size: int | None = None,
+        epochs: int | None = None,
         racers: Sequence[str] = ("SGD", "Adam"),
     ) -> None:
         chosen = choice("optimizer", optimizer, OPTIMIZERS, "Which of Keras's optimizers trains")
-        defaults = Settings.keras_defaults(optimizer, getattr(experiment, "batch_size", 32))
+        length = training_length(experiment, epochs)
+        usual = {"batch_size": getattr(experiment, "batch_size", 32), "epochs": length.value}
+        defaults = Settings.keras_defaults(optimizer, **usual)
         first = _first_settings(defaults, learning_rate, momentum, weight_decay, batch_size)
         # To ask the experiment costs milliseconds, for it compares the settings of optimizers.
         self._variant_of = lru_cache(_VARIANTS_KEPT)(self._make_variant)
@@ -177,6 +182,7 @@ class OptimizerExplorer(RunExplorer):
             notches("momentum", first.momentum, _MOMENTUMS, again),
             notches("weight_decay", first.weight_decay, _DECAYS, pull),
             notches("batch_size", first.batch_size, _BATCHES, noise),
+            length,
         ]
         words = "Race: find the best rate of each chosen optimizer, and compare these runs"
         race = [self.racers, button("Race", words, self.race)]
@@ -193,6 +199,7 @@ class OptimizerExplorer(RunExplorer):
             0.0 if kind.momentum is None else self.momentum.value,
             self.weight_decay.value,
             self.batch_size.value,
+            self.epochs.value,
         )
 
     def schedule(self) -> float:
@@ -225,7 +232,8 @@ class OptimizerExplorer(RunExplorer):
 
     def _make_variant(self, settings: Settings) -> Experiment:
         optimizer = settings.as_optimizer()
-        return self.experiment.variant(optimizer=optimizer, batch_size=settings.batch_size)
+        experiment, size = self.experiment, settings.batch_size
+        return experiment.variant(optimizer=optimizer, batch_size=size, epochs=settings.epochs)
 
     @property
     def best(self) -> dict[str, Run]:
@@ -242,8 +250,8 @@ class OptimizerExplorer(RunExplorer):
     def race(self) -> None:
         """Find the best rate of each chosen optimizer, and pin these runs.
 
-        Momentum and weight decay are those that each was left with, the batch size is the present
-        one. A rate is better if it ends with a lower validation loss.
+        Momentum and weight decay are those that each was left with, batch size and epochs are the
+        present ones. A rate is better if it ends with a lower validation loss.
         """
         names = self.racers.value
         if len(names) < 2:
@@ -251,8 +259,7 @@ class OptimizerExplorer(RunExplorer):
             return
         present = self.settings()
         self._left[present.optimizer] = present
-        left = {name: self._left.get(name) or Settings.keras_defaults(name) for name in names}
-        racers = [replace(left[name], batch_size=present.batch_size) for name in names]
+        racers = [self._settings_of(name) for name in names]
         self.start(present, self._race(racers, present))
 
     def reset(self) -> None:
@@ -266,13 +273,17 @@ class OptimizerExplorer(RunExplorer):
         name, left = self.optimizer.value, self._present
         if name != left.optimizer:
             self._left[left.optimizer] = left
-            settings = self._left.get(name) or Settings.keras_defaults(name)
-            self._present = replace(settings, batch_size=self.batch_size.value)
+            self._present = self._settings_of(name)
             self.move(**vars(self._present))
             return
         self._present = self.settings()
         self._disable()
         super().controls_moved(*names)
+
+    def _settings_of(self, name: str) -> Settings:
+        """Those that an optimizer was left with, at the present batch size and epochs."""
+        settings = self._left.get(name) or Settings.keras_defaults(name)
+        return replace(settings, batch_size=self.batch_size.value, epochs=self.epochs.value)
 
     def let_go(self) -> None:
         """Forget the runs of races, too."""
@@ -314,7 +325,8 @@ class OptimizerExplorer(RunExplorer):
                 settings = _at(racer, half_decades)
                 if settings not in self._tried:
                     yield from self._try(settings, f"{race}, {rate}")
-                tried[half_decades] = Pin(self.label(settings), settings, self._tried[settings])
+                label = self.pin_label(settings)
+                tried[half_decades] = Pin(label, settings, self._tried[settings])
             with self._drawing:
                 self._best.append(min(tried.values(), key=_final_loss))
                 self._pins.append(self._best[-1])
@@ -329,7 +341,7 @@ class OptimizerExplorer(RunExplorer):
 
     def _try(self, settings: Settings, where: str) -> Work[Run | None]:
         """Train a run of a race."""
-        epochs = self.experiment.epochs
+        epochs = settings.epochs
         words = f"{where}: {settings.optimizer} at {settings.learning_rate:g}"
         yield self.compiling(settings) or f"{words}, epoch 1 of {epochs}"
         with closing(self.follow(settings)) as runs:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import html
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from lrlab.checks import as_learning_rate, as_whole_number
-from lrlab.explorers.controls import number_slider, rate_slider
+from lrlab.explorers.controls import number_slider, rate_slider, training_length, usual_epochs
 from lrlab.explorers.explorer import Frame, Work
 from lrlab.explorers.run_explorer import ExperimentExplorer
 from lrlab.figures.ink import rounded
@@ -34,6 +35,7 @@ class Settings(NamedTuple):
     lowest: float
     highest: float
     smoothing: float
+    epochs: int
 
 
 class RangeTestExplorer(ExperimentExplorer[Measured]):
@@ -51,6 +53,7 @@ class RangeTestExplorer(ExperimentExplorer[Measured]):
         smoothing: Where the slider of the smoothing starts, from 0 to 0.98.
         steps: Batches that a range test takes; no more than the experiment has.
         seeds: From how many starts each rate is trained.
+        epochs: How long these trainings last first; by default as long as those of the experiment.
 
     Attributes:
         measured: What the picture shows, with `.suggestion` and `.best`; None before the first.
@@ -78,6 +81,7 @@ class RangeTestExplorer(ExperimentExplorer[Measured]):
         smoothing: float = 0.8,
         steps: int = 100,
         seeds: int = 3,
+        epochs: int | None = None,
     ) -> None:
         self._steps = as_whole_number(steps, "steps", 2)
         self._seeds = as_whole_number(seeds, "seeds", 1)
@@ -85,13 +89,14 @@ class RangeTestExplorer(ExperimentExplorer[Measured]):
         self.measured: Measured | None = None
         self.reason = ""
         self._start_loss = 0.0
-        self._tests: dict[tuple[float, float], LearningRateRangeTest] = {}
-        self._final: dict[float, dict[int, float]] = {}  # by rate, then by seed
+        self._tests: dict[tuple[float, float, int], LearningRateRangeTest] = {}
+        self._final: dict[tuple[float, int], dict[int, float]] = {}  # by rate and epochs, then seed
         tooltip = "How much of the earlier losses each smoothed loss keeps"
         controls = [
             rate_slider("lowest", lowest, "lowest rate"),
             rate_slider("highest", highest, "highest rate"),
             number_slider("smoothing", smoothing, 0, 0.98, tooltip, step=0.02),
+            training_length(experiment, epochs),
         ]
         super().__init__(experiment, controls)
 
@@ -102,7 +107,7 @@ class RangeTestExplorer(ExperimentExplorer[Measured]):
             ValueError: Unless the lowest rate is below the highest.
         """
         _check_range(self.lowest.value, self.highest.value)
-        return Settings(self.lowest.value, self.highest.value, self.smoothing.value)
+        return Settings(*(control.value for control in self._controls.values()))
 
     def wait(self, timeout: float | None = None) -> Measured | None:
         """Wait until the test and all trainings are done, and return what was measured.
@@ -122,14 +127,15 @@ class RangeTestExplorer(ExperimentExplorer[Measured]):
     @property
     def code(self) -> str:
         """The plain Keras program that makes the same range test."""
-        test = self._new_test(self.lowest.value, self.highest.value, self.smoothing.value)
+        test = self._new_test(self.settings())
         return self.experiment.code(test.lowest, callbacks=[test])
 
     def label(self, settings: Settings) -> str:
-        """Return the range and the smoothing."""
-        return (
-            f"{settings.lowest:.3g} to {settings.highest:.3g}, smoothing {settings.smoothing:.3g}"
-        )
+        """Return the range, the smoothing, and the epochs where these are others."""
+        low, high, smoothing, epochs = settings
+        words = f"{low:.3g} to {high:.3g}, smoothing {smoothing:.3g}"
+        usual = usual_epochs(self._experiment)
+        return words if epochs == usual else f"{words}, {epochs} epochs"
 
     def row(self, settings: Settings, shown: Measured) -> Mapping[str, Any]:
         """Return the settings of the test, its suggestion and the rate that was found best."""
@@ -152,16 +158,19 @@ class RangeTestExplorer(ExperimentExplorer[Measured]):
 
     def work(self, settings: Settings) -> Work[Measured]:
         """Make the range test, then the trainings that are not done yet."""
-        test = self._tests.get(settings[:2])
+        steps = self._steps_of(settings)
+        key = settings.lowest, settings.highest, steps
+        test = self._tests.get(key)
         if test is None:
             yield "Compiling the model, once …" if not self._tests else "Testing …"
-            test = self._new_test(*settings)
+            test = self._new_test(settings)
             run = yield from self.train(test.lowest, callbacks=[test, self._telling(test)])
             self._start_loss = run.start_loss
-            self._tests[settings[:2]] = test
+            self._tests[key] = test
         rates = _grid(settings.lowest, settings.highest)
         every = range(self.experiment.seed, self.experiment.seed + self._seeds)
-        wanted = [(r, s) for s in every for r in rates if s not in self._final.get(r, {})]
+        epochs, final = settings.epochs, self._final
+        wanted = [(r, s) for s in every for r in rates if s not in final.get((r, epochs), {})]
         began = time.monotonic()
         for done, (rate, seed) in enumerate(wanted):
             words = f"Training {done + 1} of {len(wanted)}"
@@ -171,17 +180,25 @@ class RangeTestExplorer(ExperimentExplorer[Measured]):
             yield self._measured(test, settings, words, always=not done)
             run = yield from self.train(rate, seed=seed)
             lost = run.verdict == "diverged"
-            self._final.setdefault(rate, {})[seed] = np.nan if lost else run.final["val_loss"]
+            loss = np.nan if lost else run.final["val_loss"]
+            final.setdefault((rate, epochs), {})[seed] = loss
         yield self._measured(test, settings, always=True)
 
-    def _new_test(self, lowest: float, highest: float, smoothing: float) -> LearningRateRangeTest:
-        from lrlab.callbacks.range_test import LearningRateRangeTest, batches_an_update
+    def _steps_of(self, settings: Settings) -> int:
+        """How many steps a test can take."""
+        from lrlab.callbacks.range_test import batches_an_update
 
-        model = self.experiment.model
-        batches = self.experiment.epochs * self.experiment.steps_per_epoch
-        steps = max(2, min(self._steps, batches // batches_an_update(model.optimizer)))
-        test = LearningRateRangeTest(lowest, highest, steps=steps, smoothing=smoothing)
-        test.set_model(model)  # which its code depends on
+        experiment = self.experiment
+        batches = settings.epochs * experiment.steps_per_epoch
+        return max(2, min(self._steps, batches // batches_an_update(experiment.model.optimizer)))
+
+    def _new_test(self, settings: Settings) -> LearningRateRangeTest:
+        from lrlab.callbacks import LearningRateRangeTest
+
+        low, high, smoothing, _ = settings
+        steps = self._steps_of(settings)
+        test = LearningRateRangeTest(low, high, steps=steps, smoothing=smoothing)
+        test.set_model(self.experiment.model)  # which its code depends on
         return test
 
     def _telling(self, test: LearningRateRangeTest) -> keras.callbacks.Callback:
@@ -212,26 +229,29 @@ class RangeTestExplorer(ExperimentExplorer[Measured]):
         from lrlab.callbacks.suggestion import suggest
 
         suggestion, self.reason = suggest(test.learning_rates, test.losses, settings.smoothing)
-        rates = [rate for rate in _grid(test.lowest, test.highest) if rate in self._final]
+        done = {rate: self._final.get((rate, settings.epochs)) for rate in _grid(*settings[:2])}
         self.measured = Measured(
             test.learning_rates,
             test.losses,
             test.smoothed(settings.smoothing),
             suggestion,
-            {rate: list(self._final[rate].values()) for rate in rates},
+            {rate: list(losses.values()) for rate, losses in done.items() if losses},
         )
         return Frame(self.measured, self._words(self.measured, progress), always=always)
 
     def draw(self, settings: Settings, shown: Measured) -> tuple[bytes, str]:
         """Draw the test, and the losses of the trainings."""
-        figure = self.figure("rates", self._new_figure)
+        name = f"validation loss after {settings.epochs} epochs"
+        if "rates" in self._figures and self._figures["rates"].final_name != name:
+            del self._figures["rates"]
+        figure = self.figure("rates", partial(self._new_figure, name))
         figure.draw(shown)
         return figure.png(), describe_range_test(shown)
 
-    def _new_figure(self) -> RangeFigure:
+    def _new_figure(self, name: str) -> RangeFigure:
         return RangeFigure(
             self._start_loss,
-            f"validation loss after {self.experiment.epochs} epochs",
+            name,
             rates=(self.lowest.min, self.highest.max),
             size=self.size,
             theme=self.theme,

@@ -16,8 +16,8 @@ import ipywidgets
 import numpy as np
 
 from lrlab.explorers.closing import CLOSED
-from lrlab.explorers.controls import Checked, toggle
-from lrlab.explorers.explorer import Explorer, Frame, Shown, Work
+from lrlab.explorers.controls import Checked, toggle, usual_epochs
+from lrlab.explorers.explorer import Explorer, Frame, Layout, Shown, Work
 from lrlab.explorers.model_figures import SIZE as MODEL_SIZE
 from lrlab.explorers.model_figures import (
     ModelFigure,
@@ -64,15 +64,18 @@ class ExperimentExplorer(Explorer[Shown]):
 
     @property
     def experiment(self) -> Experiment:
-        """What is trained. The default one is made when it is first needed, by the worker.
+        """What is trained, for as many epochs as the control `epochs` says, if there is one.
 
-        It has to load TensorFlow, and the controls need not wait for that.
+        The default one is made when it is first needed, by the worker: it has to load TensorFlow,
+        and the controls need not wait for that.
         """
         if self._closed:
             raise RuntimeError(f"This explorer has no experiment: it was {CLOSED}")
         if self._experiment is None:
             self._experiment = default_experiment()
-        return self._experiment
+        if "epochs" not in self._controls:
+            return self._experiment
+        return self._experiment.variant(epochs=self.epochs.value)
 
     def start(self, settings: Any, work: Work[Shown]) -> None:
         """Have this work done in the thread, unless closed. What is under way gives way."""
@@ -133,7 +136,6 @@ class RunExplorer(ExperimentExplorer["Run | None"]):
         self._start_loss = 0.0  # of the untrained model
         self._epoch_seconds = 0.0  # that the last epoch took
         self._finished: tuple[Any, Run] | None = None  # the last one, with its settings
-        self._lasting: Experiment | None = None  # as long as the control `epochs` says
         self._pinned: tuple[Curves, ...] = ()
         self.images = toggle(
             "Images", "Show some images that the model reads right, and wrong", self._show_images
@@ -144,18 +146,6 @@ class RunExplorer(ExperimentExplorer["Run | None"]):
         self.images.layout.display = None if suits else "none"
         toggles = [self.log_scale, self._metric_buttons, self.images]
         super().__init__(experiment, controls, toggles=toggles, **more)
-
-    @property
-    def experiment(self) -> Experiment:
-        """What is trained, for as many epochs as the control `epochs` says, if there is one."""
-        experiment = super().experiment
-        epochs = self._controls["epochs"].value if "epochs" in self._controls else None
-        if epochs is None or epochs == experiment.epochs:
-            return experiment
-        lasting = self._lasting
-        if lasting is None or lasting.epochs != epochs:
-            lasting = self._lasting = experiment.variant(epochs=epochs)
-        return lasting
 
     @property
     def longest(self) -> int:
@@ -309,7 +299,7 @@ class RunExplorer(ExperimentExplorer["Run | None"]):
     def let_go(self) -> None:
         """Forget the runs, too, each of which holds the experiment."""
         super().let_go()
-        self._finished = self._answers = self._lasting = None
+        self._finished = self._answers = None
         self._pinned = ()
 
     # --- what is shown ---
@@ -333,7 +323,8 @@ class RunExplorer(ExperimentExplorer["Run | None"]):
             return figure.png(), alt
         model = self.figure("model", self._new_model_figure)
         model.draw(answers)
-        return figure.png(model.screen), f"{alt} {model.describe(answers)}"
+        below = self._laid_out.height > self.height
+        return figure.png(model, below=below), f"{alt} {model.describe(answers)}"
 
     @property
     def _shows_model(self) -> bool:
@@ -341,19 +332,22 @@ class RunExplorer(ExperimentExplorer["Run | None"]):
         kind = kind_for(self._experiment) if self.draws_model else None
         return kind is not None and (kind is not SamplesFigure or self.images.value)
 
-    @property
-    def beside(self) -> int:
-        """How many pixels the model takes beside the curves."""
-        return MODEL_SIZE[0] * self._shows_model
+    def layouts(self) -> dict[int, Layout]:
+        """Return the layouts: where the model is shown it stands beside the curves, or below."""
+        below = super().layouts()
+        if not self._shows_model:
+            return below
+        across, up = MODEL_SIZE
+        beside = [Layout(width + across, self.height, width) for width in below]
+        wide = {layout.width: layout for layout in beside if layout.width > max(below)}
+        return wide | {width: Layout(width, self.height + up, width) for width in below}
 
     def _new_model_figure(self) -> ModelFigure:
         return new_model_figure(self.experiment, self.theme)
 
     def _show_images(self, change: Any) -> None:
-        """Make room beside the curves, and train: the model may have learned other things since."""
-        more = MODEL_SIZE[0] if change["new"] else -MODEL_SIZE[0]
-        self._picture.width += more
-        self._picture.widths = [width + more for width in self._picture.widths]
+        """Make room for the model, and train: it may have learned other things since."""
+        self.lay_out()
         if change["new"]:
             with self._drawing:
                 self._frame = None  # or a pin would have the model asked for an earlier run
@@ -377,7 +371,7 @@ class RunExplorer(ExperimentExplorer["Run | None"]):
     def pin_label(self, settings: Any) -> str:
         """Return a few words for what is being pinned; its epochs where these are others."""
         words, epochs = super().pin_label(settings), self.experiment.epochs
-        return words if epochs == super().experiment.epochs else f"{words}, {epochs} epochs"
+        return words if epochs == usual_epochs(self._experiment) else f"{words}, {epochs} epochs"
 
     def row(self, settings: Any, shown: Run | None) -> Mapping[str, Any]:
         """Return what came of a run."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,6 @@ import numpy as np
 
 from lrlab.checks import as_learning_rate
 from lrlab.explorers.controls import (
-    EPOCHS,
     boundaries_slider,
     checkbox,
     choice,
@@ -24,9 +23,9 @@ from lrlab.explorers.controls import (
     number_slider,
     rate_slider,
     training_length,
+    usual_epochs,
 )
 from lrlab.explorers.run_explorer import RunExplorer
-from lrlab.explorers.step_decay import step_decay_in_words
 from lrlab.schedules import OneCycle, RatesByEpoch, Schedule, StepDecay, preview
 
 if TYPE_CHECKING:
@@ -128,7 +127,7 @@ class Kind:
         formula: The rate of a step (or epoch), counted from 0, in the names that Keras has.
         where: What else stands in the formula, in words.
         in_steps: Says of the same how epochs become the steps that Keras counts.
-        short: What a pin calls it, if not by its name.
+        words: What a pin says of it, with the values in their places; times are in epochs.
     """
 
     arguments: tuple[str, ...]
@@ -136,7 +135,7 @@ class Kind:
     formula: str
     where: str = ""
     in_steps: Callable[..., str] = _keras_steps
-    short: str = ""
+    words: str = field(kw_only=True)
 
 
 _FALLING = "initial_learning_rate * (alpha + (1 - alpha) * {} / 2)"
@@ -149,6 +148,7 @@ KINDS = {
         in_steps=lambda values, epochs, steps: (
             f"{_epochs(epochs)} × {steps} batches = {epochs * steps} steps, all alike"
         ),
+        words="constant {initial_learning_rate:.3g}",
     ),
     "step": Kind(
         ("initial_learning_rate", "decay_factor", "epochs_per_drop"),
@@ -158,25 +158,28 @@ KINDS = {
             f"a drop every {_epochs(values['epochs_per_drop'])} × {steps} batches = "
             f"{values['epochs_per_drop'] * steps} steps"
         ),
+        words="{initial_learning_rate:.3g}, × {decay_factor:.3g} every {epochs_per_drop}",
     ),
     "exponential": Kind(
         ("initial_learning_rate", "decay_epochs", "decay_rate", "staircase"),
         keras_class("ExponentialDecay"),
         "initial_learning_rate * decay_rate ** (step / decay_steps)",
         _STAIRS,
+        words="exponential {initial_learning_rate:.3g}, × {decay_rate:.3g} in {decay_epochs}",
     ),
     "polynomial": Kind(
         ("initial_learning_rate", "decay_epochs", "end_learning_rate", "power"),
         keras_class("PolynomialDecay"),
         "end_learning_rate + (initial_learning_rate - end_learning_rate) * (1 - done) ** power",
         "done = min(step / decay_steps, 1)",
+        words="polynomial {initial_learning_rate:.3g} to {end_learning_rate:.3g} in {decay_epochs}",
     ),
     "inverse time": Kind(
         ("initial_learning_rate", "decay_epochs", "decay_rate", "staircase"),
         keras_class("InverseTimeDecay"),
         "initial_learning_rate / (1 + decay_rate * (step / decay_steps))",
         _STAIRS,
-        short="inverse",
+        words="inverse {initial_learning_rate:.3g}, ÷ (1 + {decay_rate:.3g}) in {decay_epochs}",
     ),
     "piecewise": Kind(
         ("initial_learning_rate", "middle_learning_rate", "end_learning_rate", "boundaries"),
@@ -184,12 +187,15 @@ KINDS = {
         "values[sum(step > boundary for boundary in boundaries)]",
         "values = the three rates",
         _piecewise_steps,
+        words="{initial_learning_rate:.3g}, {middle_learning_rate:.3g}, {end_learning_rate:.3g} "
+        "at {boundaries[0]}, {boundaries[1]}",
     ),
     "cosine": Kind(
         ("initial_learning_rate", "decay_epochs", "alpha"),
         keras_class("CosineDecay"),
         _FALLING.format("(1 + cos(pi * done))"),
         "done = min(step / decay_steps, 1)",
+        words="cosine {initial_learning_rate:.3g} in {decay_epochs}",
     ),
     "cosine with restarts": Kind(
         ("initial_learning_rate", "first_decay_epochs", "t_mul", "m_mul", "alpha"),
@@ -197,13 +203,14 @@ KINDS = {
         _FALLING.format("m_mul ** cycle * (1 + cos(pi * done))"),
         "cycle = how many are over, done = the share of the present one; "
         "a cycle is t_mul times as long as the one before",
-        short="restarts",
+        words="restarts {initial_learning_rate:.3g}, first after {first_decay_epochs}",
     ),
     "warm-up": Kind(
         ("initial_learning_rate", "warmup_epochs", "warmup_target", "decay_epochs", "alpha"),
         keras_class("CosineDecay"),
         "initial_learning_rate + (warmup_target - initial_learning_rate) * step / warmup_steps",
         "after the warm-up a cosine, as without one, from warmup_target",
+        words="warm-up {initial_learning_rate:.3g} to {warmup_target:.3g} in {warmup_epochs}",
     ),
     "warm-up, stable, decay": Kind(
         ("max_learning_rate", "warmup_epochs", "decay_epochs"),
@@ -213,19 +220,21 @@ KINDS = {
         "max_learning_rate * min(step / warmup_steps, 1, left / decay_steps)",
         "left = the steps that are left",
         lambda values, epochs, steps: _keras_steps(_filling(values, epochs), epochs, steps),
-        short="stable",
+        words="stable {max_learning_rate:.3g}, up {warmup_epochs}, down {decay_epochs}",
     ),
     "inverse square root": Kind(
         ("max_learning_rate", "warmup_epochs"),
         keras_class("InverseSquareRoot"),
         "max_learning_rate * min(step / warmup_steps, sqrt(warmup_steps / step))",
-        short="inverse root",
+        words="inverse root {max_learning_rate:.3g}, up {warmup_epochs}",
     ),
     "cyclical": Kind(
         ("initial_learning_rate", "max_learning_rate", "half_cycle_epochs"),
         keras_class("Cyclical"),
         "high - (high - low) * abs(step / half_cycle_steps % 2 - 1)",
         "low = initial_learning_rate, high = max_learning_rate",
+        words="cyclical {initial_learning_rate:.3g} to {max_learning_rate:.3g} "
+        "in {half_cycle_epochs}",
     ),
     "one-cycle": Kind(
         ("max_learning_rate", "warmup_fraction", "div", "cycle_momentum"),
@@ -234,6 +243,7 @@ KINDS = {
         "up: from max_learning_rate / div to max_learning_rate, then down: to "
         "max_learning_rate / 100000; done = the share of the way up or down",
         _one_cycle_steps,
+        words="one-cycle {max_learning_rate:.3g}, up {warmup_fraction:.0%}",
     ),
     "ReduceLROnPlateau": Kind(
         ("initial_learning_rate", "factor", "patience", "cooldown", "min_delta", "min_lr"),
@@ -243,7 +253,7 @@ KINDS = {
         lambda values, epochs, steps: (
             f"the callback looks at val_loss once an epoch, that is every {steps} batches"
         ),
-        short="plateau",
+        words="plateau {initial_learning_rate:.3g}, × {factor:.3g} after {patience}",
     ),
 }
 
@@ -260,6 +270,8 @@ class Plan:
         >>> plan = Plan("cosine", (("initial_learning_rate", 0.1), ("decay_epochs", 5)))
         >>> plan.in_steps(epochs=15, steps_per_epoch=45)
         'decay_steps = 5 epochs × 45 batches = 225'
+        >>> print(plan)
+        cosine 0.1 in 5
     """
 
     kind: str
@@ -300,20 +312,14 @@ class Plan:
         return f"rate = {kind.formula}" + f"  ({kind.where})" * bool(kind.where)
 
     def __str__(self) -> str:
-        """Return the kind and its first numbers, those of step decay in words."""
-        values = dict(self.arguments)
-        if self.kind == "step":
-            return step_decay_in_words(StepDecay(**values))
-        numbers = [
-            f"{value:.3g}" for _, value in self.arguments[: 2 if self.cycles_momentum else 3]
-        ]
-        words = f"{KINDS[self.kind].short or self.kind} {' '.join(numbers)}"
+        """Return in few words what the rate does."""
+        words = KINDS[self.kind].words.format(**dict(self.arguments))
         return words + ", momentum" * self.cycles_momentum
 
     def beside(self, other: Plan) -> str:
         """Return the same and the arguments that are not those of another plan of this kind."""
         different = [
-            f"{name} {value}"
+            f"{name.replace('_', ' ')} {value}"
             for (name, value), theirs in zip(self.arguments, other.arguments, strict=True)
             if (name, value) != theirs
         ]
@@ -417,7 +423,7 @@ class ScheduleExplorer(RunExplorer):
         epochs: int | None = None,
     ) -> None:
         decay = StepDecay(1, decay_factor, epochs_per_drop)
-        longest = getattr(experiment, "epochs", EPOCHS)
+        longest = usual_epochs(experiment)
         self._cycled: tuple[Experiment, Plan, Experiment] | None = None
         self._formula = ipywidgets.HTML()  # and how many steps the epochs are
         rising = "The share of the training in which the rate rises"
@@ -506,7 +512,7 @@ class ScheduleExplorer(RunExplorer):
         return self.experiment.code(self.schedule(), self.settings().callbacks())
 
     def label(self, settings: Plan) -> str:
-        """Return the kind and its first numbers."""
+        """Return in few words what the rate does."""
         return str(settings)
 
     def pin_label(self, settings: Plan) -> str:

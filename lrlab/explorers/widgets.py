@@ -10,6 +10,7 @@ import anywidget
 import traitlets
 
 from lrlab.figures.ink import css_variables
+from lrlab.figures.picture import overlay
 
 if TYPE_CHECKING:
     from lrlab.figures.curves import CurvesFigure
@@ -51,8 +52,8 @@ class PictureView(anywidget.AnyWidget):
     upper left corner (0, 0) to the lower right one (1, 1).
     """
 
-    _esm = "\n".join(map(_static, ["stale.js", "kept.js", "overlay.js", "picture.js"]))
-    _css = _static("explorer.css") + _static("overlay.css") + _COLOURS
+    _esm = "\n".join([*map(_static, ["stale.js", "kept.js"]), overlay("js"), _static("picture.js")])
+    _css = _static("explorer.css") + overlay("css") + _COLOURS
     value = traitlets.Bytes().tag(sync=True)
     alt = traitlets.Unicode().tag(sync=True)
     words = traitlets.Unicode().tag(sync=True)

@@ -6,10 +6,11 @@ from lrlab.figures.ink import FONT, Theme, number_text
 from lrlab.figures.plane import SIZE
 from lrlab.figures.plot import Plot
 from lrlab.figures.ticks import HUGE, LossTicks
+from lrlab.figures.traces import Region
 
 __all__ = ["FittedFigure"]
 
-_BOX = 84, 116, 300, 300  # pixels, as those of the plane
+_BOX = 70, 116, 300, 300  # pixels, as those of the plane
 _MODEL = _BOX[0] + 176  # pixels, words of the legend
 _POINTS = 200  # of the training data, that are drawn
 _PLACES = 121  # across, where the model is asked
@@ -45,10 +46,12 @@ class FittedFigure(Plot):
         axes.yaxis.set_major_formatter(LossTicks())
         self.inputs = np.linspace(left, right, _PLACES, dtype="float32").reshape(-1, 1)
         every = -(-len(x) // _POINTS)
-        axes.plot(x[::every], y[::every], ".", ms=4, color=self._ink["faint"])
+        self._data = x[::every], y[::every]
+        axes.plot(*self._data, ".", ms=4, color=self._ink["faint"])
+        self._answers = np.full(_PLACES, np.nan)  # what was drawn last
         self._curve = self._add_line(axes, "validation", lw=3)
         self._add_beyond(axes)
-        self._name_axes(axes, "input", "target", gap=62)
+        self._name_axes(axes, "input", "target", gap=54)
         centre, style = _BOX[0] + _BOX[2] / 2, {"color": self._ink["faint"], "marker": "."}
         self._text(centre, SIZE[1] - self._header, "what the model has fitted", ha="center", **FONT)
         self._header = SIZE[1] - 30  # of the legend, below the axes
@@ -63,7 +66,8 @@ class FittedFigure(Plot):
 
     def draw(self, answers: np.ndarray) -> None:
         """Draw the answers at each of `inputs`."""
-        answers, across = np.ravel(answers).astype(float), self.inputs[:, 0]
+        self._answers = answers = np.ravel(answers).astype(float)
+        across = self.inputs[:, 0]
         low, high = self._axes.get_ylim()
         span = high - low
         self._curve.set_data(across, np.clip(answers, low - 9 * span, high + 9 * span))
@@ -73,6 +77,13 @@ class FittedFigure(Plot):
         self._write_beyond()
         if np.isnan(answers).all():
             self._write(_MODEL + 86, self.size[1] - self._header, "lost")
+
+    def regions(self) -> list[Region]:
+        """Where the curve and the data lie."""
+        axes = self._axes
+        curve = self._trace(axes, ("input", "the model"), self.inputs[:, 0], self._answers)
+        data = self._trace(axes, ("input", "data"), *self._data)
+        return [Region(self._box(axes), [curve, data])]
 
     def describe(self, answers: np.ndarray) -> str:
         """Say in words what the picture shows."""

@@ -15,7 +15,6 @@ from matplotlib.transforms import IdentityTransform
 
 from lrlab.figures.ink import FONT, Theme, number_text, short_number_text
 from lrlab.figures.plot import LINE_HEIGHT, Plot
-from lrlab.figures.screen import Screen
 from lrlab.figures.ticks import within_reach
 from lrlab.figures.traces import Region, Trace, with_traces
 
@@ -131,8 +130,8 @@ class HeatMap(Plot):
                 x, y = text.get_transform().transform(text.get_position())
                 self._write(x, y - 5, text.get_text(), str(text.get_color()), ha="center")
 
-    def png(self, beside: Screen | None = None) -> bytes:
-        """The picture last drawn, as a PNG file."""
+    def png(self, other: Plot | None = None, *, below: bool = False) -> bytes:
+        """The picture last drawn, as a PNG file; there is no other beside it."""
         return with_traces(self.screen.png(with_palette=False), self.regions(), self.size[1])
 
     def regions(self) -> list[Region]:

@@ -24,7 +24,7 @@ class Curves:
         history: Keras's keys, a value an epoch: `loss`, and others if there are any. A loss of NaN
             in an early epoch is a gap, at the end it means that the run diverged.
         learning_rates: The learning rate of every step, evenly spread over the epochs trained.
-        label: A few words that name the run when it is pinned; 20 characters are shown.
+        label: A few words that name the run when it is pinned.
         verdict: The verdict on the run; "diverged" marks it so even where its last loss is finite.
 
     Raises:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from textwrap import wrap
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -20,6 +21,7 @@ from lrlab.figures.traces import Trace
 __all__ = ["Panel"]
 
 Points: TypeAlias = tuple[np.ndarray, np.ndarray]
+Label: TypeAlias = tuple[float, str, str]  # where a line ends, its words and their colour
 
 _DEEPEST = 1e-8  # where a logarithmic axis ends at the latest, as a share of its top
 _SHARE = 1.04  # where the axis of an accuracy ends, so that a line at 1 is whole
@@ -29,6 +31,7 @@ _EXTREMES: dict[str, Callable[[np.ndarray], float]] = {
     "max": np.max,
     "now": lambda seen: seen[-1],
 }
+_LINES = 13, 18, 27, 60  # letters of a line beside the axes, the shortest that there is room for
 _AFTER = 10  # pixels, from the axes to the words beside them
 
 
@@ -122,7 +125,7 @@ class Panel:
     def make_background(self, pinned: Iterable[Curves]) -> list[Artist]:
         """Draw the untrained value and the pinned runs."""
         made: list[Artist] = []
-        labels: list[tuple[float, str, str]] = []
+        labels: list[Label] = []
         if self._start is not None:
             grey = self._plot._ink["faint"]
             made += [self.axes.axhline(self._start, color=grey, lw=1.2, ls=":")]
@@ -138,12 +141,21 @@ class Panel:
             heights = np.full(len(above), self._edge)
             made += self.axes.plot(above, heights, "^", color=colour, ms=6)
             made += self.axes.plot(*mark, "x", color=colour, ms=8, mew=2)
-            label = run.label if len(run.label) <= 20 else run.label[:19] + "…"
             end = y[-1] if len(y) else self._edge
-            labels += [(float(end), f"{label} ×" if run.diverged else label, colour)]
-        return [*made, *self._label_ends(labels)]
+            label = f"{run.label} ×" if run.diverged else run.label
+            labels += [(float(end), label, colour)]
+        return [*made, *self._label_ends(self._in_lines(labels))]
 
-    def _label_ends(self, labels: list[tuple[float, str, str]]) -> list[Text]:
+    def _in_lines(self, labels: Sequence[Label]) -> list[Label]:
+        """Break labels into lines, longer ones where there is no room for so many."""
+        room, lines = self.axes.bbox.height / LINE_HEIGHT, [*labels]
+        for letters in _LINES:
+            lines = [(y, line, ink) for y, words, ink in labels for line in wrap(words, letters)]
+            if len(lines) <= room:
+                break
+        return lines
+
+    def _label_ends(self, labels: Sequence[Label]) -> list[Text]:
         """Words right of the axes, at the ends of lines, apart, and small enough to fit."""
         box, texts = self.axes.bbox, []
         heights = self.axes.transData.transform([(0, y) for y, _, _ in labels] or [(0, 0)])

@@ -6,17 +6,19 @@ import base64
 import html
 import io
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image, ImageDraw, PngImagePlugin
 
-from lrlab.figures.ink import THEMES, Theme
+from lrlab.figures.ink import THEMES, Theme, css_variables
 from lrlab.figures.screen import typeface
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["WIDTH", "Picture", "with_caption", "without_caption"]
+__all__ = ["WIDTH", "Picture", "overlay", "with_caption", "with_overlay", "without_caption"]
 
 WIDTH = 760  # pixels that a picture takes in a page
 _CAPTION, _HEIGHT = "lrlab caption", 26  # a note in the file, and pixels
@@ -54,7 +56,7 @@ class Picture:
         """The same file twice: most pages take a text alternative from HTML alone."""
         file = base64.b64encode(self.png).decode()
         alt = html.escape(self.alt)
-        image = f'<img alt="{alt}" width="{WIDTH}" src="data:image/png;base64,{file}">'
+        image = f'<img alt="{alt}" width="{WIDTH}" src="{_data(self.png)}">'
         data = {"image/png": file, "text/html": image, "text/plain": self.alt}
         return data, {"image/png": {"width": WIDTH, "alt": self.alt}}
 
@@ -79,3 +81,42 @@ def without_caption(png: bytes) -> bytes:
     image, file = Image.open(io.BytesIO(png)), io.BytesIO()
     image.crop((0, 0, image.width, image.height - _HEIGHT)).save(file, "png")
     return file.getvalue()
+
+
+@cache
+def overlay(kind: str) -> str:
+    """Return what has a page say the values of a picture under the pointer: its "js" or "css"."""
+    return (Path(__file__).parent / "static" / f"overlay.{kind}").read_text(encoding="utf-8")
+
+
+# Whatever else of the kind stands in the page has begun before.
+_BEGIN = """
+for (const place of document.querySelectorAll(".lrlab-still:not([tabindex])")) {
+  const image = place.querySelector("img");
+  const letters = Uint8Array.from(atob(image.src.split(",")[1]), (each) => each.charCodeAt(0));
+  const bytes = new DataView(letters.buffer);
+  showValues(place, image, () => bytes, { keys: true });
+}
+"""
+
+
+def with_overlay(png: bytes, alt: str, theme: Theme) -> str:
+    """Return HTML that shows a picture of a figure, and its values under the pointer.
+
+    It needs no kernel and no widget. Where a page takes scripts away, the picture is left.
+    """
+    width, height = Image.open(io.BytesIO(png)).size
+    look = (
+        f"position: relative; width: {width}px; max-width: 100%; aspect-ratio: {width} / {height}"
+    )
+    image = f'<img alt="{html.escape(alt)}" style="width: 100%; display: block" src="{_data(png)}">'
+    style = f"{css_variables(theme, 'lrlab-')} {look}"
+    return (
+        f"<style>{overlay('css')}</style>"
+        f'<div class="lrlab-frame lrlab-still" style="{style}">{image}</div>'
+        f"<script>{{{overlay('js')}{_BEGIN}}}</script>"
+    )
+
+
+def _data(png: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"

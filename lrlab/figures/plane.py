@@ -7,13 +7,15 @@ from matplotlib.colors import ListedColormap, to_rgb
 
 from lrlab.figures.ink import FONT, Theme
 from lrlab.figures.plot import Plot
+from lrlab.figures.traces import Region
 
 __all__ = ["SIZE", "BoundaryFigure", "describe_boundary"]
 
-SIZE = 396, 460  # pixels; as high as the picture of the curves, to stand beside it
+SIZE = 380, 460  # pixels; as high as the picture of the curves, and as wide as a narrow one
 _PIXELS = 300  # the side of the square that is the plane
 _CELLS = 100  # a side: the network is asked once a cell
-_LEFT, _BOTTOM = 84, 116  # pixels
+_EVERY = 5  # cells, from one whose answer is said under the pointer to the next
+_LEFT, _BOTTOM = 70, 116  # pixels
 _MARKERS = "o^sDv"
 _MOST_CLASSES = len(_MARKERS)
 
@@ -64,6 +66,7 @@ class BoundaryFigure(Plot):
             animated=True,
         )
         self._moving = [self._regions]
+        self._answers = np.full((_CELLS, _CELLS), -1)  # what was drawn last
         points = []
         style: dict[str, Any] = {"mec": ink["background"], "mew": 0.5}
         for number, colour in enumerate(colours[: int(np.max(labels)) + 1]):
@@ -105,9 +108,21 @@ class BoundaryFigure(Plot):
         Args:
             answers: The class that the network answers at each point of `grid`; -1 for none.
         """
-        self._regions.set_data(np.reshape(answers, (_CELLS, _CELLS)))
+        self._answers = np.reshape(answers, (_CELLS, _CELLS))
+        self._regions.set_data(self._answers)
         self._begin()
         self._draw_moving()
+
+    def regions(self) -> list[Region]:
+        """What is answered at some places in the plane."""
+        some = slice(_EVERY // 2, None, _EVERY)
+        x, y = self.grid.reshape(_CELLS, _CELLS, 2)[some, some].reshape(-1, 2).T
+        classes = self._answers[some, some].ravel()
+        said = classes >= 0
+        axes, names = self._regions.axes, ("input 1", "input 2", "class")
+        x, y, classes = x[said], y[said], classes[said]
+        trace = self._trace(axes, names, x, y, x, y, classes)
+        return [Region(self._box(axes), [trace], nearest="place")]
 
 
 def describe_boundary(answers: np.ndarray) -> str:

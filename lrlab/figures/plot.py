@@ -74,14 +74,23 @@ class Plot:
         self._triangles: dict[Axes, tuple[Line2D, Line2D]] = {}  # at the lower and the upper edge
         self._furthest: dict[Axes, list[tuple[float, float, str]]] = {}  # what is said beside them
 
-    def png(self, beside: Screen | None = None) -> bytes:
+    def png(self, other: "Plot | None" = None, *, below: bool = False) -> bytes:
         """The picture last drawn as a PNG file of about 10 kB; empty axes before the first.
 
-        A picture of the same height and theme can stand beside it.
+        Another one of the same theme can stand beside it, as high, or below it, no wider.
         """
         if self._stale:
             self._begin()
-        return with_traces(self.screen.png(beside), self.regions(), self.size[1])
+        regions, (width, height) = self.regions(), self.size
+        if other is None:
+            return with_traces(self.screen.png(), regions, height)
+        across, up = other.size
+        if below:
+            height += up
+            regions = [region.moved(0, up) for region in regions]
+        place = ((width - across) // 2, 0) if below else (width, 0)
+        regions += [region.moved(*place) for region in other.regions()]
+        return with_traces(self.screen.png(other.screen, below=below), regions, height)
 
     def regions(self) -> list[Region]:
         """Where the values lie that are drawn, for a page to say them."""

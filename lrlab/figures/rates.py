@@ -13,6 +13,7 @@ from matplotlib.ticker import NullLocator
 
 from lrlab.figures.ink import DASHES, DOTS, Theme, number_text
 from lrlab.figures.plot import LINE_HEIGHT, SIZE, Plot, check_rates
+from lrlab.figures.screen import typeface
 from lrlab.figures.ticks import LossTicks, decades, within_reach
 from lrlab.figures.traces import Region
 
@@ -86,6 +87,9 @@ class RangeFigure(Plot):
         theme: "light" or "dark".
         test: Whether the legend names the range test; without, it is all about the final losses.
 
+    Attributes:
+        final_name: What the final losses are.
+
     Raises:
         ValueError: If an argument cannot work.
 
@@ -118,7 +122,7 @@ class RangeFigure(Plot):
             )
         super().__init__(size, theme)
         self._start_loss = float(within_reach(start_loss))
-        self._final_name = final_name
+        self.final_name = final_name
         self._measured: Measured | None = None  # what was drawn last
         self._make_axes(rates)
         self._make_legend(final_name, test)
@@ -165,7 +169,7 @@ class RangeFigure(Plot):
             for name, x, y in (
                 ("loss of a batch", rates, shown.losses),
                 ("smoothed", rates, shown.smoothed),
-                (self._final_name, middles, middles.values()),
+                (self.final_name, middles, middles.values()),
             )
         ]
         return [Region(self._box(self._axes), traces)]
@@ -190,14 +194,17 @@ class RangeFigure(Plot):
 
     def _write_words(self, measured: Measured, edge: float) -> None:
         """The suggested rate above its line, the best one beside the axes, what is beyond them."""
-        rates, losses = measured.learning_rates, measured.losses
+        losses = measured.losses
         beyond = np.isfinite(losses) & (losses > self._top)
+        beside = self.size[0] - _RIGHT + 10
         if beyond.any():
-            x, y = self._place(self._axes, rates[beyond][0], edge)
-            self._write_beside(self._axes, x, y - 20, f"up to {number_text(losses[beyond].max())}")
+            _, y = self._place(self._axes, 1, edge)
+            self._write(beside, y - 5, f"up to {number_text(losses[beyond].max())}", "training")
         if measured.suggestion is not None:
             x, y = self._place(self._axes, measured.suggestion, self._top)
-            self._write(x - 4, y + 5, f"suggested {measured.suggestion:.2g}")
+            words = f"suggested {measured.suggestion:.2g}"
+            room = self.size[0] - typeface().getlength(words)
+            self._write(min(x - 4, room), y + 5, words)
         if measured.best is not None:
             y = self._place(self._axes, 1, min(measured.middles[measured.best], edge))[1] - 5
             _, untrained = self._untrained.get_position()
@@ -205,7 +212,7 @@ class RangeFigure(Plot):
                 y = untrained - LINE_HEIGHT
             beyond = {"lowest": "≤ ", "highest": "≥ "}.get(measured.edge, "")
             words = f"best {beyond}{measured.best:.2g}"
-            self._write(self.size[0] - _RIGHT + 10, y, words, "validation")
+            self._write(beside, y, words, "validation")
 
     def _make_axes(self, rates: tuple[float, float]) -> None:
         width, height = self.size

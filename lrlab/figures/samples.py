@@ -8,11 +8,12 @@ from matplotlib.colors import LinearSegmentedColormap
 from lrlab.figures.ink import Theme
 from lrlab.figures.plane import SIZE
 from lrlab.figures.plot import Plot
+from lrlab.figures.traces import Region, Trace
 
 __all__ = ["SamplesFigure"]
 
 _SIDE, _ACROSS, _DOWN = 64, 82, 84  # pixels: of an image, and from one to the next
-_LEFT, _COLUMNS, _ROWS = 42, 4, 2
+_LEFT, _COLUMNS, _ROWS = 34, 4, 2
 _TOPS = 404, 204  # pixels from below, of the images that are right, and of those that are wrong
 _MOST = 500  # images that the network is asked about
 _LEAST_SIDE = 8  # of an image whose pixels come in a row
@@ -58,6 +59,8 @@ class SamplesFigure(Plot):
             animated=True,
         )
         self._moving = [self._sheet]
+        self._answers = self._labels  # what was drawn last, and where: the middle of each image
+        self._drawn: list[tuple[float, float, int]] = []
 
     @staticmethod
     def suits(shape: tuple[int, ...], classes: int | None) -> bool:
@@ -71,7 +74,7 @@ class SamplesFigure(Plot):
 
     def draw(self, answers: np.ndarray) -> None:
         """Draw images with the classes that the network answers for each; -1 for none."""
-        sheet, words = np.zeros(SIZE[::-1]), []
+        sheet, words, self._drawn = np.zeros(SIZE[::-1]), [], []
         right = answers == self._labels
         for top, chosen, name in zip(_TOPS, (right, ~right), ("right", "wrong"), strict=True):
             words.append((_LEFT, top + 6, f"{name}: {chosen.sum()} of {len(chosen)}", "left"))
@@ -79,15 +82,27 @@ class SamplesFigure(Plot):
                 row, column = divmod(place, _COLUMNS)
                 x, y = _LEFT + column * _ACROSS, SIZE[1] - top + row * _DOWN
                 sheet[y : y + _SIDE, x : x + _SIDE] = _of_side(self._images[number])
+                self._drawn.append((x + _SIDE / 2, SIZE[1] - y - _SIDE / 2, number))
                 read = "lost" if answers[number] < 0 else f"{answers[number]}"
                 said = read if right[number] else f"{read}, is {self._labels[number]}"
                 words.append((x + _SIDE // 2, SIZE[1] - y - _SIDE - 14, said, "center"))
         words.append((SIZE[0] // 2, SIZE[1] - self._header, "what the network reads", "center"))
+        self._answers = answers
         self._sheet.set_data(sheet)
         self._begin()
         self._draw_moving()
         for x, y, said, side in words:
             self._write(x, y, said, ha=side)
+
+    def regions(self) -> list[Region]:
+        """Where the images lie: which of the validation data each is, as what it is read."""
+        x, y, numbers = np.array(self._drawn).reshape(-1, 3).T
+        which = numbers.astype(int)
+        values = np.stack([which, self._answers[which], self._labels[which]], axis=-1)
+        read = values[:, 1] >= 0
+        names = "image", "read as", "is"
+        trace = Trace(names, np.stack([x, y], axis=-1)[read], values[read])
+        return [Region((0, 0, *SIZE), [trace], nearest="place")]
 
     def describe(self, answers: np.ndarray) -> str:
         """Say in words what the picture shows."""

@@ -66,17 +66,25 @@ class Screen:
         cover = mask[: place.shape[0], : place.shape[1], None]
         under[:] = under + (ink - under) * cover
 
-    def png(self, beside: "Screen | None" = None, *, with_palette: bool = True) -> bytes:
+    def png(
+        self, other: "Screen | None" = None, *, below: bool = False, with_palette: bool = True
+    ) -> bytes:
         """All pixels as a PNG file, in the colours of the theme or in all there are.
 
-        The picture of a screen as high can stand to the right, in the colours of the theme.
+        Those of a screen as high can stand to the right, those of a narrower one below, in the
+        middle, in the colours of the theme.
         """
         if not with_palette:
             pixels = self._pixels.view(np.uint8).reshape(*self._pixels.shape, 4)[..., :3]
             return _encoded(Image.fromarray(np.ascontiguousarray(pixels)), zlib.Z_DEFAULT_STRATEGY)
         indices = self._changed_indices()
-        if beside is not None:
-            indices = np.hstack([indices, beside._changed_indices()])
+        if other is not None:
+            more = other._changed_indices()
+            if below:
+                spare = indices.shape[1] - more.shape[1]
+                sides = spare // 2, spare - spare // 2
+                more = np.pad(more, ((0, 0), sides), constant_values=more[0, 0])  # its background
+            indices = (np.vstack if below else np.hstack)([indices, more])
         image = Image.fromarray(indices)
         image.putpalette(self._palette)
         return _encoded(image, zlib.Z_RLE)  # flat colours are runs

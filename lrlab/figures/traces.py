@@ -10,7 +10,7 @@ import json
 import struct
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -52,6 +52,15 @@ class Region:
     box: tuple[float, float, float, float]
     traces: Sequence[Trace]
     nearest: Literal["x", "place"] = "x"
+
+    def moved(self, across: float, up: float) -> Region:
+        """Return the same so many pixels to the right and upwards."""
+        left, low, right, high = self.box
+        traces = [
+            replace(trace, places=trace.places + np.array([across, up])) for trace in self.traces
+        ]
+        box = left + across, low + up, right + across, high + up
+        return replace(self, box=box, traces=traces)
 
 
 def with_traces(png: bytes, regions: Sequence[Region], height: int) -> bytes:

@@ -21,6 +21,7 @@ import lrlab
 from lrlab.callbacks import LivePlot
 from lrlab.callbacks import live_plot as callbacks
 from lrlab.figures import CurvesFigure
+from lrlab.figures.picture import with_overlay
 
 X = np.linspace(-1, 1, 20, dtype="float32").reshape(-1, 1)
 Y = 2 * X
@@ -272,7 +273,9 @@ class TestInAPage:
         (shown,), (stored,) = page.shown, page.updated
         view = "application/vnd.jupyter.widget-view+json"
         assert view in shown[0]
-        assert stored[0] == {"text/plain": repr(plot), "image/png": plot.png()}
+        alone = with_overlay(plot.png(), stored[1]["image/png"]["alt"], "light")
+        expected = {"text/plain": repr(plot), "image/png": plot.png(), "text/html": alone}
+        assert stored[0] == expected
         assert page.frames[-1] == plot.png()
         assert stored[1]["image/png"]["alt"].startswith("Training loss falls")
 

@@ -339,6 +339,29 @@ def test_the_picture_follows_a_dark_page_that_does_not_say_so(notebook, explorer
     assert box.evaluate(rated) == before
 
 
+def test_the_picture_that_a_live_plot_leaves_says_its_values_without_a_kernel(context, lab):
+    cells = [
+        "import keras, lrlab, numpy as np",
+        "model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])\n"
+        "model.compile('sgd', 'mse')\n"
+        "x = np.ones((4, 1))\n"
+        "fit = {'epochs': 3, 'verbose': 0}\n"
+        "losses = model.fit(x, x, callbacks=[lrlab.LivePlot()], **fit).history['loss']",
+        "_ = model.fit(x, x, callbacks=[lrlab.LivePlot(theme='dark')], **fit)",
+    ]
+    with Notebook(context.new_page(), lab, lab.write("live_plot.ipynb", cells)) as notebook:
+        notebook.run_all()
+        losses = ast.literal_eval(notebook.ask("print(losses)"))
+        notebook.page.evaluate("jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+        for number, first in enumerate((f"training loss {losses[0]:.3g}", "training loss")):
+            still = notebook.page.locator(".lrlab-still").nth(number)
+            still.focus()
+            still.press("ArrowRight")
+            expect(still.locator(".lrlab-values")).to_contain_text(f"epoch 1{first}")
+            still.locator("img").hover(position={"x": 84 + 548, "y": 150})
+            expect(still.locator(".lrlab-values")).to_contain_text("epoch 3training loss")
+
+
 def test_a_narrow_page_gets_a_narrow_picture(notebook, explorer):
     """Not a wide one made small; what lies under the pointer is found there, too."""
     wide, size = explorer.png(), notebook.page.viewport_size

@@ -114,7 +114,7 @@ class TestSettings:
 
     def test_words_leave_out_the_usual(self):
         assert str(Settings.keras_defaults("AdamW")) == "AdamW 0.001"
-        assert str(Settings("Adam", 0.003, weight_decay=0.01)) == "Adam 0.003 w0.01"
+        assert str(Settings("Adam", 0.003, weight_decay=0.01)) == "Adam 0.003, weight decay 0.01"
 
 
 class TestControls:
@@ -123,24 +123,24 @@ class TestControls:
         assert set(still._controls) == arguments - {"racers"}
 
     def test_they_begin_as_keras_does_with_the_batches_of_the_experiment(self, still):
-        assert still.settings() == Settings("SGD", 0.01, 0.0, 0.0, 8)
+        assert still.settings() == Settings("SGD", 0.01, 0.0, 0.0, 8, 4)
 
     def test_first_values_between_the_notches_get_one(self, experiment):
         settings = {"momentum": 0.7, "weight_decay": 0.2, "batch_size": 10, "learning_rate": 0.5}
         with made(OptimizerExplorer, experiment, **settings) as explorer:
-            assert explorer.settings() == Settings("SGD", 0.5, 0.7, 0.2, 10)
+            assert explorer.settings() == Settings("SGD", 0.5, 0.7, 0.2, 10, 4)
 
     def test_another_optimizer_begins_with_its_own_defaults(self, still):
         for name in OPTIMIZERS:
             still.optimizer.value = name
-            assert still.settings() == Settings.keras_defaults(name, batch_size=8)
+            assert still.settings() == Settings.keras_defaults(name, batch_size=8, epochs=4)
 
     def test_an_optimizer_comes_back_as_it_was_left(self, still):
         still.learning_rate.value, still.momentum.value = 0.5, 0.9
         still.optimizer.value = "Adam"
-        assert still.settings() == Settings("Adam", 0.001, batch_size=8)
+        assert still.settings() == Settings("Adam", 0.001, batch_size=8, epochs=4)
         still.optimizer.value = "SGD"
-        assert still.settings() == Settings("SGD", 0.5, 0.9, batch_size=8)
+        assert still.settings() == Settings("SGD", 0.5, 0.9, batch_size=8, epochs=4)
 
     @pytest.mark.parametrize("name", OPTIMIZERS)
     def test_momentum_is_disabled_where_there_is_none(self, still, name):
@@ -150,17 +150,17 @@ class TestControls:
     def test_changing_the_optimizer_is_one_training(self, explorer, counted):
         explorer.optimizer.value = "Adam"
         assert explorer.wait(SOON).schedule == 0.001
-        assert explorer.shown().settings == Settings("Adam", 0.001, batch_size=8)
+        assert explorer.shown().settings == Settings("Adam", 0.001, batch_size=8, epochs=4)
         assert len(counted) == 1
 
     def test_reset_puts_all_back(self, still):
         still.optimizer.value = "Adam"
         still.batch_size.value = 16
         still.reset()
-        assert still.settings() == Settings("SGD", 0.01, batch_size=8)
+        assert still.settings() == Settings("SGD", 0.01, batch_size=8, epochs=4)
         assert not still.momentum.disabled
         still.optimizer.value = "Adam"
-        assert still.settings() == Settings("Adam", 0.001, batch_size=8)
+        assert still.settings() == Settings("Adam", 0.001, batch_size=8, epochs=4)
 
     @pytest.mark.parametrize(
         ("name", "value"),
@@ -248,7 +248,7 @@ class TestTraining:
 
     def test_it_says_what_it_compiles(self, still):
         words = "Compiling for Lion, batch size 7, once …"
-        assert still.compiling(Settings("Lion", 0.1, batch_size=7)) == words
+        assert still.compiling(Settings("Lion", 0.1, batch_size=7, epochs=4)) == words
 
     def test_it_does_not_say_so_again(self, explorer):
         explorer.learning_rate.value = 0.02
@@ -264,9 +264,9 @@ class TestTraining:
         explorer.optimizer.value = "SGD"
         explorer.learning_rate.value = 0.25
         assert explorer.wait(SOON).schedule == 0.25
-        assert explorer.shown().settings == Settings("SGD", 0.25, batch_size=8)
+        assert explorer.shown().settings == Settings("SGD", 0.25, batch_size=8, epochs=4)
         assert explorer.error is None
-        assert repr(explorer).startswith("OptimizerExplorer: SGD 0.25 b8 -> ")
+        assert repr(explorer).startswith("OptimizerExplorer: SGD 0.25, batch 8 -> ")
 
     def test_the_loss_of_a_model_that_is_compiled_already_is_kept(self):
         def regression():
@@ -283,6 +283,28 @@ class TestTraining:
             expected = plain.fit(X, X[:, :1], 8, 2, shuffle=False, verbose=0).history["loss"]
             assert run.history["loss"] == pytest.approx(expected, abs=1e-5)
             assert "accuracy" not in run.final
+
+    def test_other_epochs_train_the_same_for_longer_whatever_the_optimizer(self, explorer):
+        short = explorer.wait(SOON)
+        explorer.epochs.value = 6
+        longer = explorer.wait(SOON)
+        assert longer.history["loss"][:4] == short.history["loss"]
+        assert len(longer.history["loss"]) == 6
+        assert "epochs=6" in explorer.code
+        explorer.pin()
+        assert explorer.pins[-1][0] == "SGD 0.01, batch 8, 6 epochs"
+        explorer.optimizer.value = "Adam"
+        assert len(explorer.wait(SOON).history["loss"]) == explorer.epochs.value == 6
+
+    def test_a_race_at_other_epochs_takes_no_run_of_the_first_ones(self, explorer):
+        explorer.racers.value = ("SGD", "Adam")
+        explorer.race()
+        explorer.wait(SOON)
+        explorer.epochs.value = 5
+        explorer.race()
+        explorer.wait(SOON)
+        assert {len(run.history["loss"]) for run in explorer.best.values()} == {5}
+        assert len(explorer.runs[-1].history["loss"]) == 5
 
 
 class TestRace:
@@ -399,8 +421,8 @@ class TestRace:
         explorer.race()
         explorer.learning_rate.value = 0.3
         assert explorer.wait(SOON).schedule == 0.3
-        assert explorer.shown().settings == Settings("SGD", 0.3, batch_size=8)
-        assert repr(explorer).startswith("OptimizerExplorer: SGD 0.3 b8 -> ")
+        assert explorer.shown().settings == Settings("SGD", 0.3, batch_size=8, epochs=4)
+        assert repr(explorer).startswith("OptimizerExplorer: SGD 0.3, batch 8 -> ")
 
     def test_what_was_chosen_just_before_is_trained_too_and_shown(self, explorer):
         explorer.optimizer.value = "RMSprop"

@@ -91,6 +91,24 @@ class TestTheTest:
         assert reason in explorer._picture.words
         assert trained == [], "what is trained is kept"
 
+    def test_other_epochs_leave_the_test_and_train_the_rates_for_longer(self, experiment):
+        with finished(experiment, steps=10) as explorer:
+            before = explorer.measured
+            explorer.epochs.value = 6
+            after = explorer.wait(SOON)
+            assert after.losses.tolist() == before.losses.tolist()
+            assert after.final.keys() == before.final.keys()
+            assert after.final != before.final
+            assert explorer._figures["rates"].final_name == "validation loss after 6 epochs"
+            explorer.pin()
+            assert explorer.pins[-1][0] == "0.01 to 10, smoothing 0.8, 6 epochs"
+            for rate, losses in after.final.items():
+                run = experiment.variant(epochs=6).run(rate)
+                lost = run.verdict == "diverged"
+                assert lost or losses[0] == pytest.approx(run.final["val_loss"])
+            explorer.epochs.value = 4
+            assert explorer.wait(SOON).final == before.final
+
     def test_a_slow_test_says_how_far_it_is(self, explorer, monkeypatch):
         said = []
         monkeypatch.setattr(explorers.range_test, "_SECONDS_A_STEP", 0)
@@ -103,7 +121,7 @@ class TestTheTest:
     def test_where_the_ends_have_crossed_the_code_says_so(self, explorer):
         explorer.lowest.value = 10.0
         explorer._code_toggle.value = True
-        words = "# ValueError: `highest` must be above `lowest`"
+        words = "# ValueError: The lowest rate must be below the highest"
         assert explorer._code_view.value.startswith(words)
         explorer.lowest.value = 0.01
         assert explorer._code_view.value == explorer.code

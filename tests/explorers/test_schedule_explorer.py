@@ -231,7 +231,7 @@ class TestTraining:
         losses = plain.fit(x, y, **settings).history["loss"]
         assert run.history["loss"] == pytest.approx(losses, rel=1e-5)
         assert run.history["loss"] != pytest.approx(without.history["loss"], rel=1e-2)
-        assert repr(explorer).startswith("ScheduleExplorer: one-cycle 1 0.25, momentum -> ")
+        assert repr(explorer).startswith("ScheduleExplorer: one-cycle 1, up 25%, momentum -> ")
         assert explorer.experiment is explorer.experiment is not experiment
         assert "lrlab" not in explorer.code
         printed = printed_by(explorer.code, build_model=model, **DATA)
@@ -336,8 +336,8 @@ class TestWords:
         explorer.pin()
         explorer.pin()
         plain, other, again = [label for label, _ in explorer.pins]
-        assert plain == "plateau 0.5 0.5 1"
-        assert other == again == "plateau 0.5 0.5 1, min_lr 0.12345"
+        assert plain == "plateau 0.5, × 0.5 after 1"
+        assert other == again == "plateau 0.5, × 0.5 after 1, min lr 0.12345"
         first, second, _ = csv.DictReader(io.StringIO(explorer.pins_csv))
         assert second["kind"] == "ReduceLROnPlateau"
         different = {
@@ -349,18 +349,20 @@ class TestWords:
         explorer.clear_pins()
         explorer.min_lr.value = 1e-4
 
-    def test_a_pin_and_the_repr_have_the_kind_and_its_first_numbers(self, explorer):
+    def test_a_pin_and_the_repr_have_the_kind_in_words(self, explorer):
         explorer.kind.value = "cosine with restarts"
         explorer.wait(SOON)
         explorer.pin()
-        assert explorer.pins[-1][0] == "restarts 0.5 2 1"
-        assert repr(explorer).startswith("ScheduleExplorer: restarts 0.5 2 1 -> ")
+        assert explorer.pins[-1][0] == "restarts 0.5, first after 2"
+        assert repr(explorer).startswith("ScheduleExplorer: restarts 0.5, first after 2 -> ")
         explorer.clear_pins()
 
     @pytest.mark.parametrize("kind", KINDS)
     def test_repr_stays_within_110_characters(self, kind):
-        names = KINDS[kind].arguments
-        values = [(name, 12345 if "epochs" in name else 0.0012345678) for name in names]
+        epochs = ("epochs", "patience", "cooldown", "drop")
+        long = {name: 123 if name.endswith(epochs) else 0.123 for name in KINDS[kind].arguments}
+        long |= {name: 0.00123 for name in long if "learning_rate" in name or "warmup_t" in name}
+        values = [*(long | {"boundaries": (12, 123)} if "boundaries" in long else long).items()]
         line = f"ScheduleExplorer: {Plan(kind, tuple(values))} -> "
         assert len(line) + len("val_accuracy=1.234e+17, val_loss=1.234e+17, too low") <= 110
 

@@ -1,7 +1,10 @@
 """The model itself beside its curves: the curve that it has fitted, images that it reads."""
 
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 
 import lrlab
 from lrlab import LearningRateDialExplorer, LearningRateExplorer
@@ -37,10 +40,20 @@ class TestFitted:
     def test_an_explorer_draws_the_model_that_its_run_has_left(self, wave):
         explorer = LearningRateExplorer(wave, learning_rate=0.1)
         explorer.wait(SOON)
-        assert explorer._picture.width == 760 + 396
+        assert explorer._picture.width == 760 + 380
         assert "Over its input from -1.08 to 1.08 the model answers from" in explorer._picture.alt
         line = explorer._figures["model"]._curve.get_ydata()
         assert np.allclose(line, wave.answers_at(explorer._figures["model"].inputs)[:, 0])
+
+    def test_on_a_narrow_page_the_model_stands_below_the_curves(self, wave):
+        explorer = LearningRateExplorer(wave, learning_rate=0.1)
+        explorer.wait(SOON)
+        assert explorer._picture.widths == [760 + 380, 560 + 380, 760, 560, 380]
+        for width in explorer._picture.widths:
+            explorer._picture.room = width
+            image = Image.open(io.BytesIO(explorer._picture.value))
+            assert image.size == (explorer._picture.width, explorer._picture.height)
+            assert image.size == ((width, 460) if width > 760 else (width, 920))
 
 
 class TestSamples:
@@ -77,7 +90,10 @@ class TestSamples:
         right = (experiment.classes_at(asked) == digits.y_val[: len(asked)]).sum()
         assert right > 200
         assert f"reads {right} of 360 images right" in explorer._picture.alt
-        assert explorer._picture.width == 760 + 396
+        assert explorer._picture.width == 760 + 380
+        explorer._picture.room = 380  # a narrow page
+        assert (explorer._picture.width, explorer._picture.height) == (380, 920)
+        explorer._picture.room = 760
         explorer.images.value = False
         assert (explorer._picture.value, explorer._picture.alt) == (curves, said)
         assert explorer._picture.width == 760

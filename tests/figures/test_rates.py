@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from lrlab.figures import Measured, RangeFigure, describe_range_test
+from lrlab.figures.screen import typeface
 
 RATES = np.geomspace(0.01, 10, 4)
 
@@ -78,3 +79,23 @@ def test_the_end_of_what_was_tried_is_not_called_the_best(tried, edge, words, mo
     monkeypatch.setattr(RangeFigure, "_write", lambda self, x, y, text, *ink: written.append(text))
     RangeFigure(2.0).draw(measured)
     assert written == [words]
+
+
+@pytest.mark.parametrize("width", [760, 560, 380])
+@pytest.mark.parametrize("suggestion", [0.01, 0.3, 10.0])
+def test_no_words_lie_on_the_line_of_the_suggestion_or_out_of_the_picture(
+    width, suggestion, monkeypatch
+):
+    losses, written = np.array([2.0, 1.0, 3.5, 50.0]), {}
+
+    def write(self, x, y, text, *ink):
+        written[text] = x, y
+
+    monkeypatch.setattr(RangeFigure, "_write", write)
+    figure = RangeFigure(2.0, size=(width, 460))
+    figure.draw(Measured(RATES, losses, losses, suggestion, {0.1: [0.5], 1.0: [0.2]}))
+    axes = figure._axes.bbox
+    assert set(written) == {"up to 50", f"suggested {suggestion:.2g}", "best ≥ 1"}
+    for text, (x, y) in written.items():
+        assert 0 <= x <= width - typeface().getlength(text)
+        assert y > axes.y1 or x > axes.x1

@@ -9,7 +9,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lrlab.figures import Curves, CurvesFigure, HeatMap, Measured, RangeFigure
+from lrlab.figures import (
+    BoundaryFigure,
+    Curves,
+    CurvesFigure,
+    FittedFigure,
+    HeatMap,
+    Measured,
+    RangeFigure,
+    SamplesFigure,
+)
 from lrlab.figures.bowl import BowlFigure
 from lrlab.figures.traces import CHUNK
 from lrlab.quadratic import Descent
@@ -129,3 +138,57 @@ def test_the_file_is_still_a_picture():
 def test_a_figure_that_shows_nothing_carries_nothing():
     (region,) = carried(CurvesFigure(2).png())
     assert region["traces"] == []
+
+
+def test_a_place_in_the_plane_has_its_inputs_and_the_class_that_is_answered_there():
+    figure = BoundaryFigure(np.array([[-1.0, -1.0], [1.0, 1.0]]), np.array([0, 1]))
+    right = figure.grid[:, 0] > 0
+    (region,) = carried(drawn(figure, np.where(figure.grid[:, 1] > 0.5, -1, right)).png())
+    (trace,) = region["traces"]
+    assert trace["names"] == ["input 1", "input 2", "class"]
+    rows = trace["rows"]
+    middle = (region["box"][0] + region["box"][2]) / 2
+    assert ((rows[:, 0] > middle) == (rows[:, 4] == 1)).all()
+    assert ((rows[:, 2] > 0) == (rows[:, 4] == 1)).all()
+    assert rows[:, 3].max() <= 0.5, "where nothing is answered nothing is said"
+    assert len(rows) > 200
+
+
+def test_a_fitted_curve_and_its_data_are_said_at_an_input():
+    x = np.linspace(-1, 1, 5).reshape(-1, 1)
+    figure = FittedFigure(x, 2 * x)
+    (region,) = carried(drawn(figure, figure.inputs**2).png())
+    said = {trace["names"][1]: trace["rows"][:, 2:] for trace in region["traces"]}
+    assert np.allclose(said["the model"][:, 1], said["the model"][:, 0] ** 2, atol=1e-6)
+    assert np.allclose(said["data"], np.hstack([x, 2 * x]))
+
+
+def test_an_image_is_said_with_what_it_is_read_as_and_what_it_is():
+    figure = SamplesFigure(np.eye(64)[:4], np.array([7, 7, 3, 5]))
+    (region,) = carried(drawn(figure, np.array([7, 1, 3, -1])).png())
+    (trace,) = region["traces"]
+    assert trace["names"] == ["image", "read as", "is"]
+    assert trace["rows"][:, 2:].tolist() == [[0, 7, 7], [2, 3, 3], [1, 1, 7]]
+    upper, _, lower = trace["rows"][:, 1]
+    assert upper < lower, "what is read wrong stands below"
+
+
+@pytest.mark.parametrize("below", [False, True])
+def test_values_of_two_figures_in_one_file_lie_where_each_is_drawn(below):
+    x = np.linspace(-1, 1, 5).reshape(-1, 1)
+    curves, model = drawn(CurvesFigure(2, size=(560, 460)), RUN), FittedFigure(x, x)
+    model.draw(model.inputs)
+    png = curves.png(model, below=below)
+    (own,), (others,) = carried(curves.png()), carried(model.png())
+    first, second = carried(png)
+    assert first["box"] == own["box"], "counted from the top"
+    right, down = (90, 460) if below else (560, 0)
+    left, top, *_ = others["box"]
+    assert second["box"][:2] == [left + right, top + down]
+    moved = second["traces"][0]["rows"][:, :2] - others["traces"][0]["rows"][:, :2]
+    assert np.allclose(moved, [right, down], atol=1e-3)
+    image = Image.open(io.BytesIO(png)).convert("RGB")
+    assert image.size == ((560, 920) if below else (940, 460))
+    part = image.crop((right, down, right + 380, down + 460))
+    alone = Image.open(io.BytesIO(model.png())).convert("RGB")
+    assert part.tobytes() == alone.tobytes()

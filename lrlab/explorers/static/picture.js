@@ -112,7 +112,7 @@ export default {
       const missing = text.offsetHeight - readout.clientHeight;
       if (missing > 0) readout.style.height = `${text.offsetHeight}px`;
     };
-    const parts = { width: resize, widths: tellRoom, value: show, alt: describe, words: say };
+    const parts = { width: resize, height: resize, widths: tellRoom, value: show, alt: describe, words: say };
     for (const [name, update] of Object.entries(parts)) {
       model.on(`change:${name}`, update);
       update();
@@ -144,6 +144,7 @@ export default {
     const words = () => inert(model.get("stale") ? "" : model.get("words"));
     if (!watching) ends.push(keep(model, () => [image, words()]));
 
+    let wide = 0;
     // Once it has its place in the page, there is an explorer, and a width to wrap words at.
     const shown = new ResizeObserver(() => {
       const explorer = el.closest(".lrlab-explorer");
@@ -151,6 +152,8 @@ export default {
       if (!watching) watching = ends.push(watch(explorer));
       if (pageIsDark(el) !== model.get("dark")) tellTheme();
       tellRoom();
+      if (el.clientWidth !== wide) readout.style.height = ""; // that of words in other lines
+      wide = el.clientWidth;
       say();
     });
     [el, place].forEach((part) => shown.observe(part));
