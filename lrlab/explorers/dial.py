@@ -152,8 +152,9 @@ class LearningRateDialExplorer(RunExplorer):
         return RatesByEpoch(tuple(rates))
 
     def label(self, settings: RatesByEpoch) -> str:
-        """Return the first and the last rate, to stand beside a pinned curve."""
-        return f"{settings.rates[0]:.2g} … {settings.rates[-1]:.2g}"
+        """Return the first and the last rate, or the only one, to stand beside a pinned curve."""
+        first, last = (f"{settings.rates[end]:.2g}" for end in (0, -1))
+        return first if len(set(settings.rates)) == 1 else f"{first} … {last}"
 
     @property
     def code(self) -> str:

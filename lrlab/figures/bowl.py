@@ -155,7 +155,10 @@ class BowlFigure(Plot):
             side = "top" if 1e3 * _LOSSES[0] < losses[last] < losses[0] else "bottom"
             style = {"color": colour, "ha": "right", "va": side, "clip_on": True, **FONT}
             height = np.clip(losses[last], *_LOSSES)
-            made.append(self._loss_axes.text(last, height, label, **style))
+            place, beside = (last, height), (-8, 0)  # points, so that no mark hides it
+            made.append(
+                self._loss_axes.annotate(label, place, beside, textcoords="offset points", **style)
+            )
         return made
 
     def _move(self, descent: Descent) -> None:

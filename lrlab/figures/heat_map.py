@@ -26,6 +26,7 @@ _BAR = 16  # pixels, the width of the scale
 _ROOM = 42, 17  # pixels a number takes
 _FINE = 20  # pixels, of a cell too small for a wide gap beside it
 _MOST = 1000.0  # times the lowest value: as far as the colours go
+_WIDE = 60  # pixels, of a cell that has room beside its number
 _DIAMOND: dict[str, Any] = {"marker": "D", "ls": "", "ms": 5}
 _HATCHED: dict[str, Any] = {"facecolor": "none", "hatch": "////", "lw": 1}
 _COLOURS = mpl.colormaps["cividis"]  # the same to all kinds of sight; the best is the brightest
@@ -232,7 +233,8 @@ class HeatMap(Plot):
         axes.add_collection(self._lost)
         self._moving = [self._mesh, self._lost]
         self._missing = self._add_marks(axes, "faint", ".", 3)
-        self._best = self._add_line(axes, "#000000", clip_on=False, **_DIAMOND)
+        size = _DIAMOND["ms"] if self._cell[0] >= _WIDE else 3  # or it would hide a digit
+        self._best = self._add_marks(axes, "#000000", "D", size, clip_on=False)
         frame: dict[str, Any] = {"fill": False, "clip_on": False, "zorder": 5}
         self._frames = [
             Rectangle((0, 0), 1, 1, edgecolor=ink[colour], lw=points, **frame, **moves)
@@ -273,7 +275,8 @@ class HeatMap(Plot):
         if finite.any():
             losses = -values if self._highest else values
             i, j = np.unravel_index(np.where(finite, losses, np.inf).argmin(), values.shape)
-            self._best.set_data([j + 8 / self._cell[0]], [i + 1 - 8 / self._cell[1]])
+            near = 8 if self._cell[0] >= _WIDE else 5  # pixels, from the corner
+            self._best.set_data([j + near / self._cell[0]], [i + 1 - near / self._cell[1]])
         for rectangle in self._frames:
             rectangle.set_visible(self._chosen is not None)
             if self._chosen is not None:
