@@ -22,11 +22,11 @@ prediction(
     "12 epochs that are left. The loss …",
     {
         "falls as if it had begun at 0.1": "The start is not the same: the weights are wrecked.",
-        "catches up by the end, or nearly": (
-            "Units that are 0 for every digit have no gradient, so they never catch up."
-        ),
         "stays far above, from every start": (
             "Hardly a hidden unit still answers to any digit, and no rate brings the others back."
+        ),
+        "catches up by the end, or nearly": (
+            "Units that are 0 for every digit have no gradient, so they never catch up."
         ),
     },
     right="stays far above, from every start",

@@ -98,13 +98,20 @@ to 3.
 
 
 def schedules_side_by_side(
-    learning_rates: Mapping[str, np.ndarray], steps_per_epoch: int
+    learning_rates: Mapping[str, np.ndarray],
+    steps_per_epoch: int,
+    label: str = "learning rate",
+    *,
+    share_axis: bool = True,
 ) -> Picture:
     """Draw the learning rates of each schedule in a small picture of its own, four in a row.
 
     Args:
         learning_rates: By name, the rate of every step, as `lrlab.preview` gives it.
         steps_per_epoch: Batches an epoch.
+        label: What is drawn.
+        share_axis: Whether all have one axis, from 0 on. Without, each has its own, for a rate and
+            a momentum, for one.
 
     Example:
         >>> rates = {"constant": np.full(6, 0.1), "halved": np.repeat([0.2, 0.1], 3)}
@@ -115,21 +122,27 @@ def schedules_side_by_side(
     highest = float(within_reach(max(rates.max() for rates in learning_rates.values())))
     epochs = max(len(rates) for rates in learning_rates.values()) // steps_per_epoch
     rows = -(-several // 4)
-    figure, panels = new_panels(60 + 150 * rows, rows=rows, columns=min(4, several))
+    figure, panels = new_panels(
+        60 + 150 * rows, rows=rows, columns=min(4, several), share=share_axis
+    )
     for axes, (name, rates) in zip(panels, learning_rates.items(), strict=False):
         axes.plot(np.arange(len(rates)) / steps_per_epoch, rates, color=STILL["training"], lw=2)
         axes.set_title(name, color=STILL["text"], **FONT)
-        top = int(rates.argmax())
+        top, ends = int(rates.argmax()), (rates[0], rates[-1])
+        if not share_axis and rates[top] == max(ends):
+            top = int(rates.argmin())
         over = f" over {rates[top]:.3g} in epoch {top // steps_per_epoch}"
-        rises = over if rates[top] > 1.001 * max(rates[0], rates[-1]) else ""
-        words.append(f"{name}: from {rates[0]:.3g}{rises} to {rates[-1]:.3g}.")
+        between = rates[top] > 1.001 * max(ends) or (not share_axis and rates[top] < min(ends))
+        words.append(f"{name}: from {rates[0]:.3g}{over if between else ''} to {rates[-1]:.3g}.")
     for number, axes in enumerate(panels):
-        axes.set(xlim=(0, epochs), ylim=(-0.03 * highest, 1.08 * highest))
+        axes.set_xlim(0, epochs)
+        if share_axis:
+            axes.set_ylim(-0.03 * highest, 1.08 * highest)
         axes.set_visible(number < several)
         axes.set_xticks(range(0, epochs + 1, max(1, epochs // 3)))
     figure.supxlabel("epoch", color=STILL["text"], **FONT)
-    figure.supylabel("learning rate", color=STILL["text"], **FONT)
-    return Picture.of(figure, f"The learning rate over {epochs} epochs. {' '.join(words)}")
+    figure.supylabel(label, color=STILL["text"], **FONT)
+    return Picture.of(figure, f"The {label} over {epochs} epochs. {' '.join(words)}")
 
 
 def spread_over_starts(
@@ -209,11 +222,13 @@ def _tick_by_ratios(axis: Axis, low: float, high: float) -> None:
     axis.set_minor_locator(NullLocator())
 
 
-def new_panels(height: int, *, rows: int = 1, columns: int = 1) -> tuple[Figure, list[Axes]]:
+def new_panels(
+    height: int, *, rows: int = 1, columns: int = 1, share: bool = True
+) -> tuple[Figure, list[Axes]]:
     """Axes row by row, in a still figure with room for their labels, so many pixels high."""
     inches = (WIDTH / 100, height / 100)
     figure = Figure(figsize=inches, dpi=100, facecolor="none", layout="constrained")
-    panels = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel().tolist()
+    panels = figure.subplots(rows, columns, squeeze=False, sharey=share).ravel().tolist()
     for axes in panels:
         axes.set_facecolor("none")
         style_axes(axes, STILL, size=9 if len(panels) > 1 else 11, line=0.8)

@@ -126,7 +126,6 @@ def _rates_one_by_one(schedule: Callable[[Any], Any], steps: int) -> np.ndarray:
     """Somebody's own schedule, evaluated as training does: traced, a step at a time."""
     from lrlab.backend import tf
 
-    @tf.function(autograph=False)
     def evaluate() -> Any:
         def rate(step: Any) -> Any:
             value = schedule(step)
@@ -140,7 +139,9 @@ def _rates_one_by_one(schedule: Callable[[Any], Any], steps: int) -> np.ndarray:
         return tf.map_fn(rate, tf.range(steps, dtype=tf.int64), fn_output_signature=tf.float32)
 
     try:
-        return np.asarray(evaluate(), float)
+        # Not called as a function, of which TensorFlow would say that it is traced too often.
+        graph = tf.function(evaluate, autograph=False).get_concrete_function()
+        return np.asarray(graph(), float)
     except (TypeError, NotImplementedError, AttributeError) as error:
         schedule(tf.constant(0, tf.int64))  # raises as well, unless the graph is what it fails in
         raise ValueError(

@@ -101,6 +101,20 @@ def test_side_by_side_says_where_a_schedule_is_highest():
     assert rise.endswith("up: from 0.1 over 0.7 in epoch 2 to 0.1.")
 
 
+def test_side_by_side_a_rate_and_a_momentum_have_an_axis_each():
+    values = {"rate": np.array([0.1, 0.2, 0.0]), "momentum": np.array([0.95, 0.85, 0.9])}
+
+    def draw():
+        return schedules_side_by_side(values, 1, label="value", share_axis=False)
+
+    first, second = drawn_by(draw).axes
+    assert first.get_ylim()[1] < 0.3 < 0.8 < second.get_ylim()[0]
+    assert draw().alt == (
+        "The value over 3 epochs. rate: from 0.1 over 0.2 in epoch 1 to 0. "
+        "momentum: from 0.95 over 0.85 in epoch 1 to 0.9."
+    )
+
+
 def test_spread_says_each_start_and_the_mean_of_those_that_did_not_diverge():
     assert spread_over_starts(STARTS).alt == (
         "The validation loss from 3 starts. constant: mean 0.2, each 0.2 0.1 0.3. "

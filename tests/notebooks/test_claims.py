@@ -100,25 +100,36 @@ def test_03_under_noise_decay_wins_against_all_four_constant_rates():
     assert mean(decayed) - mean(exact) < 0.3 * min(mean(c) - mean(exact) for c in constant)
 
 
-def test_04_six_shapes_end_alike_and_two_gain_little_over_no_decay():
+def test_04_seven_shapes_end_alike_one_lower_and_two_gain_little_over_no_decay():
     losses = each("04", "measure")
     means = {name: mean(values) for name, values in losses.items()}
     little = {"exponential", "inverse time"}
     assert all(0.9 * means["constant"] < means[name] < means["constant"] for name in little)
-    six = [means[name] for name in means if name not in {"constant", *little}]
-    assert len(six) == 6
-    assert max(six) - min(six) < max(map(max, losses.values())) - min(map(min, losses.values()))
-    assert max(six) < 1.1 * min(six)
-    assert max(six) < 0.85 * means["constant"]
+    lowest, between = "warm-up, stable, decay", "inverse square root"
+    assert all(below(losses[lowest], losses[name]) for name in losses if name != lowest)
+    short = "cosine, 5 epochs"
+    assert all(below(losses[name], losses[short]) for name in losses if name != short)
+    others = {"constant", short, lowest, between, *little}
+    seven = [means[name] for name in means if name not in others]
+    assert len(seven) == 7
+    assert max(seven) < means[between] < min(means[name] for name in little)
+    assert max(seven) - min(seven) < max(losses["cosine"]) - min(losses["cosine"])
+    assert max(seven) < 0.85 * means["constant"]
+
+
+def test_04_momentum_ends_lower_and_that_it_moves_brings_nothing():
+    none, staying, moving = each("04", "cycle-worth").values()
+    assert below(staying, none)
+    assert below(moving, none)
+    assert below(staying, moving)
+    one_cycle = each("04", "warm")["one-cycle"]
+    assert mean(staying) == pytest.approx(mean(one_cycle), rel=0.05)
+    assert mean(moving) == pytest.approx(mean(one_cycle), rel=0.15)
 
 
 def test_04_between_the_same_ends_the_loss_follows_the_mean_rate():
     losses = each("04", "ends")
-    rates = {
-        line.split("  ")[0]: float(re.findall(NUMBER, line.partition("mean rate")[2])[0])
-        for line in lines("04", "ends")
-    }
-    losses = dict(zip(rates, losses.values(), strict=True))
+    rates = {name: float(re.findall(rf"\(({NUMBER})\)", name)[0]) for name in losses}
     for one, rate in rates.items():
         for other, other_rate in rates.items():
             if rate > other_rate:
@@ -133,6 +144,13 @@ def test_04_at_twice_the_rate_warm_up_ends_lower_on_average():
     assert len(warmed) == 2
     at_half = min(mean(losses) for losses in each("04", "measure").values())
     assert all(mean(losses) < min(mean(cosine), at_half) for losses in warmed)
+
+
+def test_05_a_prompt_plateau_ends_lower_than_both_rates_and_the_default_is_too_late():
+    high, low, default, prompt = each("05", "worth").values()
+    assert below(prompt, high)
+    assert below(prompt, low)
+    assert sum(losses == other for losses, other in zip(default, high, strict=True)) == 2
 
 
 def test_06_by_hand_one_reaches_the_fixed_schedule_and_does_not_beat_it():
