@@ -19,8 +19,11 @@ from .callbacks import LivePlot as LivePlot
 from .callbacks import SharpnessTrace as SharpnessTrace
 from .callbacks import next_fit as next_fit
 from .callbacks import sharpness as sharpness
+from .exercises import VerdictDrill as VerdictDrill
+from .exercises import ask as ask
 from .exercises import check as check
 from .exercises import predict as predict
+from .exercises import progress as progress
 from .exercises import save_answers as save_answers
 from .experiment import Experiment as Experiment
 from .experiment import Run as Run

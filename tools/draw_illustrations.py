@@ -1,6 +1,6 @@
 """Draw the illustrations of the notebooks, and store them in the cells that show them.
 
-One of them is on the printed sheet, too: its file and its words go into `docs/`.
+Some are in a page of Markdown, too: their files go into `docs/`, their words into the page.
 
 Usage: python tools/draw_illustrations.py
 
@@ -12,6 +12,7 @@ import base64
 import functools
 import re
 import sys
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,16 +22,17 @@ from lrlab.backend import keras
 import nbformat
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.patches import FancyBboxPatch
 from matplotlib.ticker import NullLocator
 
 import lrlab
+from lrlab.course import PATH
 from lrlab.figures import Picture
 from lrlab.figures.comparisons import new_panels
 from lrlab.figures.ink import FONT
 from lrlab.figures.ink import STILL as INK
 
-NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
-DOCS = NOTEBOOKS.parent / "docs"
+REPOSITORY = Path(__file__).resolve().parent.parent
 ARROW = {"arrowstyle": "-|>", "lw": 2.5, "mutation_scale": 16, "shrinkA": 0, "shrinkB": 0}
 BRACKET = {"arrowstyle": "<->", "color": INK["text"], "lw": 1.2, "shrinkA": 0, "shrinkB": 0}
 
@@ -287,12 +289,64 @@ def five_verdicts() -> Picture:
     )
 
 
+KINDS = {
+    "How": ("the path, in this order", INK["training"], 2.5),
+    "Why": ("beside it, for who wants to know more", INK["pins"][1], 1.2),
+    "More": ("larger tasks, and the page for errors", INK["pins"][2], 1.2),
+}
+
+
+def the_path() -> Picture:
+    """Draw the notebooks by kind, in the order in which one leads to the next.
+
+    Example:
+        >>> for sentence in the_path().alt.split(". ")[:2]:
+        ...     print(sentence)
+        The notebooks in three rows
+        How (the path, in this order): 00 start here, 02 setting the learning rate, 03 step decay, \
+07 finding a learning rate, 12 your own model
+    """
+    figure, (axes,) = new_panels(330)
+    most = max(map(len, PATH.values()))
+    words = []
+    for row, (kind, names) in enumerate(PATH.items()):
+        about, colour, width = KINDS[kind]
+        style = {"color": INK["text"], "ha": "left", "va": "bottom", **FONT}
+        axes.text(0, -row - 0.26, f"$\\bf{{{kind}}}$: {about}", **style)
+        shown = [name.replace("_", " ") for name in names]
+        words.append(f"{kind} ({about}): {', '.join(shown)}.")
+        for column, name in enumerate(shown):
+            lines = textwrap.fill(name, 12, break_long_words=False)
+            box = {"boxstyle": "round,pad=0.2", "fc": "none", "ec": colour, "lw": width}
+            axes.add_patch(
+                FancyBboxPatch((column, -row - 0.9), 0.8, 0.52, mutation_scale=0.1, **box)
+            )
+            style = {"color": INK["text"], "ha": "center", "va": "center", **FONT, "size": 9}
+            axes.text(column + 0.4, -row - 0.64, lines, **style)
+            if column:
+                here, there = (column - 0.17, -row - 0.64), (column - 0.03, -row - 0.64)
+                axes.annotate(
+                    "", xy=there, xytext=here, arrowprops=ARROW | {"color": colour, "lw": width}
+                )
+    axes.set(xlim=(-0.05, most - 0.15), ylim=(-len(PATH) - 0.02, 0))
+    axes.set_axis_off()
+    return Picture.of(figure, f"The notebooks in three rows. {' '.join(words)}")
+
+
 # By the notebook and the cell that show it.
 ILLUSTRATIONS: dict[tuple[str, str], Callable[[], Picture]] = {
     ("00_start_here.ipynb", "way-two-parts"): step_decay_parts,
+    ("00_start_here.ipynb", "path-picture"): the_path,
     ("01_what_is_a_learning_rate.ipynb", "step"): step_on_a_bowl,
     ("04_schedules.ipynb", "anatomy"): schedule_anatomy,
     ("12_your_own_model.ipynb", "verdicts"): five_verdicts,
+}
+
+
+# By the file in docs/: the page of Markdown that shows it, and what draws it.
+OF_PAGES: dict[str, tuple[str, Callable[[], Picture]]] = {
+    "five_verdicts.png": ("docs/one_hour.md", five_verdicts),
+    "path.png": ("README.md", the_path),
 }
 
 
@@ -303,17 +357,19 @@ def as_markdown(picture: Picture) -> str:
 
 def main() -> int:
     for (name, cell_id), draw in ILLUSTRATIONS.items():
-        path = NOTEBOOKS / name
+        path = REPOSITORY / "notebooks" / name
         notebook = nbformat.read(path, as_version=4)
         (cell,) = [cell for cell in notebook.cells if cell.id == cell_id]
         picture = draw()
         cell.source = as_markdown(picture)
         nbformat.write(notebook, path)
         print(f"{name}, cell {cell_id}: {len(picture.png) / 1000:.0f} kB")
-    picture, sheet = five_verdicts(), DOCS / "one_hour.md"
-    (DOCS / "five_verdicts.png").write_bytes(picture.png)
-    text, image = sheet.read_text(encoding="utf-8"), f"![{picture.alt}](five_verdicts.png)"
-    sheet.write_text(re.sub(r"!\[.*\]\(five_verdicts\.png\)", image, text), encoding="utf-8")
+    for file, (name, draw) in OF_PAGES.items():
+        picture, page = draw(), REPOSITORY / name
+        (REPOSITORY / "docs" / file).write_bytes(picture.png)
+        image = rf"!\[[^\]]*\]\(((?:docs/)?{re.escape(file)})\)"
+        text = page.read_text(encoding="utf-8")
+        page.write_text(re.sub(image, rf"![{picture.alt}](\1)", text), encoding="utf-8")
     return 0
 
 

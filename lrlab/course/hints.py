@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -94,3 +94,11 @@ def hint_on_slip(
         if np.allclose(values, [mistake(*case) for case in cases], atol=0):
             return Hint(f"{words}: {hint}")
     return Hint(f"{words}. {otherwise}")
+
+
+def find_slip(answer: Any, slip: int, lines: Mapping[int, str]) -> None:
+    """Raise a hint unless the answer is the line with the slip; `lines` says what others do."""
+    if isinstance(answer, int) and answer in lines:
+        raise Hint(f"Line {answer} is right: {lines[answer]}")
+    if answer != slip:
+        raise Hint(f"Give the number of a line, from 1 to {max(slip, *lines)}.")

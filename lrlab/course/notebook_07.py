@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from lrlab.course.hints import as_run, call, first_wrong
-from lrlab.exercises.judging import Hint, exercise, prediction
+from lrlab.course.hints import as_run, call, find_slip, first_wrong
+from lrlab.exercises.judging import Hint, exercise, prediction, quick
 
 _BATCHES = np.array([2.5, 2.0, 3.0, 1.0, 1.5])  # each batch's own loss
 _MEANS = np.cumsum(_BATCHES) / np.arange(1, 6)
@@ -25,6 +25,36 @@ prediction(
         "at least ten times too high": "At a tenth of 0.1 nothing has gone wrong yet.",
     },
     right="at least ten times too low",
+)
+quick(
+    "07-quick-lowest",
+    "In a range test the smoothed loss is lowest at a rate of 1. Which rate do you try first?",
+    {
+        "1": "There the loss is about to rise: it is at the edge.",
+        "0.1": "A tenth of it keeps clear of the edge. Then try its neighbours.",
+        "0.01": "That is safe, and slow: a tenth is enough room.",
+    },
+    right="0.1",
+)
+quick(
+    "07-quick-stops",
+    "A range test ends, and its loss is still falling. What do you do?",
+    {
+        "test up to a higher rate": "The lowest loss of this test is only where it stopped.",
+        "take a tenth of the last rate": "The last rate says nothing: a higher one may be good.",
+        "take the last rate": "Whole trainings may go well far above it. Test on.",
+    },
+    right="test up to a higher rate",
+)
+quick(
+    "07-quick-verdict",
+    "From notebook 02: a loss falls smoothly, and as fast at the end as before. The verdict is …",
+    {
+        "good": "A good one levels off in the epochs that it has.",
+        "noisy": "A noisy one jumps up between epochs.",
+        "too low": "Longer steps would have come further in the same time.",
+    },
+    right="too low",
 )
 
 
@@ -68,3 +98,20 @@ def _pick(answer: Any) -> str:
             raise Hint(f"{words}: the rate is too high. A tenth of where the loss is lowest?")
         raise Hint(f"{words}. Test higher rates, until the loss rises.")
     return f"{start}, and its validation loss is below {_WANTED}."
+
+
+@exercise("07-slip")
+def _slip(answer: Any) -> str:
+    find_slip(
+        answer,
+        3,
+        {
+            1: "the lists begin empty, before the first step.",
+            2: "a hundred steps are enough here.",
+            4: "assigning sets the rate of the next step.",
+            5: "`train_on_batch` returns the loss of this batch.",
+            6: "a tenth of the rate at the lowest loss is the usual pick.",
+            7: "it puts the weights back, as it should.",
+        },
+    )
+    return "The second rate is already 0.1: all that is between is left out. Multiply by a factor."

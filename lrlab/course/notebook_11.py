@@ -7,7 +7,8 @@ from itertools import pairwise
 from typing import Any
 
 import lrlab
-from lrlab.exercises.judging import Hint, exercise, prediction
+from lrlab.course.hints import find_slip
+from lrlab.exercises.judging import Hint, exercise, prediction, quick
 from lrlab.schedules import StepDecay
 
 _ROW, _INTERVAL, _FACTORS, _STARTS = 0.3, 5, 5, 3
@@ -24,6 +25,37 @@ prediction(
         "rises towards 1": "The other way round: long steps gain most from shorter ones.",
     },
     right="falls from 1",
+)
+quick(
+    "11-quick-neighbours",
+    "Cell A ends at 0.118, right below the wall. Cell B ends at 0.125, and so do its neighbours. "
+    "Which do you take for new data?",
+    {
+        "B": "On new data the wall may stand lower, and B has room.",
+        "A": "It is lower here, and stands beside cells that break.",
+        "the one between them": "What counts is the room around it, not the middle.",
+    },
+    right="B",
+)
+quick(
+    "11-quick-path",
+    "A sweep with `path` is done. You add a first rate to the grid, and run it again. What trains?",
+    {
+        "all of it": "Runs that are in the file are read, not trained.",
+        "the new row": "The other runs are found in the file.",
+        "nothing": "The new row is not in the file yet.",
+    },
+    right="the new row",
+)
+quick(
+    "11-quick-drops",
+    "From notebook 03: `StepDecay(0.8, 0.5, 5)`. What is the rate in epoch 10, counted from 0?",
+    {
+        "0.8": "It dropped in epochs 5 and 10.",
+        "0.4": "That is the rate of epochs 5 to 9.",
+        "0.2": "10 // 5 is 2, and 0.8 × 0.5 × 0.5 is 0.2.",
+    },
+    right="0.2",
 )
 
 
@@ -99,3 +131,19 @@ def _means(sweep: lrlab.Sweep) -> dict[Any, float]:
         decay: math.inf if math.isnan(mean) else mean
         for decay, mean in zip(sweep.schedules, means, strict=True)
     }
+
+
+@exercise("11-slip")
+def _slip(answer: Any) -> str:
+    find_slip(
+        answer,
+        1,
+        {
+            2: "each first rate is tried.",
+            3: "each factor is tried with each rate.",
+            4: "a new optimizer for each training is as it should be.",
+            5: "the rate is multiplied by the factor every 5 epochs.",
+            6: "it trains, but look at which weights it begins with.",
+        },
+    )
+    return "One model for all: each training goes on where the last one ended. Build it inside."

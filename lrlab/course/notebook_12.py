@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 import lrlab
-from lrlab.exercises.judging import Hint, exercise, prediction
+from lrlab.course.hints import find_slip
+from lrlab.exercises.judging import Hint, exercise, prediction, quick
 
 _PATIENTS, _RATE = 442, 0.01
 _SPREAD = 5.0  # of scaled numbers, whose standard deviation is 1
@@ -25,6 +26,37 @@ prediction(
         "is good": "It would be if the targets were scaled.",
     },
     right="diverges",
+)
+quick(
+    "12-quick-scale",
+    "A regression predicts prices in the thousands, and diverges at every usual rate. First you …",
+    {
+        "scale the targets": "Large targets make large errors, and those make long steps.",
+        "train for more epochs": "It would only diverge for longer.",
+        "take a smaller network": "Its errors, and so its steps, are as large as before.",
+    },
+    right="scale the targets",
+)
+quick(
+    "12-quick-starts",
+    "From three starts, rate A ends at 0.31, 0.35 and 0.32, and rate B at 0.29, 0.40 and 0.36. "
+    "Which one do you take?",
+    {
+        "B, which has the lowest": "One low loss of three can be luck: B's mean is 0.35.",
+        "A, with the lower mean": "Its mean is 0.327 to 0.35, and its starts lie close together.",
+        "either, they are the same": "Not quite: the means are 0.327 and 0.35.",
+    },
+    right="A, with the lower mean",
+)
+quick(
+    "12-quick-none",
+    "From notebook 07: the suggestion of a range test is `None`. What does that say?",
+    {
+        "Every rate is good": "Then the loss would have fallen clearly in the test.",
+        "The best rate is 0": "At 0 nothing is learned at all.",
+        "The test saw no clear fall": "Test longer, or to other rates: `reason` says which.",
+    },
+    right="The test saw no clear fall",
 )
 
 
@@ -100,3 +132,20 @@ def _challenge(answer: Any) -> str:
 
 def _listed(losses: list[float]) -> str:
     return ", ".join(f"{loss:.2f}" for loss in losses)
+
+
+@exercise("12-slip")
+def _slip(answer: Any) -> str:
+    find_slip(
+        answer,
+        3,
+        {
+            1: "a number for each column, of the training part alone.",
+            2: "the training inputs then have mean 0 and standard deviation 1.",
+            4: "the numbers of the training targets alone.",
+            5: "both parts are scaled by the same numbers.",
+        },
+    )
+    return (
+        "Validation data get the numbers of the training part: else the same input means another."
+    )

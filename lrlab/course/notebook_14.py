@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import inspect
 import math
+import re
 from typing import Any
 
 from lrlab.course.hints import as_function, as_run, call
-from lrlab.exercises.judging import Hint, exercise, prediction
+from lrlab.exercises.judging import Hint, exercise, prediction, quick
 
 _NEW, _OLD = 0.72, 0.85  # accuracies
 _EPOCHS, _EVERY = 20, 5
-_RIGHT = ("b", "c", "a")
+_PATHS = {  # of weights, and whether they belong to block 2
+    "sequential/body/block2/kernel": True,
+    "sequential/body/block2/bias": True,
+    "sequential/body/block1/kernel": False,
+    "sequential/body/block20/kernel": False,
+    "sequential/head/kernel": False,
+}
 
 
 prediction(
@@ -24,6 +31,36 @@ prediction(
         "about one in five, as by guessing": "It takes a far higher rate than a good one.",
     },
     right="most of them, but fewer",
+)
+quick(
+    "14-quick-frozen",
+    "Ten epochs are trained with a frozen body. You set its `trainable = True`. What comes next?",
+    {
+        "`fit`": "The body stays frozen: `trainable` counts only from the next `compile` on.",
+        "`compile`, then `fit`": "Now the body trains, too. Give it a low rate.",
+        "a new head": "The head has learned its task. It stays.",
+    },
+    right="`compile`, then `fit`",
+)
+quick(
+    "14-quick-two-rates",
+    "A model has two rates, 0.03 and 1. What does `LearningRateScheduler(lambda epoch: 0.1)` do?",
+    {
+        "It raises an error": "It works, and in silence: that is the trap.",
+        "It sets the head's rate alone": "It asks its function once for each optimizer.",
+        "It sets both to 0.1": "Take the rate as a second argument to keep them apart.",
+    },
+    right="It sets both to 0.1",
+)
+quick(
+    "14-quick-flat",
+    "From notebook 02: a loss stays at ln(number of classes). The rate may be …",
+    {
+        "too low or too high": "Both look alike. The first epochs tell them apart.",
+        "too low only": "At too high a rate the network is lost, and guesses, too.",
+        "too high only": "At too low a rate it has hardly left its start.",
+    },
+    right="too low or too high",
 )
 
 
@@ -79,20 +116,17 @@ def _what_is_wrong(first: float, epoch: int, rate: float, wanted: float) -> str:
     return f"{words}. In epochs 5, 10 and 15 return half of the rate that you are given."
 
 
-@exercise("14-quick")
-def _quick(answer: Any) -> str:
-    given = [str(letter).strip().lower() for letter in answer] if _is_list(answer) else []
-    if len(given) != len(_RIGHT):
-        raise Hint('Give three letters: ["a", "a", "a"], one for each question.')
-    wrong = [i for i, pair in enumerate(zip(given, _RIGHT, strict=True), 1) if len({*pair}) > 1]
-    if wrong:
-        many = len(wrong) > 1
-        raise Hint(
-            f"Question{'s' * many} {' and '.join(map(str, wrong))} "
-            f"{'are' if many else 'is'} not right. Look at the cells above."
-        )
-    return "All three."
-
-
-def _is_list(answer: Any) -> bool:
-    return isinstance(answer, list | tuple | str)
+@exercise("14-line")
+def _line(answer: Any) -> str:
+    if not isinstance(answer, str):
+        raise Hint('Give the pattern as a string: ".*head/.*" is the one of the head.')
+    try:
+        pattern = re.compile(answer)
+    except re.error as error:
+        raise Hint(f"It is no pattern: {error}.") from error
+    for path, wanted in _PATHS.items():
+        if bool(pattern.fullmatch(path)) != wanted:
+            does = "matches" if wanted is False else "does not match"
+            whole = "" if pattern.search(path) is None or not wanted else " The whole path counts."
+            raise Hint(f"It {does} `{path}`.{whole}")
+    return "It matches the two weights of block 2, and nothing else."

@@ -11,25 +11,33 @@ is the matter instead of being judged by the wrong judge.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any
 
 import lrlab
-from lrlab.exercises.answers import done, note_exercise, save_answers
+from lrlab.exercises.answers import note_exercise, save_answers
+from lrlab.exercises.drill import VerdictDrill
 from lrlab.exercises.judging import JUDGES, QUESTIONS, Feedback, Hint, Question
-from lrlab.exercises.predictions import Prediction, Score
+from lrlab.exercises.predictions import Prediction, QuickQuestion, Score
+from lrlab.exercises.progress import Progress, say_progress
 
 __all__ = [
     "Feedback",
     "Prediction",
+    "Progress",
+    "QuickQuestion",
     "Score",
+    "VerdictDrill",
+    "ask",
     "challenge",
     "check",
+    "curves",
     "known",
     "predict",
+    "progress",
     "save_answers",
 ]
 
@@ -66,7 +74,8 @@ def check(exercise: str, answer: Any, *, solution: bool = False) -> Feedback:
     feedback = _feedback(exercise, answer)
     if solution:
         return replace(feedback, solution=True)
-    note_exercise(exercise, feedback.passed, feedback.message)
+    if feedback.passed is not None:
+        note_exercise(exercise, feedback.passed, feedback.message)
     return replace(feedback, done=_progress(exercise))
 
 
@@ -92,16 +101,35 @@ def predict(
         >>> predict("Twice the rate: longer steps?", reasons, right="yes").score()
         Not answered yet: choose above, then run this cell again.
     """
-    if choices is not None:
-        return Prediction(Question(question, choices, str(right)))
-    _load_judges(notebook=str(question)[:2])
-    if question not in list(QUESTIONS):
-        _load_judges()
-        raise ValueError(
-            f"`question` must be one of {', '.join(map(repr, sorted(QUESTIONS)))}, or come with "
-            f"choices. Received: question={question!r}. {_another_version()}"
-        )
-    return Prediction(QUESTIONS[question], question, lambda: _progress(question))
+    return Prediction(*_asked(question, choices, right))
+
+
+def ask(
+    question: str, choices: Mapping[str, str] | None = None, right: str | None = None
+) -> QuickQuestion:
+    """Ask a quick question: one with choices, and a button that says what is right.
+
+    Args:
+        question: As for `predict`, and so are `choices`, `right` and what is raised.
+        choices: See there.
+        right: See there.
+
+    Example:
+        >>> ask("00-quick-drops")
+        QuickQuestion: not answered yet
+    """
+    return QuickQuestion(*_asked(question, choices, right))
+
+
+def progress() -> Progress:
+    """Return how many questions of each notebook are done.
+
+    Example:
+        >>> progress()  # doctest: +SKIP
+        14 of 66 questions done. 00: 3 of 4, 02: 5 of 7, 03: 6 of 6.
+    """
+    _load_judges()
+    return Progress(import_module("lrlab.course").PATH)
 
 
 def challenge() -> lrlab.Experiment:
@@ -111,6 +139,16 @@ def challenge() -> lrlab.Experiment:
     """
     experiment: lrlab.Experiment = import_module("lrlab.course.notebook_12").challenge()
     return experiment
+
+
+def curves(exercise: str) -> Any:
+    """Return the picture that an exercise is about, a `Picture`, in which curves have letters.
+
+    Example:
+        >>> curves("02-order")  # doctest: +SKIP
+        Four training losses over 15 epochs. A: falls smoothly, from 2.1 to 0.39. B: ...
+    """
+    return import_module(f"lrlab.course.notebook_{exercise[:2]}").curves()
 
 
 def _load_judges(notebook: str = "") -> None:
@@ -132,10 +170,25 @@ def _another_version() -> str:
     )
 
 
+def _asked(
+    question: str, choices: Mapping[str, str] | None, right: str | None
+) -> tuple[Question, str, Callable[[], str]]:
+    if choices is not None:
+        return Question(question, choices, str(right)), "", str
+    _load_judges(notebook=str(question)[:2])
+    if question not in list(QUESTIONS):
+        _load_judges()
+        raise ValueError(
+            f"`question` must be one of {', '.join(map(repr, sorted(QUESTIONS)))}, or come with "
+            f"choices. Received: question={question!r}. {_another_version()}"
+        )
+    return QUESTIONS[question], question, lambda: _progress(question)
+
+
 def _progress(name: str) -> str:
-    """Say how many questions of the notebook with this one are done since the kernel started."""
-    asked = {other for other in (*JUDGES, *QUESTIONS) if other[:2] == name[:2]}
-    return f"{len(asked & done())} of {len(asked)} questions of this notebook done"
+    """Say how many questions are done, of the notebook with this one and of all."""
+    _load_judges()
+    return say_progress(name[:2])
 
 
 def _feedback(exercise: str, answer: Any) -> Feedback:

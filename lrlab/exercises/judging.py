@@ -74,6 +74,7 @@ class Question:
         words: What is asked, a sentence or two; `code` stands between backticks.
         reasons: For every choice, in the order in which they are shown, why it is right or wrong.
         right: The right choice.
+        quick: Whether it is a quick question, answered on the spot, and no prediction.
 
     Raises:
         ValueError: If there are fewer than two choices, or if the right one is none of them.
@@ -82,6 +83,7 @@ class Question:
     words: str
     reasons: Mapping[str, str]
     right: str
+    quick: bool = False
 
     def __post_init__(self) -> None:
         choices: object = self.reasons  # anything may be given by mistake, such as a list
@@ -97,9 +99,14 @@ class Question:
             )
 
 
-QUESTIONS: dict[str, Question] = {}  # by the name of the prediction; filled as the course is loaded
+QUESTIONS: dict[str, Question] = {}  # by name; filled as the course is loaded
 
 
 def prediction(name: str, words: str, reasons: Mapping[str, str], *, right: str) -> None:
     """Register what a notebook asks before anything is run; its name begins with its number."""
     QUESTIONS[name] = Question(words, reasons, right)
+
+
+def quick(name: str, words: str, reasons: Mapping[str, str], *, right: str) -> None:
+    """Register a quick question of a notebook's end; its name begins with the notebook's number."""
+    QUESTIONS[name] = Question(words, reasons, right, quick=True)

@@ -73,24 +73,6 @@ def changed(run, history):
     return other
 
 
-class TestQuick:
-    @pytest.mark.parametrize("answer", [["b", "c", "a"], "BCA", ("b ", "C", "a")])
-    def test_the_right_letters_pass(self, answer):
-        assert check("14-quick", answer)
-
-    @pytest.mark.parametrize(
-        ("answer", "words"),
-        [
-            ("aaa", "Questions 1 and 2 are not right."),
-            (["b", "c", "c"], "Question 3 is not right."),
-            ("bc", "Give three letters"),
-            (3, "Give three letters"),
-        ],
-    )
-    def test_each_mistake_has_its_hint(self, answer, words):
-        assert words in hint("14-quick", answer)
-
-
 def two_parts(body_rate, head_rate, pattern=".*head/.*"):
     """A model of a body and a head with an optimizer each, and these optimizers."""
     body = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4)], name="body")

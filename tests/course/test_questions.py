@@ -18,11 +18,13 @@ NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 # good, when its exercise is gone too: somebody still has the notebook. It may change with the words
 # as long as the same answers are right.
 QUESTIONS = {
-    "00-rate": "4bd0ce0e",
+    "00-rate": "bdaf78de",
+    "00-line": "8794d0ad",
     "01-step": "ada68c8f",
     "01-limit": "a16add04",
     "02-verdicts": "8d585c92",
     "02-change": "43ac6f83",
+    "02-order": "dac19c8b",
     "03-schedule": "1b564af5",
     "03-one-number": "1bbd283f",
     "04-decay-steps": "6a382e37",
@@ -34,20 +36,25 @@ QUESTIONS = {
     "06-moves": "ba726660",
     "07-losses": "b80fcc3b",
     "07-pick": "d4d33150",
+    "07-slip": "253bdf40",
     "08-rate-for": "b5609cca",
     "08-large-batch": "dfdf4392",
     "09-schedule": "fa7d92d0",
     "09-half-life": "40a25317",
     "10-above": "7cc00e91",
     "10-limit": "047a905c",
+    "10-line": "c596f6b8",
     "11-row": "ada34419",
-    "11-safe": "a1ffbd1a",
+    "11-safe": "dad7a18d",
+    "11-slip": "77be8d8a",
     "12-diabetes": "62929d39",
     "12-challenge": "67b7bdf4",
+    "12-slip": "9e61124d",
     "13-script": "21a71673",
     "14-keep": "f8d886a6",
     "14-schedule": "63a462e0",
     "14-quick": "a0ecc3e7",
+    "14-line": "e8f55054",
 }
 
 
@@ -68,11 +75,13 @@ def test_the_notebooks_ask_every_exercise_and_no_other():
     assert sorted(questions_asked()) == known()
 
 
-def test_the_notebooks_ask_for_every_prediction_and_no_other():
+@pytest.mark.parametrize(("function", "quick"), [("predict", False), ("ask", True)])
+def test_the_notebooks_ask_for_every_prediction_and_quick_question_and_no_other(function, quick):
     known()  # which loads all
     texts = [path.read_text(encoding="utf-8") for path in sorted(NOTEBOOKS.glob("*.ipynb"))]
-    asked = [name for text in texts for name in re.findall(r'lrlab\.predict\(\\"(.+?)\\"\)', text)]
-    assert asked == sorted(PREDICTIONS)
+    call = rf'lrlab\.{function}\(\\"(.+?)\\"\)'
+    asked = [name for text in texts for name in re.findall(call, text)]
+    assert sorted(asked) == sorted(n for n, asked in PREDICTIONS.items() if asked.quick is quick)
 
 
 def test_no_name_is_that_of_two_questions():

@@ -4,7 +4,7 @@ import doctest
 
 import pytest
 
-from lrlab.exercises import Score, predict, predictions
+from lrlab.exercises import Score, ask, predict, predictions
 from lrlab.exercises.judging import QUESTIONS
 
 REASONS = {"lower": "It is shorter.", "higher": "It is longer."}
@@ -113,14 +113,50 @@ def test_each_question_of_the_notebooks_can_be_asked_and_answered():
     with pytest.raises(ValueError, match="must be one of"):
         predict("")  # which loads all
     for name, question in QUESTIONS.items():
-        prediction = predict(name)
+        prediction = (ask if question.quick else predict)(name)
         prediction.answer = question.right
         assert prediction.score(), name
 
 
 def test_the_right_choice_is_not_always_the_last():
-    places = [list(q.reasons).index(q.right) for q in QUESTIONS.values()]
-    assert all(0 < places.count(place) <= len(places) / 2 for place in range(3))
+    for quick in (False, True):
+        asked = [question for question in QUESTIONS.values() if question.quick is quick]
+        places = [list(question.reasons).index(question.right) for question in asked]
+        assert all(0 < places.count(place) <= len(places) / 2 for place in range(3)), places
+
+
+def test_each_choice_has_a_reason_of_its_own_and_none_is_much_longer_than_the_others():
+    for name, question in QUESTIONS.items():
+        assert all(question.reasons.values()), name
+        assert len({*question.reasons.values()}) == len(question.reasons), name
+        others = max(len(choice) for choice in question.reasons if choice != question.right)
+        assert len(question.right) <= 2 * others + 10, name
+
+
+class TestQuickQuestion:
+    @pytest.fixture
+    def question(self):
+        return ask("Which is it?", REASONS, right="lower")
+
+    def test_its_button_says_what_is_right_and_the_first_answer_stays(self, question):
+        question.pressed += 1
+        assert "Not answered yet: choose one first." in question.said
+        question.chosen = 1
+        assert not question.said.count("Right is")
+        question.pressed += 1
+        assert "You said “higher”. It is longer. Right is “lower”: It is shorter." in question.said
+        assert question.scored
+        question.answer = "lower"
+        question.pressed += 1
+        assert "You said “higher”" in question.said
+
+    def test_before_that_the_page_knows_nothing_of_what_is_right(self, question):
+        state = str(question.get_state(question.keys))
+        assert not [reason for reason in REASONS.values() if reason in state]
+
+    def test_its_heading_is_not_that_of_a_prediction(self, question):
+        question.answer = "lower"
+        assert "Right (your answer)" in question.score()._repr_html_()
 
 
 def test_the_example_runs():

@@ -31,6 +31,7 @@ PICTURES = {
     "step decay of long numbers": lambda: tool.step_decay_parts(0.0125, 0.25, 12),
     "step decay each epoch": lambda: tool.step_decay_parts(0.5, 0.9, 1),
     "verdicts": tool.five_verdicts,
+    "path": tool.the_path,
 }
 
 every_picture = pytest.mark.parametrize("draw", PICTURES.values(), ids=PICTURES)
@@ -129,10 +130,12 @@ def test_what_is_said_of_each_verdict_is_in_its_curve():
     assert diverged[3] > 1.6  # the top of the picture
 
 
-def test_the_printed_page_shows_the_same_picture_with_the_same_words():
-    picture, page = tool.five_verdicts(), (tool.DOCS / "one_hour.md").read_text(encoding="utf-8")
-    assert page.count(f"![{picture.alt}](five_verdicts.png)") == 1
-    assert_alike((tool.DOCS / "five_verdicts.png").read_bytes(), picture.png)
+@pytest.mark.parametrize(("file", "page", "draw"), [(f, *of) for f, of in tool.OF_PAGES.items()])
+def test_a_page_shows_the_same_picture_with_the_same_words(file, page, draw):
+    picture, page = draw(), tool.REPOSITORY / page
+    name = f"{'docs/' if page.parent == tool.REPOSITORY else ''}{file}"
+    assert page.read_text(encoding="utf-8").count(f"![{picture.alt}]({name})") == 1
+    assert_alike((tool.REPOSITORY / "docs" / file).read_bytes(), picture.png)
 
 
 def assert_alike(stored, drawn):
@@ -148,7 +151,7 @@ def assert_alike(stored, drawn):
 @every_illustration
 def test_a_notebook_shows_what_is_drawn(place, draw):
     name, cell_id = place
-    notebook = nbformat.read(tool.NOTEBOOKS / name, as_version=4)
+    notebook = nbformat.read(tool.REPOSITORY / "notebooks" / name, as_version=4)
     (cell,) = [cell for cell in notebook.cells if cell.id == cell_id]
     alt, file = re.fullmatch(r"!\[(.+)\]\(data:image/png;base64,([\w+/=]+)\)", cell.source).groups()
     picture = draw()
@@ -159,25 +162,34 @@ def test_a_notebook_shows_what_is_drawn(place, draw):
 
 
 def test_drawing_again_changes_nothing_else(tmp_path, monkeypatch, capsys):
-    names = {name for name, _ in tool.ILLUSTRATIONS}
-    for name in names:
-        shutil.copy(tool.NOTEBOOKS / name, tmp_path)
+    names = {f"notebooks/{name}" for name, _ in tool.ILLUSTRATIONS}
+    pages = {
+        page: (tool.REPOSITORY / page).read_text("utf-8") for page, _ in tool.OF_PAGES.values()
+    }
+    for name in names | pages.keys():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(tool.REPOSITORY / name, tmp_path / name)
     stored = {name: nbformat.read(tmp_path / name, as_version=4) for name in names}
-    monkeypatch.setattr(tool, "NOTEBOOKS", tmp_path)
-    page = (tool.DOCS / "one_hour.md").read_text(encoding="utf-8")
-    (tmp_path / "one_hour.md").write_text(page, encoding="utf-8")
-    monkeypatch.setattr(tool, "DOCS", tmp_path)
+    monkeypatch.setattr(tool, "REPOSITORY", tmp_path)
     assert tool.main() == 0
     assert len(capsys.readouterr().out.splitlines()) == len(tool.ILLUSTRATIONS)
     for name in names:
         drawn = nbformat.read(tmp_path / name, as_version=4)
         for before, after in zip(stored[name].cells, drawn.cells, strict=True):
-            if (name, after.id) not in tool.ILLUSTRATIONS:
+            if (Path(name).name, after.id) not in tool.ILLUSTRATIONS:
                 assert after == before
             else:
                 assert after.source.startswith(before.source.partition("(data:")[0])
-    assert (tmp_path / "one_hour.md").read_text(encoding="utf-8") == page
-    assert (tmp_path / "five_verdicts.png").read_bytes() == tool.five_verdicts().png
+    for page, text in pages.items():
+        assert (tmp_path / page).read_text(encoding="utf-8") == text
+    for file, (_, draw) in tool.OF_PAGES.items():
+        assert (tmp_path / "docs" / file).read_bytes() == draw().png
+
+
+def test_the_path_shows_each_notebook_once():
+    shown = re.findall(r"\d\d [\w ]+", tool.the_path().alt)
+    stored = {path.stem.replace("_", " ") for path in tool.REPOSITORY.glob("notebooks/*.ipynb")}
+    assert sorted(shown) == sorted(stored)
 
 
 def test_the_examples_in_the_docstrings_run():
