@@ -32,6 +32,7 @@ from .explorers import DrawnScheduleExplorer as DrawnScheduleExplorer
 from .explorers import FineTuningExplorer as FineTuningExplorer
 from .explorers import LearningRateDialExplorer as LearningRateDialExplorer
 from .explorers import LearningRateExplorer as LearningRateExplorer
+from .explorers import LearningRateMapExplorer as LearningRateMapExplorer
 from .explorers import OptimizerExplorer as OptimizerExplorer
 from .explorers import QuadraticExplorer as QuadraticExplorer
 from .explorers import RangeTestExplorer as RangeTestExplorer

@@ -45,12 +45,14 @@ EVERY_KIND = {
     "QuadraticExplorer": RATE,
     "OptimizerExplorer": RATE,
     "DecayMapExplorer": "first rate",
+    "LearningRateMapExplorer": RATE,
     "SharpnessExplorer": RATE,
     "FineTuningExplorer": "body rate",
 }
 MAKE = {
     "QuadraticExplorer": "",
     "DecayMapExplorer": "tiny, initial_learning_rates=[0.1, 0.5], decay_factors=[0.5, 1.0]",
+    "LearningRateMapExplorer": "tiny, learning_rates=[0.1, 0.5], momenta=[0, 0.9]",
     "ScheduleExplorer": "tiny, schedule='piecewise'",
     "SharpnessExplorer": "full_batch, every=2",
     "FineTuningExplorer": "tiny, (keras.layers.Dense(2), points.x_val, points.y_val)",

@@ -14,6 +14,7 @@ from lrlab.explorers.learning_rate import LearningRateExplorer
 from lrlab.explorers.optimizers import OptimizerExplorer
 from lrlab.explorers.quadratic import QuadraticExplorer
 from lrlab.explorers.range_test import RangeTestExplorer
+from lrlab.explorers.rate_map import LearningRateMapExplorer
 from lrlab.explorers.run_explorer import RunExplorer
 from lrlab.explorers.schedule import ScheduleExplorer
 from lrlab.explorers.sharpness import SharpnessExplorer
@@ -27,6 +28,7 @@ __all__ = [
     "Frame",
     "LearningRateDialExplorer",
     "LearningRateExplorer",
+    "LearningRateMapExplorer",
     "OptimizerExplorer",
     "QuadraticExplorer",
     "RangeTestExplorer",

@@ -14,7 +14,7 @@ from small import SOON, data, made, model, printed_by
 
 import lrlab
 from lrlab import DecayMapExplorer, Experiment, StepDecay
-from lrlab.explorers import decay_map
+from lrlab.explorers import decay_map, maps
 
 DATA = tuple(data().values())
 X = DATA[0]
@@ -84,8 +84,26 @@ class TestMap:
         columns = [factors.index(schedule.decay_factor) for schedule in trained]
         cells = list(zip(rows, columns, strict=True))
         assert cells[:2] == [(0, 0), (4, 0)]  # the first one is chosen: nearest to 0.01 and 0.1
-        assert cells[2:6] == [(0, 2), (2, 0), (2, 2), (4, 2)]
+        assert {*cells[2:6]} == {(0, 2), (2, 0), (2, 2), (4, 2)}
         assert len(set(cells)) == len(cells) == 15
+
+    @pytest.mark.parametrize(("best", "last"), [((0, 0), (4, 2)), ((4, 0), (0, 2))])
+    def test_of_a_grid_the_cells_near_to_the_best_so_far_come_first(self, explorer, best, last):
+        """The corners of a map of 5 by 3 are made; the next grid has four cells more."""
+        rates, factors = [0.1, 0.2, 0.3, 0.4, 0.5], [0.2, 0.4, 0.6]
+        worse, better = sorted(explorer.runs, key=lambda run: -run.final["val_loss"])[::5]
+        large = DecayMapExplorer(
+            explorer.experiment, initial_learning_rates=rates, decay_factors=factors
+        )
+        for row in (0, 4):
+            run = better if (row, 0) == best else worse
+            large._made[StepDecay(rates[row], factors[0], 5)] = run
+        cells = [
+            (rates.index(cell.initial_learning_rate), factors.index(cell.decay_factor))
+            for cell in large._missing()
+        ]
+        assert {*cells[:4]} == {(0, 2), (2, 0), (2, 2), (4, 2)}
+        assert cells[3] == last
 
     def test_settings_are_put_in_order(self, experiment):
         with map_of(
@@ -280,7 +298,7 @@ class TestStopping:
             assert go.wait(SOON)
             yield from follow(schedule)
 
-        monkeypatch.setattr(decay_map, "SLOW_EPOCH", 0)
+        monkeypatch.setattr(maps, "SLOW_EPOCH", 0)
         monkeypatch.setattr(experiment, "follow", held)
         explorer.epochs_per_drop.value = 3
         assert reached.wait(SOON)
