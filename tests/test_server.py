@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import re
 import socket
 import subprocess
 import sys
@@ -10,12 +9,14 @@ import tomllib
 from types import SimpleNamespace
 
 import pytest
+from jupyterlab.labapp import LabApp
 from tornado.httpserver import HTTPServer
 from tornado.testing import bind_unused_port
 from tornado.web import Application
 from tornado.websocket import WebSocketHandler, websocket_connect
 
 from lrlab import server
+from lrlab.course.command import main
 
 NAME = "kernel_websocket_connection_class"
 
@@ -92,14 +93,24 @@ def connection_of_a_server(prefix, *options):
 def test_an_installation_leaves_every_server_as_it_is(repository, tmp_path):
     project = tomllib.loads((repository / "pyproject.toml").read_text())
     # Neither shared-data, which could lay a file into etc/jupyter, nor any other way past lrlab/.
-    assert project["tool"]["hatch"]["build"]["targets"]["wheel"] == {"packages": ["lrlab"]}
+    wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert wheel.keys() == {"include", "sources", "dev-mode-dirs"}
+    assert all(place.startswith("lrlab/") for place in wheel["sources"].values())
+    folders = {path.split("/")[1] for path in wheel["include"]}
+    assert folders == {"lrlab", *wheel["sources"]}
     assert "entry-points" not in project["project"]
     assert connection_of_a_server(tmp_path) == "ZMQChannelsWebsocketConnection"
 
 
-def test_make_lab_switches_it_on(repository, tmp_path):
+def test_make_lab_switches_it_on(repository, tmp_path, monkeypatch):
     recipe = (repository / "Makefile").read_text().partition("\nlab: ")[2].partition("\n\n")[0]
-    (option,) = re.findall(r"--ServerApp\.jpserver_extensions=\S+", recipe)
+    assert "/bin/lrlab lab notebooks $(ARGS)" in recipe
+    given = []
+    monkeypatch.setattr(LabApp, "launch_instance", given.extend)
+    for name in ("JUPYTER_PREFER_ENV_PATH", "JUPYTER_CONFIG_PATH"):
+        monkeypatch.setenv(name, "")  # put back in the end
+    assert main(["lab", str(tmp_path / "course")]) == 0
+    (option,) = [each for each in given if each.startswith("--ServerApp.jpserver_extensions=")]
     assert connection_of_a_server(tmp_path, option) == "WithoutDelay"
 
 
