@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from lrlab.exercises import known
+from lrlab.exercises.answers import FILE
 from lrlab.exercises.judging import QUESTIONS
 
 __all__ = ["HandedIn", "Student", "read_answers"]
 
-_KEPT = "lrlab-answers.json"  # beside the notebooks, without a name in it
 _LARGEST = 5_000_000  # bytes; a file of all notebooks has some 50 kB
 
 
@@ -188,7 +188,7 @@ def _note(student: Student, entry: dict[str, Any]) -> None:
 def _name_of(file: str) -> str:
     """Who hands in a file without a name in it: that of the file, or of its folder."""
     path = Path(file)
-    return path.parent.name if path.name == _KEPT and path.parent.name else path.stem
+    return path.parent.name if path.name == FILE and path.parent.name else path.stem
 
 
 def _same(name: str) -> str:
