@@ -231,6 +231,20 @@ def test_asks_for_a_prediction_and_scores_it_and_gives_no_answer_away(path):
         assert question.right not in json.dumps([output.get("text") for output in cell.outputs])
 
 
+def stems(words: str) -> set[str]:
+    return {word[:5].lower() for word in re.findall(r"[A-Za-z]{5,}", words)} - {"epoch", "start"}
+
+
+@every_notebook
+def test_the_aim_has_no_word_that_only_the_right_choice_of_the_prediction_has(path):
+    (name,) = re.findall(r'lrlab\.predict\("(.+)"\)', "".join(c.source for c in code_cells(path)))
+    lrlab.predict(name)
+    question, head = QUESTIONS[name], read(path).cells[0].source
+    others = [choice for choice in question.reasons if choice != question.right]
+    only = stems(question.right) - stems(" ".join([question.words, *others]))
+    assert not only & stems(head.partition("**Time:**")[0])
+
+
 WITH_QUICK_QUESTIONS = [path for path in NOTEBOOKS if "lrlab.ask(" in path.read_text("utf-8")]
 
 
