@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from lrlab.course.hints import Slips, call, hint_on_slip
-from lrlab.exercises.judging import Hint, exercise, prediction
+from lrlab.exercises.judging import Hint, exercise, prediction, quick
 from lrlab.quadratic import Descent
 
 _ONE_STEP = (1.0, 0.5, 0.2), (-2.0, -3.0, 0.1), (0.0, 4.0, 0.05)  # weight, gradient, rate
@@ -114,3 +114,43 @@ def _number(answer: Any, *arguments: Any) -> float:
         return float(value)
     except (TypeError, ValueError):
         raise Hint(f"It must return a number. It returned {value!r}.") from None
+
+
+quick(
+    "01-quick-inputs",
+    "All inputs of the model with one weight become ten times as large. The limit of the "
+    "learning rate becomes …",
+    {
+        "a hundredth": (
+            "The curvature is a mean of squares, so it becomes a hundred times as large."
+        ),
+        "a tenth": "The curvature has the *square* of the inputs in it.",
+        "ten times as high": (
+            "Larger inputs make the bowl steeper, and a steeper bowl needs a lower rate."
+        ),
+    },
+    right="a hundredth",
+)
+quick(
+    "01-quick-momentum",
+    "A bowl with λ = 1, a rate of 3 and a momentum of 0.9. What does the weight do?",
+    {
+        "it diverges": "Without momentum it would. With it the limit is 2 (1 + 0.9) = 3.8.",
+        "it comes nearer and swings": (
+            "3 lies between (1 − √0.9)², which is tiny, and the limit of 3.8."
+        ),
+        "it comes nearer from one side": "That ends at (1 − √0.9)² = 0.003.",
+    },
+    right="it comes nearer and swings",
+)
+quick(
+    "01-quick-flat",
+    "From notebook 02: with ten classes the loss stays near 2.3, that of a guess. The "
+    "learning rate is …",
+    {
+        "too low": "It may be. But too high a rate can look the same.",
+        "too high": "It may be. But too low a rate can look the same.",
+        "one or the other": "Both look alike here. Try a higher and a lower one.",
+    },
+    right="one or the other",
+)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lrlab.course.hints import Slips, as_run, compare_rates, describe_accuracy
-from lrlab.exercises.judging import Hint, exercise, prediction
+from lrlab.exercises.judging import Hint, exercise, prediction, quick
 from lrlab.schedules import StepDecay
 
 prediction(
@@ -61,3 +61,39 @@ def _one_number(answer: Any) -> str:
     if changed != ["initial_learning_rate"]:
         raise Hint(f"With another {changed[0]} the rate still never exceeds 0.01: too low here.")
     return describe_accuracy(run, f"From {decay.initial_learning_rate}")
+
+
+quick(
+    "03-quick-drops",
+    "`StepDecay(0.8, 0.5, 5)`: what is the rate in epoch 10, counted from 0?",
+    {
+        "0.4": "10 // 5 is 2: the rate has been halved twice.",
+        "0.2": "10 // 5 is 2, and 0.8 × 0.5 × 0.5 is 0.2.",
+        "0.1": "The third drop comes with epoch 15.",
+    },
+    right="0.2",
+)
+quick(
+    "03-quick-batches",
+    "Every step looks at *all* samples. The rate is good, and the loss still falls when "
+    "training ends. What does a step decay do?",
+    {
+        "it makes training slower": (
+            "There is no noise of batches to calm. Shorter steps only arrive later."
+        ),
+        "it lets the weights settle": "Without noise they settle by themselves.",
+        "it gets a lower loss": "With batches of 4 it did. Here it has no noise to work against.",
+    },
+    right="it makes training slower",
+)
+quick(
+    "03-quick-assign",
+    "From notebook 02: you assign `model.optimizer.learning_rate = 0.1` between two calls of "
+    "`fit`. What is left to do?",
+    {
+        "compile again": "That is needed for another loss or another optimizer, not for a rate.",
+        "build a new model": "The weights would be lost.",
+        "nothing": "The next step uses the new rate.",
+    },
+    right="nothing",
+)

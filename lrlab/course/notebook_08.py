@@ -7,7 +7,7 @@ from numbers import Real
 from typing import Any
 
 from lrlab.course.hints import Slips, as_function, as_run, call, describe_accuracy, hint_on_slip
-from lrlab.exercises.judging import Hint, exercise, prediction
+from lrlab.exercises.judging import Hint, exercise, prediction, quick
 
 _CASES = ((64, 0.0), (512, 0.0), (8, 0.0), (64, 0.9), (128, 0.5), (8, 0.99))
 
@@ -90,3 +90,37 @@ def _large_batch(answer: Any) -> str:
     if run.final["val_accuracy"] < 0.95 and "momentum=" not in run.code:
         raise Hint("This is SGD without momentum. Give it some: SGD(momentum=...).")
     return describe_accuracy(run, f"With 512 samples a step and a rate of {run.schedule}")
+
+
+quick(
+    "08-quick-rule",
+    "A training goes well at a rate of 0.05 with 32 samples a step. Now you take 128. Which "
+    "rate do you try first?",
+    {
+        "0.0125": "A larger batch makes fewer steps, so each may go further.",
+        "0.05": "A step would go as far as before, but there would be a quarter as many.",
+        "0.2": "Four times the batch size asks for four times the rate.",
+    },
+    right="0.2",
+)
+quick(
+    "08-quick-effective",
+    "`SGD(0.01, momentum=0.9)` trains well. Which rate makes steps as long without momentum?",
+    {
+        "0.1": "Momentum 0.9 makes steps 1 / (1 − 0.9), ten times, as long.",
+        "0.01": "Momentum makes steps longer, and it is gone.",
+        "0.001": "Without momentum the steps are shorter, so the rate must rise.",
+    },
+    right="0.1",
+)
+quick(
+    "08-quick-limit",
+    "From notebook 01: a bowl has the curvature λ = 4. Up to which learning rate does plain "
+    "gradient descent come to rest?",
+    {
+        "0.25": "That is 1/λ: there it arrives in one step.",
+        "0.5": "It is 2/λ.",
+        "2": "That is for λ = 1. A steeper bowl has a lower limit.",
+    },
+    right="0.5",
+)

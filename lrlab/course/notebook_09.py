@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lrlab.course.hints import as_run
-from lrlab.exercises.judging import Hint, exercise, prediction
+from lrlab.exercises.judging import Hint, exercise, prediction, quick
 
 _FIRST, _WANTED = 0.03, 0.12  # a learning rate, a validation loss
 _BEST = 0.01  # Adam's best constant rate
@@ -76,3 +76,37 @@ def _share_taken(optimizer: Any) -> float:
     copy = type(optimizer).from_config(optimizer.get_config())
     copy.apply([keras.ops.zeros(())], [weight])
     return 1 - float(weight)
+
+
+quick(
+    "09-quick-scale",
+    "You multiply the loss by 100. Which optimizer now needs another learning rate?",
+    {
+        "SGD": "Its steps are 100 times as long, so its rate must be a hundredth.",
+        "Adam": "Mean and root of the mean square grow alike, so its steps stay as they are.",
+        "both": "SGD's steps follow the gradient. Adam divides by its size.",
+    },
+    right="SGD",
+)
+quick(
+    "09-quick-cosine",
+    "AdamW with a weight decay of 0.1, and a cosine schedule that ends at 0. What does the "
+    "decay take from a weight in the last steps?",
+    {
+        "a tenth": "It would be 0.1 if a step took the decay alone. It takes rate × decay.",
+        "as much as at the beginning": "The decay is multiplied by the rate, which has come down.",
+        "almost nothing": "A step takes rate × decay, and the rate is almost 0.",
+    },
+    right="almost nothing",
+)
+quick(
+    "09-quick-switch",
+    "From notebook 08: you switch momentum 0.9 on, and the steps shall not become longer in "
+    "the long run. The learning rate is …",
+    {
+        "kept": "Steps would become ten times as long.",
+        "divided by ten": "The effective rate is rate / (1 − 0.9), ten times the rate.",
+        "multiplied by ten": "Momentum makes steps longer already.",
+    },
+    right="divided by ten",
+)

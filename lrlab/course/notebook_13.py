@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lrlab.course.hints import as_function, call, first_wrong
-from lrlab.exercises.judging import Hint, exercise, prediction
+from lrlab.exercises.judging import Hint, exercise, prediction, quick
 
 _RIGHT = [0.1 * 0.5 ** (epoch // 5) for epoch in range(15)]
 
@@ -18,8 +18,8 @@ prediction(
     "A model is compiled and trained with Keras 3. What does `model.optimizer.lr = 0.5` do?",
     {
         "it raises an AttributeError": "Only reading a name that is not there does.",
-        "nothing, and says nothing": "It gives the optimizer a new attribute that nobody reads.",
         "it sets the learning rate to 0.5": "So it did in Keras 2.",
+        "nothing, and says nothing": "It gives the optimizer a new attribute that nobody reads.",
     },
     right="nothing, and says nothing",
 )
@@ -60,3 +60,39 @@ def _history(train: Any) -> Mapping[str, Any]:
     if not isinstance(history, Mapping):
         raise Hint(f"It must return the history of `fit`. It returned {history!r}.")
     return history
+
+
+quick(
+    "13-quick-epochs",
+    "`fit(epochs=2)` has run. What does `fit(epochs=2, initial_epoch=2)` do then?",
+    {
+        "it trains two more epochs": "`epochs` is where it ends, not how many there are: write 4.",
+        "it trains nothing": "It begins where it ends. Write `epochs=4`.",
+        "it raises an error": "It says nothing, which is the trap.",
+    },
+    right="it trains nothing",
+)
+quick(
+    "13-quick-kept",
+    "The optimizer has a number, and a callback of your own assigns the rate. Where does the "
+    "history have it?",
+    {
+        "nowhere": 'Only a callback that writes `logs["learning_rate"]` brings it there.',
+        "under `learning_rate`": (
+            "The built-in callbacks write it there. Yours has to do so itself."
+        ),
+        "under `lr`": "That was its name in Keras 2, and yours writes nothing.",
+    },
+    right="nowhere",
+)
+quick(
+    "13-quick-sharpness",
+    "From notebook 10: full-batch gradient descent trains at a rate of 0.1. Where does the "
+    "sharpness hover in the end?",
+    {
+        "about 20": "It rises to 2 / learning rate and stays near it.",
+        "about 10": "That is 1 / learning rate: there is room left.",
+        "about 0.2": "Divide 2 by the rate; do not multiply.",
+    },
+    right="about 20",
+)
