@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lrlab.course.hints import first_wrong
-from lrlab.exercises.judging import Hint, exercise, prediction
+from lrlab.exercises.judging import Hint, exercise, prediction, quick
 from lrlab.schedules import is_keras_schedule, preview
 
 prediction(
@@ -20,6 +20,37 @@ prediction(
         "Never": "It is 0 from step 15 on, and nothing warns of it.",
     },
     right="Within the first epoch",
+)
+quick(
+    "04-quick-steps",
+    "640 samples, batches of 32, 10 epochs. For a `CosineDecay` over all of them, "
+    "`decay_steps` is …",
+    {
+        "10": "That is half an epoch, which has 20 batches.",
+        "200": "An epoch has 20 batches, and there are 10 epochs.",
+        "6400": "Count batches, not samples.",
+    },
+    right="200",
+)
+quick(
+    "04-quick-high",
+    "Two schedules begin at the same rate and end at the same. Which one ended lower here?",
+    {
+        "the one whose rate stayed high longer": "The loss followed the mean rate.",
+        "the one whose rate fell early": "Most was still to be learned when its rate was low.",
+        "neither: only the ends count": "The losses differed by a third.",
+    },
+    right="the one whose rate stayed high longer",
+)
+quick(
+    "04-quick-drops",
+    "From notebook 03: what does `epoch // 5` count in `0.8 * 0.5 ** (epoch // 5)`?",
+    {
+        "the epochs since the last drop": "That would be `epoch % 5`.",
+        "the epochs that are left": "It knows nothing of the end.",
+        "the drops so far": "It is 0 in epochs 0 to 4, then 1, then 2.",
+    },
+    right="the drops so far",
 )
 
 

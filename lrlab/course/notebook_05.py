@@ -8,7 +8,7 @@ import numpy as np
 
 import lrlab
 from lrlab.course.hints import as_run
-from lrlab.exercises.judging import Hint, exercise, prediction
+from lrlab.exercises.judging import Hint, exercise, prediction, quick
 
 _FIRST, _WANTED, _MOST_CUTS, _SHORT, _LONG = 0.05, 0.03, 2, 15, 40
 
@@ -22,6 +22,36 @@ prediction(
         "three times or more": "Cuts are at least 10 epochs apart.",
     },
     right="never",
+)
+quick(
+    "05-quick-stop",
+    "`EarlyStopping` and `ReduceLROnPlateau` watch the same loss. Which one waits longer?",
+    {
+        "`ReduceLROnPlateau`": "Then training ends before a cut.",
+        "`EarlyStopping`": "A lower rate needs some epochs to show what it is worth.",
+        "neither": "Then training stops as the rate is cut.",
+    },
+    right="`EarlyStopping`",
+)
+quick(
+    "05-quick-again",
+    "The rate was cut to 0.002. You call `fit` once more. At which rate does it begin?",
+    {
+        "at 0.002": "The optimizer keeps the rate that it was given last.",
+        "at the rate of `compile`": "Nobody sets it back but you.",
+        "at 0.002 times `factor`": "A cut comes only after a plateau.",
+    },
+    right="at 0.002",
+)
+quick(
+    "05-quick-last",
+    "From notebook 04: which argument of `CosineDecay` says where the rate ends?",
+    {
+        "`end_learning_rate`": "That one belongs to `PolynomialDecay`.",
+        "`decay_rate`": "That one belongs to `ExponentialDecay`.",
+        "`alpha`": "It is the last rate as a share of the first.",
+    },
+    right="`alpha`",
 )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lrlab.course.hints import Slips, as_run, compare_rates
-from lrlab.exercises.judging import Hint, exercise, prediction
+from lrlab.exercises.judging import Hint, exercise, prediction, quick
 from lrlab.schedules import RatesByEpoch
 
 _EPOCHS = 15
@@ -30,6 +30,36 @@ prediction(
         ),
     },
     right="stays far above, from every start",
+)
+quick(
+    "06-quick-epochs",
+    "12 epochs are done. How many does `fit(..., initial_epoch=12, epochs=15)` train?",
+    {
+        "15": "`epochs` says where it ends.",
+        "3": "It begins with epoch 12 and ends before epoch 15.",
+        "27": "Nothing is added.",
+    },
+    right="3",
+)
+quick(
+    "06-quick-dead",
+    "Too high a rate has made a `relu` unit 0 for every sample. What brings it back?",
+    {
+        "a lower rate": "Its gradient is 0, and any rate times 0 is 0.",
+        "more epochs": "Nothing moves its weights.",
+        "only a new start": "New first weights have a gradient again.",
+    },
+    right="only a new start",
+)
+quick(
+    "06-quick-cooldown",
+    "From notebook 05: where nothing improves, how many epochs does `cooldown=1` add?",
+    {
+        "none": "A cooldown adds one epoch less than its value.",
+        "one": "The epoch in which it ends is counted already.",
+        "two": "It never adds more than its value.",
+    },
+    right="none",
 )
 
 

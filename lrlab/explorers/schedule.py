@@ -305,12 +305,6 @@ class Plan:
         momentum = _one_cycle(dict(self.arguments), epochs).momentum(steps_per_epoch)
         return SGDWithMomentumSchedule(momentum_schedule=momentum)
 
-    @property
-    def formula(self) -> str:
-        """The rate as a formula, and what its names stand for."""
-        kind = KINDS[self.kind]
-        return f"rate = {kind.formula}" + f"  ({kind.where})" * bool(kind.where)
-
     def __str__(self) -> str:
         """Return in few words what the rate does."""
         words = KINDS[self.kind].words.format(**dict(self.arguments))
@@ -528,7 +522,9 @@ class ScheduleExplorer(RunExplorer):
     def follow(self, settings: Plan) -> Generator[Run, None, None]:
         """Train by a plan; Keras is loaded only here, where the controls do not wait for it."""
         lengths = self._lengths()
-        lines = [f"<code>{html.escape(settings.formula)}</code>"]
+        kind = KINDS[settings.kind]
+        lines = [f"<code>{html.escape(f'rate = {kind.formula}')}</code>"]
+        lines[0] += f" &nbsp; ({html.escape(kind.where)})" * bool(kind.where)
         lines.append(html.escape(settings.in_steps(*lengths)))
         self._formula.value = "<br>".join(lines)
         planned, callbacks = settings.schedule(*lengths), settings.callbacks()
