@@ -1,3 +1,3 @@
 """Makes the notebook harness known to pytest for tests/ and notebooks/ alike."""
 
-pytest_plugins = ["nbval_numbers"]
+pytest_plugins = ["nbval_memory", "nbval_numbers"]

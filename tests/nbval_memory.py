@@ -1,0 +1,82 @@
+"""How much memory each notebook takes under nbval: its kernel and what that starts, at the peak.
+
+Binder gives a session one to two gigabytes, and many hubs give no more. Memory that processes share
+is counted once (PSS), which Linux alone can say. The closing lines of pytest have the figures.
+"""
+
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from nbval.plugin import IPyNbCell
+
+MOST = 900  # MB
+MORE = {"11_the_map": 2200}  # a kernel and a Dask cluster of two processes
+SECONDS = 0.25  # from one look to the next
+NAME = "peak of memory in MB"
+
+_peaks: dict[Path, float] = {}
+
+
+def taken(pid: int) -> float:
+    """What a process and its children take now, in MB; one that ends meanwhile takes nothing."""
+    total = 0
+    try:
+        processes = [(kernel := psutil.Process(pid)), *kernel.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return 0.0
+    for process in processes:
+        try:
+            total += process.memory_full_info().pss
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+    return total / 1e6
+
+
+def watch(notebook: Path, pid: int, done: threading.Event) -> None:
+    """Look until the cell is done, and once more, for what it has kept."""
+    looking = True
+    while looking:
+        looking = not done.wait(SECONDS)
+        _peaks[notebook] = max(_peaks.get(notebook, 0.0), taken(pid))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    if not isinstance(item, IPyNbCell) or not sys.platform.startswith("linux"):
+        return (yield)
+    done = threading.Event()
+    kernel = item.parent.kernel.km.provisioner.pid
+    watching = threading.Thread(target=watch, args=(item.path, kernel, done))
+    watching.start()
+    try:
+        return (yield)
+    finally:
+        done.set()
+        watching.join()
+
+
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    ends = nextitem is None or nextitem.path != item.path
+    if isinstance(item, IPyNbCell) and ends and item.path in _peaks:
+        peak, most = _peaks.pop(item.path), MORE.get(item.path.stem, MOST)
+        item.user_properties.append((NAME, round(peak)))
+        if peak > most:
+            pytest.fail(f"{item.path.stem} takes {peak:.0f} MB, more than {most}.", pytrace=False)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    peaks = {
+        Path(report.location[0]).stem: megabytes
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        for name, megabytes in getattr(report, "user_properties", ())
+        if name == NAME
+    }
+    if peaks:
+        terminalreporter.write_sep("-", NAME)
+    for notebook, megabytes in sorted(peaks.items()):
+        terminalreporter.write_line(f"{megabytes:5} {notebook}")
