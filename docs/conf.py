@@ -63,7 +63,9 @@ def as_stored(app: Any, document: str, source: list[str]) -> None:
         return
     notebook = json.loads(source[0])
     for cell in notebook["cells"]:
-        cell["source"] = re.sub(r'<a id="([\w-]+)"></a>\n', r"(\1)=\n", "".join(cell["source"]))
+        words = re.sub(r'<a id="([\w-]+)"></a>\n', r"(\1)=\n", "".join(cell["source"]))
+        # JupyterLab names a heading as it is written, Sphinx in small letters.
+        cell["source"] = re.sub(r"#([A-Z][\w-]*)(?=\))", lambda name: name[0].lower(), words)
         settings = cell["metadata"].setdefault("mystnb", {})
         if "hide-cell" in cell["metadata"].get("tags", []):
             name = cell["source"].splitlines()[0].removeprefix("# ")

@@ -1,5 +1,6 @@
 """The docs site: nothing is left out of its contents, and the lines that it shows run."""
 
+import importlib.util
 import inspect
 import re
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import lrlab
+from lrlab.course import PATH
 
 DOCS = Path(__file__).parents[2] / "docs"
 TREE = re.compile(r"```\{toctree\}\n(.*?)```", re.DOTALL)
@@ -20,6 +22,7 @@ def contents(page: Path) -> set[Path]:
         for line in filter(None, tree.splitlines()):
             if line.startswith(":"):
                 continue
+            line = re.sub(r".*<(.+)>", r"\1", line)  # a title may stand before it
             files = set(page.parent.glob(f"{line}.*")) if "*" not in line else set(DOCS.glob(line))
             files = {path.resolve() for path in files if path.suffix in {".md", ".ipynb"}}
             assert files, f"{page.name}: no file is called {line}"
@@ -69,6 +72,45 @@ def test_the_gallery_has_a_picture_of_each(gallery):
         name for name in lrlab.__all__ if name.endswith("Explorer")
     }
     assert all((DOCS / path).is_file() for path, _ in shown)
+
+
+@pytest.fixture(scope="module")
+def readme() -> str:
+    return (DOCS.parent / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def links():
+    path = DOCS.parent / "tools" / "write_links.py"
+    spec = importlib.util.spec_from_file_location("write_links", path)
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    return tool
+
+
+def test_the_readme_opens_the_first_notebook_at_the_address_of_the_project(readme, links):
+    assert links.PLACE.search(readme)[0] == links.links(links.address())
+    assert (DOCS.parent / links.FIRST).is_file()
+
+
+def test_links_open_the_first_notebook_itself(links):
+    first = "notebooks/00_start_here.ipynb"
+    hub = links.links("https://github.com/somebody/course")
+    assert f"https://mybinder.org/v2/gh/somebody/course/HEAD?urlpath=lab/tree/{first})" in hub
+    assert f"https://colab.research.google.com/github/somebody/course/blob/HEAD/{first})" in hub
+    elsewhere = links.links("https://git.example.org/a/b/course")
+    assert "/v2/git/https%3A%2F%2Fgit.example.org%2Fa%2Fb%2Fcourse.git/HEAD?urlpath" in elsewhere
+
+
+def test_the_readme_has_the_path_in_its_order_and_is_short(readme):
+    rows = re.findall(r"^\| (?:\*\*(\w+)\*\*)? ?\| \[`(\w+)`\]", readme, re.MULTILINE)
+    expected = [
+        (kind if place == 0 else "", notebook)
+        for kind, notebooks in PATH.items()
+        for place, notebook in enumerate(notebooks)
+    ]
+    assert rows == expected
+    assert len(readme.splitlines()) < 200
 
 
 def test_the_readme_moves_in_less_than_a_megabyte():
