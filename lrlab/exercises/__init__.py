@@ -1,7 +1,7 @@
 """Exercises judged by what an answer does, with a hint that depends on the mistake.
 
-The judges stand in `lrlab.course`, in the module of their notebook, which is loaded when one of its
-exercises is checked.
+The judges stand in `lrlab.course`, in the module of their notebook. They are loaded when the first
+question is asked or the first exercise checked.
 
 A name means one question for good. Anybody may open a notebook of one version beside lrlab of
 another, and a kernel cannot read the notebook that it runs. So where other answers are right than
@@ -65,7 +65,7 @@ def check(exercise: str, answer: Any, *, solution: bool = False) -> Feedback:
         Exercise 03-schedule: not right yet. In epoch 1 your rate is 0.6727 and should be 0.8: \
 `/` makes it fall a little every epoch. `//`, division without remainder, counts whole drops.
     """
-    _load_judges(notebook=str(exercise)[:2])
+    _load_judges()
     if exercise not in list(JUDGES):  # anything may be given by mistake, such as the answer
         raise ValueError(
             f"`exercise` must be one of {', '.join(map(repr, known()))}. "
@@ -151,14 +151,13 @@ def curves(exercise: str) -> Any:
     return import_module(f"lrlab.course.notebook_{exercise[:2]}").curves()
 
 
-def _load_judges(notebook: str = "") -> None:
-    """Load the judges of one notebook, given its number, or of all.
+def _load_judges() -> None:
+    """Load the judges, by name: the course builds on this package and not the other way round.
 
-    By name, for the course builds on this package and not the other way round.
+    All of them, to count how many questions there are; none loads Keras.
     """
-    course = import_module("lrlab.course")
-    for module in iter_modules(course.__path__):
-        if module.name.startswith(f"notebook_{notebook}"):
+    for module in iter_modules(import_module("lrlab.course").__path__):
+        if module.name.startswith("notebook_"):
             import_module(f"lrlab.course.{module.name}")
 
 
@@ -175,9 +174,8 @@ def _asked(
 ) -> tuple[Question, str, Callable[[], str]]:
     if choices is not None:
         return Question(question, choices, str(right)), "", str
-    _load_judges(notebook=str(question)[:2])
+    _load_judges()
     if question not in list(QUESTIONS):
-        _load_judges()
         raise ValueError(
             f"`question` must be one of {', '.join(map(repr, sorted(QUESTIONS)))}, or come with "
             f"choices. Received: question={question!r}. {_another_version()}"
@@ -187,7 +185,6 @@ def _asked(
 
 def _progress(name: str) -> str:
     """Say how many questions are done, of the notebook with this one and of all."""
-    _load_judges()
     return say_progress(name[:2])
 
 
