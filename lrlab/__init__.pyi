@@ -30,6 +30,7 @@ from .experiment import Run as Run
 from .explorers import DecayMapExplorer as DecayMapExplorer
 from .explorers import DrawnScheduleExplorer as DrawnScheduleExplorer
 from .explorers import FineTuningExplorer as FineTuningExplorer
+from .explorers import LandscapeExplorer as LandscapeExplorer
 from .explorers import LearningRateDialExplorer as LearningRateDialExplorer
 from .explorers import LearningRateExplorer as LearningRateExplorer
 from .explorers import LearningRateMapExplorer as LearningRateMapExplorer

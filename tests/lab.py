@@ -43,6 +43,7 @@ EVERY_KIND = {
     "LearningRateDialExplorer": RATE,
     "RangeTestExplorer": "smoothing",
     "QuadraticExplorer": RATE,
+    "LandscapeExplorer": RATE,
     "OptimizerExplorer": RATE,
     "DecayMapExplorer": "first rate",
     "LearningRateMapExplorer": RATE,
@@ -51,6 +52,7 @@ EVERY_KIND = {
 }
 MAKE = {
     "QuadraticExplorer": "",
+    "LandscapeExplorer": "",
     "DecayMapExplorer": "tiny, initial_learning_rates=[0.1, 0.5], decay_factors=[0.5, 1.0]",
     "LearningRateMapExplorer": "tiny, learning_rates=[0.1, 0.5], momenta=[0, 0.9]",
     "ScheduleExplorer": "tiny, schedule='piecewise'",

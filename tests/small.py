@@ -30,7 +30,7 @@ def arguments_of(kind, experiment):
     if kind == "FineTuningExplorer":
         data = experiment.dataset
         return [experiment, (keras.layers.Dense(2), data.x_val, data.y_val.ravel() > 0)]
-    return [] if kind == "QuadraticExplorer" else [experiment]
+    return [] if kind in ("QuadraticExplorer", "LandscapeExplorer") else [experiment]
 
 
 @contextlib.contextmanager

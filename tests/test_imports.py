@@ -295,6 +295,7 @@ MAY_IMPORT = {
     "checks": ("", ""),
     "data": ("checks", "sklearn"),
     "quadratic": ("", ""),
+    "landscapes": ("", ""),
     "models": ("backend data", ""),
     "schedules": ("backend checks", ""),
     "optimizers": ("backend", ""),
@@ -302,11 +303,12 @@ MAY_IMPORT = {
     "keras_code": ("backend schedules training", ""),
     "experiment": ("backend checks data keras_code schedules training", "scipy"),
     "callbacks": ("backend checks figures keras_code training", "scipy ipywidgets IPython"),
-    "figures": ("quadratic", "matplotlib PIL"),
+    "figures": ("landscapes quadratic", "matplotlib PIL"),
     "sweeps": ("backend checks experiment figures schedules", "pandas"),
     "export": ("checks figures schedules", ""),
     "explorers": (
-        "backend callbacks checks data experiment figures models optimizers quadratic schedules",
+        "backend callbacks checks data experiment figures landscapes models optimizers quadratic "
+        "schedules",
         "ipywidgets anywidget",
     ),
     "exercises": ("figures", "anywidget"),

@@ -20,6 +20,7 @@ WINDOWS = {"wide": (1280, 720), "narrow": (700, 720)}  # pixels
 MAKE = {
     "StepDecayExplorer": "initial_learning_rate=0.5, decay_factor=0.5",
     "DrawnScheduleExplorer": "learning_rates=[0.02, 0.1, 0.5, 1, 1, 1, 0.5, 0.3, 0.2, 0.1, 0.05]",
+    "LandscapeExplorer": "landscape='two minima', steps=30",
     "QuadraticExplorer": "learning_rate=1.9",
     "SharpnessExplorer": "patients",
     "FineTuningExplorer": "scans, (keras.layers.Dense(10), digits.x_val, digits.y_val)",

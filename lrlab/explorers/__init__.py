@@ -10,6 +10,7 @@ from lrlab.explorers.dial import LearningRateDialExplorer
 from lrlab.explorers.drawn import DrawnScheduleExplorer
 from lrlab.explorers.explorer import Explorer, Frame
 from lrlab.explorers.fine_tuning import FineTuningExplorer
+from lrlab.explorers.landscape import LandscapeExplorer
 from lrlab.explorers.learning_rate import LearningRateExplorer
 from lrlab.explorers.optimizers import OptimizerExplorer
 from lrlab.explorers.quadratic import QuadraticExplorer
@@ -26,6 +27,7 @@ __all__ = [
     "Explorer",
     "FineTuningExplorer",
     "Frame",
+    "LandscapeExplorer",
     "LearningRateDialExplorer",
     "LearningRateExplorer",
     "LearningRateMapExplorer",
