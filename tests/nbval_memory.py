@@ -14,7 +14,7 @@ import pytest
 from nbval.plugin import IPyNbCell
 
 MOST = 900  # MB
-MORE = {"11_the_map": 2200}  # a kernel and a Dask cluster of two processes
+MORE = {"11_the_map": 1500}  # a kernel and a Dask cluster of one process
 SECONDS = 0.25  # from one look to the next
 NAME = "peak of memory in MB"
 
