@@ -291,7 +291,7 @@ def five_verdicts() -> Picture:
 
 KINDS = {
     "How": ("the path, in this order", INK["training"], 2.5),
-    "Why": ("beside it, for who wants to know more", INK["pins"][1], 1.2),
+    "Why": ("beside it, if you want to know more", INK["pins"][1], 1.2),
     "More": ("larger tasks, and the page for errors", INK["pins"][2], 1.2),
 }
 
@@ -321,7 +321,7 @@ def the_path() -> Picture:
             axes.add_patch(
                 FancyBboxPatch((column, -row - 0.9), 0.8, 0.52, mutation_scale=0.1, **box)
             )
-            style = {"color": INK["text"], "ha": "center", "va": "center", **FONT, "size": 9}
+            style = {"color": INK["text"], "ha": "center", "va": "center", **FONT, "size": 8.5}
             axes.text(column + 0.4, -row - 0.64, lines, **style)
             if column:
                 here, there = (column - 0.17, -row - 0.64), (column - 0.03, -row - 0.64)

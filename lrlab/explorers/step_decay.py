@@ -62,7 +62,7 @@ class StepDecayExplorer(RunExplorer):
         ]
         self._handles = HandlesView(
             description="The decay: up and down arrow keys change a rate, left and right the epoch",
-            names=["first rate", "first drop"],
+            names=["starting rate", "first drop"],
             moves=["y", "xy"],
             stops=controls[0].stops,
         )

@@ -142,7 +142,7 @@ def test_as_many_handles_as_epochs(notebook, drawn):
 def test_a_step_decay_is_dragged_by_its_first_rate_and_its_first_drop(notebook):
     explorer, mouse = notebook.explorer(1), notebook.page.mouse
     explorer.root.scroll_into_view_if_needed()
-    drop, first = explorer.slider("first drop"), explorer.slider("first rate").last
+    drop, first = explorer.slider("first drop"), explorer.slider("starting rate")
     layer(explorer).scroll_into_view_if_needed()
     box, axes = drop.bounding_box(), layer(explorer).bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2

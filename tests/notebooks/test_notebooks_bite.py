@@ -65,7 +65,8 @@ def run_notebook(repository: Path, folder: Path, notebook: str) -> subprocess.Co
     for name in ("conftest.py", "pyproject.toml", f"notebooks/{notebook}.ipynb"):
         shutil.copy(repository / name, folder / name)
     (folder / "tests").mkdir()
-    shutil.copy(repository / "tests" / "nbval_numbers.py", folder / "tests")
+    for harness in (repository / "tests").glob("nbval_*.py"):
+        shutil.copy(harness, folder / "tests")
     options = ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=120", "-x", "-q"]
     options += ["-p", "no:cacheprovider", "-p", "no:xdist", "--color=no", "--rootdir", str(folder)]
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST", "COV"))}

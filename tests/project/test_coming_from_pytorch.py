@@ -1,4 +1,4 @@
-"""The page for who comes from PyTorch: a block gives the rates of its scheduler's formula."""
+"""The page for those who come from PyTorch: a block gives the rates of its scheduler's formula."""
 
 import math
 import re
