@@ -131,7 +131,7 @@ class Worker:
 def _shows_only_what_a_turn_sends() -> bool:
     """Whether the page may pass over what a thread sends while no cell and no handler runs.
 
-    Colab's does (googlecolab/colabtools#3373), and its kernels have this module.
+    Colab's does (issue 3373 of googlecolab/colabtools), and its kernels have this module.
     """
     return "google.colab" in sys.modules
 

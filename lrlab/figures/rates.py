@@ -197,16 +197,19 @@ class RangeFigure(Plot):
         losses = measured.losses
         beyond = np.isfinite(losses) & (losses > self._top)
         beside = self.size[0] - _RIGHT + 10
+        free = np.inf  # up to there, beside the axes
         if beyond.any():
-            _, y = self._place(self._axes, 1, edge)
-            self._write(beside, y - 5, f"up to {number_text(losses[beyond].max())}", "training")
+            top = self._place(self._axes, 1, edge)[1] - 5
+            self._write(beside, top, f"up to {number_text(losses[beyond].max())}", "training")
+            free = top - LINE_HEIGHT
         if measured.suggestion is not None:
             x, y = self._place(self._axes, measured.suggestion, self._top)
             words = f"suggested {measured.suggestion:.2g}"
             room = self.size[0] - typeface().getlength(words)
             self._write(min(x - 4, room), y + 5, words)
         if measured.best is not None:
-            y = self._place(self._axes, 1, min(measured.middles[measured.best], edge))[1] - 5
+            at = self._place(self._axes, 1, min(measured.middles[measured.best], edge))[1] - 5
+            y = min(at, free)
             _, untrained = self._untrained.get_position()
             if abs(y - untrained) < LINE_HEIGHT:
                 y = untrained - LINE_HEIGHT

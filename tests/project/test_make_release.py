@@ -143,7 +143,7 @@ class TestMetadata:
         assert all(re.match(r"https?://|#", link) for link in links)
         for kind, file in re.findall(rf"{self.ADDRESS}/(\w+)/{tag}/([^)#]+)", text):
             assert (repository / file).exists(), file
-            assert kind == ("raw" if file.endswith(".png") else "blob")
+            assert kind == ("raw" if file.endswith((".png", ".gif")) else "blob")
         assert metadata["urls"]["Source"] == self.ADDRESS
         for url in metadata["urls"].values():
             _, found, file = url.partition(f"/blob/{tag}/")
