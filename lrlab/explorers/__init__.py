@@ -8,8 +8,9 @@ from lrlab.explorers.controls import number_slider, rate_slider
 from lrlab.explorers.decay_map import DecayMapExplorer
 from lrlab.explorers.dial import LearningRateDialExplorer
 from lrlab.explorers.drawn import DrawnScheduleExplorer
-from lrlab.explorers.explorer import Explorer, Frame
+from lrlab.explorers.explorer import Explorer
 from lrlab.explorers.fine_tuning import FineTuningExplorer
+from lrlab.explorers.frame import Frame
 from lrlab.explorers.landscape import LandscapeExplorer
 from lrlab.explorers.learning_rate import LearningRateExplorer
 from lrlab.explorers.optimizers import OptimizerExplorer

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from lrlab.checks import as_learning_rate, as_number, as_whole_number
 from lrlab.explorers.controls import button, rate_slider, speed_slider, training_length
-from lrlab.explorers.explorer import Frame, Work
+from lrlab.explorers.frame import Frame, Work
 from lrlab.explorers.run_explorer import RunExplorer
 from lrlab.schedules import RatesByEpoch
 

@@ -14,16 +14,17 @@ import threading
 import time
 from abc import abstractmethod
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
+from typing import Any, Generic
 
 import ipywidgets
 
 from lrlab.explorers.closing import CLOSED, close_family, take_the_place_of_earlier_ones
 from lrlab.explorers.controls import Checked, button, toggle
+from lrlab.explorers.frame import Frame, Layout, Shown, Work
 from lrlab.explorers.pins import Pin, Pinning
 from lrlab.explorers.widgets import CodeView, PictureView, TableView
 from lrlab.explorers.worker import Superseded, Worker, taking_turns
@@ -31,40 +32,7 @@ from lrlab.figures.ink import Theme
 from lrlab.figures.picture import with_caption
 from lrlab.figures.plot import SIZE, WIDTHS
 
-Shown = TypeVar("Shown")
-
 _KEPT = 1000  # of the results of earlier work
-
-
-@dataclass(frozen=True, eq=False)
-class Frame(Generic[Shown]):
-    """Something for an explorer to show.
-
-    Attributes:
-        shown: What is drawn, and kept by a pin; None where there is nothing to pin yet.
-        words: What stands below the picture, as HTML with <b> and <br>, in which any other tag is
-            shown as text; None leaves the words that are there.
-        settings: What it was made with, if not with the settings that the work was asked for.
-        always: Whether it is drawn in any case, as what the work was for is. Other frames are left
-            out where they come too fast, or where newer work waits.
-    """
-
-    shown: Shown
-    words: str | None = None
-    settings: Any = None
-    always: bool = False
-
-
-class Layout(NamedTuple):
-    """Width and height of a picture in pixels, and the width of the figure in it."""
-
-    width: int
-    height: int
-    figure_width: int
-
-
-# What it says (plain text), what it shows, or None for a place to stop.
-Work: TypeAlias = Generator[str | Frame[Shown] | None, None, None]
 
 
 class Explorer(Pinning[Shown], ipywidgets.VBox, Generic[Shown]):

@@ -16,7 +16,8 @@ from lrlab.explorers.controls import (
     rate_slider,
     several,
 )
-from lrlab.explorers.explorer import Explorer, Frame, Work
+from lrlab.explorers.explorer import Explorer
+from lrlab.explorers.frame import Frame, Work
 from lrlab.figures.landscape import REACH, LandscapeFigure, describe_race
 from lrlab.landscapes import LANDSCAPES, OPTIMIZERS, Journey
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lrlab.explorers.controls import Checked
-from lrlab.explorers.explorer import Frame, Work
+from lrlab.explorers.frame import Frame, Work
 from lrlab.explorers.run_explorer import REPEATABLE, SLOW_EPOCH, RunExplorer, outcome
 from lrlab.explorers.widgets import PictureView
 from lrlab.explorers.worker import Worker

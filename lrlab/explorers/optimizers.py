@@ -14,7 +14,7 @@ import ipywidgets
 
 from lrlab.checks import as_learning_rate, as_number, as_whole_number
 from lrlab.explorers.controls import button, choice, notches, rate_slider, several, training_length
-from lrlab.explorers.explorer import Frame, Work
+from lrlab.explorers.frame import Frame, Work
 from lrlab.explorers.pins import Pin
 from lrlab.explorers.run_explorer import REPEATABLE, RunExplorer
 

@@ -9,15 +9,12 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias
 
+from lrlab.explorers.frame import Frame, Shown
 from lrlab.explorers.widgets import TableView
 from lrlab.figures.ink import result_text
 
-if TYPE_CHECKING:
-    from lrlab.explorers.explorer import Frame
-
-Shown = TypeVar("Shown")
 Row: TypeAlias = Mapping[str, Any]  # of a pin: its settings, final numbers, "verdict" and "reason"
 
 _NOT_IN_THE_TABLE = ("epochs", "learning_rates", "reason")

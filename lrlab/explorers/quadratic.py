@@ -9,7 +9,8 @@ from typing import Any
 
 from lrlab.checks import as_learning_rate
 from lrlab.explorers.controls import choice, epochs_slider, number_slider, rate_slider
-from lrlab.explorers.explorer import Explorer, Frame, Work
+from lrlab.explorers.explorer import Explorer
+from lrlab.explorers.frame import Frame, Work
 from lrlab.figures.bowl import BowlFigure, describe_bowl
 from lrlab.quadratic import Descent
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from lrlab.checks import as_learning_rate, as_whole_number
 from lrlab.explorers.controls import number_slider, rate_slider, training_length, usual_epochs
-from lrlab.explorers.explorer import Frame, Work
+from lrlab.explorers.frame import Frame, Work
 from lrlab.explorers.run_explorer import ExperimentExplorer
 from lrlab.figures.ink import rounded
 from lrlab.figures.rates import Measured, RangeFigure, describe_range_test

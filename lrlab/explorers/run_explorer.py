@@ -17,7 +17,8 @@ import numpy as np
 
 from lrlab.explorers.closing import CLOSED
 from lrlab.explorers.controls import Checked, toggle, usual_epochs
-from lrlab.explorers.explorer import Explorer, Frame, Layout, Shown, Work
+from lrlab.explorers.explorer import Explorer
+from lrlab.explorers.frame import Frame, Layout, Shown, Work
 from lrlab.explorers.model_figures import SIZE as MODEL_SIZE
 from lrlab.explorers.model_figures import (
     ModelFigure,

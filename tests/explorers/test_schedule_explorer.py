@@ -17,7 +17,7 @@ from small import SOON, data, model, printed_by
 import lrlab
 from lrlab import Experiment, OneCycle, ScheduleExplorer, StepDecay
 from lrlab.explorers import schedule
-from lrlab.explorers.schedule import KINDS, Plan
+from lrlab.explorers.schedule_kinds import KINDS, Plan
 from lrlab.optimizers import SGDWithMomentumSchedule
 from lrlab.schedules import Cyclical, InverseSquareRoot, WarmupStableDecay
 
