@@ -97,5 +97,7 @@ def test_a_changed_number_turns_a_notebook_red(change, repository, tmp_path):
 
     # Red because an output differs, with cells before it green: not because the copy is broken.
     assert done.returncode == 1, done.stdout + done.stderr
-    assert re.search(r"mismatch '(text/plain|text/html|text/markdown|stdout)'", done.stdout), done.stdout
+    assert re.search(r"mismatch '(text/plain|text/html|text/markdown|stdout)'", done.stdout), (
+        done.stdout
+    )
     assert re.search(r"1 failed, [1-9]\d* passed", done.stdout), done.stdout
