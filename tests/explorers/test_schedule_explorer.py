@@ -16,8 +16,7 @@ from small import SOON, data, model, printed_by
 
 import lrlab
 from lrlab import Experiment, OneCycle, ScheduleExplorer, StepDecay
-from lrlab.explorers import schedule
-from lrlab.explorers.schedule_kinds import KINDS, Plan
+from lrlab.explorers.schedule_kinds import KINDS, Plan, in_steps
 from lrlab.optimizers import SGDWithMomentumSchedule
 from lrlab.schedules import Cyclical, InverseSquareRoot, WarmupStableDecay
 
@@ -72,7 +71,7 @@ KERAS = {
 def names_of(plan, step):
     """What stands in a formula: the arguments, with times in steps, and what comes of them."""
     values = dict(plan.arguments)
-    names = values | schedule.in_steps(values, BATCHES) | {"step": max(step, 1e-9)}
+    names = values | in_steps(values, BATCHES) | {"step": max(step, 1e-9)}
     names |= {"epoch": step // BATCHES, "min": min, "max": max, "sum": sum, "abs": abs}
     names |= {"low": 0.5, "high": 1.0, "left": 30 - step, "cycle": step // 10}
     if plan.kind == "piecewise":
