@@ -88,6 +88,9 @@ class DevTools:
         address = page["webSocketDebuggerUrl"]
         self._socket = websocket.create_connection(address, suppress_origin=True, timeout=60)
         self._numbers = itertools.count()
+        # Playwright had the page believe so; a page without focus takes no keys.
+        self.send("Page.bringToFront")
+        self.send("Emulation.setFocusEmulationEnabled", enabled=True)
 
     def send(self, method: str, **parameters: Any) -> Any:
         """Have something done, and return what came of it."""

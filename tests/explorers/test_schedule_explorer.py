@@ -16,6 +16,7 @@ from small import SOON, data, model, printed_by
 
 import lrlab
 from lrlab import Experiment, OneCycle, ScheduleExplorer, StepDecay
+from lrlab.explorers import schedule, schedule_kinds
 from lrlab.explorers.schedule_kinds import KINDS, Plan, in_steps
 from lrlab.optimizers import SGDWithMomentumSchedule
 from lrlab.schedules import Cyclical, InverseSquareRoot, WarmupStableDecay
@@ -110,7 +111,8 @@ def shown(explorer):
 
 
 def test_the_examples_in_the_docstrings_run():
-    assert doctest.testmod(schedule).failed == 0
+    for module in (schedule, schedule_kinds):
+        assert doctest.testmod(module).failed == 0
 
 
 def test_the_controls_are_there_before_tensorflow_is_loaded():
