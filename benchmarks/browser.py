@@ -111,16 +111,18 @@ class DevTools:
         key_down = {"type": "rawKeyDown", "key": key, "code": key, "windowsVirtualKeyCode": code}
         self.send("Input.dispatchKeyEvent", **key_down)
 
-    def mouse(self, kind: str, x: float, y: float) -> None:
-        """Move the mouse, or press or release its left button."""
-        left = {"button": "left", "clickCount": 1} if kind != "mouseMoved" else {}
-        self.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, buttons=1, **left)
+    def mouse(self, kind: str, x: float, y: float, *, held: bool = True) -> None:
+        """Move the mouse, with the left button held or not, or press or release that."""
+        left = {"button": "left"} if held or kind == "mouseReleased" else {}
+        left |= {} if kind == "mouseMoved" else {"clickCount": 1}
+        self.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, buttons=int(held), **left)
 
 
 def measure(chromium: str, presses: int = 40, seconds: float = 5.0) -> dict[str, float]:
     """Return milliseconds from key press to picture, and pictures and retrainings a second."""
     with (
-        tempfile.TemporaryDirectory() as folder,
+        # A process of Chromium may write into its profile for a moment after the browser has ended.
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
         _running(chromium, Path(folder) / "profile") as port,
         serving(Path(folder)) as lab,
     ):
@@ -224,12 +226,13 @@ def _drag(page: DevTools, number: int, seconds: float) -> dict[str, float]:
     y = box["y"] + box["height"] / 2
     left, width = box["x"] + 10, box["width"] - 20  # from the middle of a round handle
     at = 0.5 if draws else page.evaluate(f"{handle}.value / {handle}.max")
-    page.mouse("mouseMoved", left + width * at, y)
+    page.mouse("mouseMoved", left + width * at, y, held=False)
     page.mouse("mousePressed", left + width * at, y)
     page.evaluate("pictures = 0")
     start = time.perf_counter()
     for move in range(round(60 * seconds)):
-        place = abs((move * 0.01) % 0.6 - 0.3) + 0.4  # of the track: a new position each move
+        # Of the track, which has 50 stops: a new one each move.
+        place = abs((move * 0.02) % 0.6 - 0.3) + 0.4
         if draws:  # the rates lie between 0.01 and 0.3 there, too
             y = box["y"] + box["height"] * (0.45 + 0.15 * math.sin(move / 7))
             place = abs((move * 0.023) % 2 - 1)
@@ -237,7 +240,7 @@ def _drag(page: DevTools, number: int, seconds: float) -> dict[str, float]:
         time.sleep(max(0.0, start + (move + 1) / 60 - time.perf_counter()))
     took = time.perf_counter() - start
     pictures = page.evaluate("pictures")
-    page.mouse("mouseReleased", x, y)
+    page.mouse("mouseReleased", x, y, held=False)
     size = "atob(document.querySelector('img.lrlab-picture').src.split(',')[1]).length"
     return {
         "pictures a second while dragging": pictures / took,
