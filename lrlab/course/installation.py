@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
+from packaging.requirements import Requirement
+
 import lrlab
 
 __all__ = ["Finding", "findings"]
@@ -74,7 +76,7 @@ def _packages() -> Finding:
     """Whether what the course needs is there, in versions that lrlab takes."""
     found = {name: _version(name) for name in _NEEDED}
     found["tensorflow"] = next(filter(None, map(_version, _TENSORFLOW)), "")
-    ranges = {line.partition(";")[0].strip() for line in requires("lrlab") or ()}
+    ranges = {*(requires("lrlab") or ())}
     wrong = [
         f"{name} {found[name] or 'is missing'}"
         for name in found
@@ -94,16 +96,9 @@ def _version(name: str) -> str:
 
 
 def _within(found: str, name: str, ranges: set[str]) -> bool:
-    """Whether a version is at least the one, and below the other, that lrlab asks for."""
-    bounds = next((line for line in ranges if re.match(rf"{name}(-cpu)?[<>=]", line)), "")
-    lowest, below = (re.search(rf"{sign}([\d.]+)", bounds) for sign in (">=", "<"))
-    return (not lowest or _numbers(found) >= _numbers(lowest[1])) and (
-        not below or _numbers(found) < _numbers(below[1])
-    )
-
-
-def _numbers(words: str) -> list[int]:
-    return [int(number) for number in re.findall(r"\d+", words.partition("+")[0])[:3]]
+    """Whether a version is one that lrlab asks for."""
+    asked = (each for each in map(Requirement, ranges) if each.name in (name, f"{name}-cpu"))
+    return all(each.specifier.contains(found, prereleases=True) for each in asked)
 
 
 def _widgets() -> Finding:
