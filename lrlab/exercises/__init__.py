@@ -76,7 +76,7 @@ def check(exercise: str, answer: Any, *, solution: bool = False) -> Feedback:
         return replace(feedback, solution=True)
     if feedback.passed is not None:
         note_exercise(exercise, feedback.passed, feedback.message)
-    return replace(feedback, done=_progress(exercise))
+    return replace(feedback, done=say_progress(exercise))
 
 
 def predict(
@@ -180,12 +180,7 @@ def _asked(
             f"`question` must be one of {', '.join(map(repr, sorted(QUESTIONS)))}, or come with "
             f"choices. Received: question={question!r}. {_another_version()}"
         )
-    return QUESTIONS[question], question, lambda: _progress(question)
-
-
-def _progress(name: str) -> str:
-    """Say how many questions are done, of the notebook with this one and of all."""
-    return say_progress(name[:2])
+    return QUESTIONS[question], question, lambda: say_progress(question)
 
 
 def _feedback(exercise: str, answer: Any) -> Feedback:

@@ -23,23 +23,23 @@ class Progress:
     path: Mapping[str, Sequence[str]]
 
     def __repr__(self) -> str:
-        some = [number for number, (passed, _) in counts().items() if passed]
-        if not some:
+        counted = counts()
+        each = [f"{number}: {k} of {asked}" for number, (k, asked) in counted.items() if k]
+        if not each:
             return f"No question is answered yet. What you answer is kept in {FILE}."
-        each = (f"{number}: {' of '.join(map(str, counts()[number]))}" for number in some)
-        return f"{_of_the_course()} questions done. {', '.join(each)}."
+        return f"{_of_the_course(counted)} questions done. {', '.join(each)}."
 
     def _repr_html_(self) -> str | None:
         if not done():
             return None
-        rows = []
+        counted, rows = counts(), []
         for kind, names in self.path.items():
             for name in names:
-                passed, asked = counts()[name[:2]]
+                passed, asked = counted[name[:2]]
                 bar = f'<progress max="{asked}" value="{passed}" aria-hidden="true"></progress>'
                 cells = (kind, name.replace("_", " "), bar, f"{passed} of {asked}")
                 rows.append("".join(f'<td style="text-align: left">{cell}</td>' for cell in cells))
-        notes = (f"{_of_the_course()} questions done. They are kept in `{FILE}`.", trouble())
+        notes = (f"{_of_the_course(counted)} questions done. They are kept in `{FILE}`.", trouble())
         words = "".join(f"<p>{as_html(note)}</p>" for note in filter(None, notes))
         return f"<table>{''.join(f'<tr>{row}</tr>' for row in rows)}</table>{words}"
 
@@ -56,15 +56,16 @@ def counts() -> dict[str, tuple[int, int]]:
     }
 
 
-def say_progress(number: str) -> str:
-    """Say how many questions of a notebook are done, and of the course where any is."""
-    passed, asked = counts()[number]
+def say_progress(name: str) -> str:
+    """Say how many questions are done of the notebook with this one, and of the course if any."""
+    counted = counts()
+    passed, asked = counted[name[:2]]
     words = f"{passed} of {asked} questions of this notebook done"
-    if any(done_of for done_of, _ in counts().values()):
-        words += f"; {_of_the_course()} of the course"
+    if any(some for some, _ in counted.values()):
+        words += f"; {_of_the_course(counted)} of the course"
     return f"{words}. {trouble()}" if trouble() else words
 
 
-def _of_the_course() -> str:
-    passed, asked = map(sum, zip(*counts().values(), strict=True))
+def _of_the_course(counted: Mapping[str, tuple[int, int]]) -> str:
+    passed, asked = map(sum, zip(*counted.values(), strict=True))
     return f"{passed} of {asked}"
