@@ -16,7 +16,7 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -314,14 +314,22 @@ class ExplorerInPage:
         """Drag a slider with the mouse, to 0 (its left end) to 1 (its right end)."""
         slider = self.slider(name)
         slider.scroll_into_view_if_needed()
+        now, place = self.on_track(name)
+        mouse = slider.page.mouse
+        mouse.move(*place(now))
+        mouse.down()
+        mouse.move(*place(to), steps=moves)
+        mouse.up()
+
+    def on_track(self, name: str) -> tuple[float, Callable[[float], tuple[float, float]]]:
+        """Where a slider's handle stands, from 0 to 1, and where in the page such a place is."""
+        slider = self.slider(name)
         box = slider.bounding_box()
         assert box
-        mouse, y = slider.page.mouse, box["y"] + box["height"] / 2
-        left, width = box["x"] + box["height"] / 2, box["width"] - box["height"]  # a round handle
-        mouse.move(left + width * slider.evaluate("({ value, max }) => value / max"), y)
-        mouse.down()
-        mouse.move(left + width * to, y, steps=moves)
-        mouse.up()
+        y, half = box["y"] + box["height"] / 2, box["height"] / 2  # of a round handle
+        left, width = box["x"] + half, box["width"] - 2 * half
+        now: float = slider.evaluate("({ value, max }) => value / max")
+        return now, lambda share: (left + width * share, y)
 
     def png(self) -> bytes:
         """The file that the picture shows."""

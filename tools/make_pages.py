@@ -21,25 +21,21 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 # which draws a picture, keeps its output in view.
 FOLDING = """
 {%- extends 'lab/index.html.j2' -%}
-{%- block any_cell -%}
-{%- if 'hide-cell' in cell.metadata.get('tags', []) -%}
+{%- macro folded(tag, cell, shown) -%}
+{%- if tag in cell.metadata.get('tags', []) -%}
 <details style="margin-left: 80px">
 <summary>{{ cell.source.splitlines()[0].removeprefix('# ') | e }}</summary>
-{{ super() }}
+{{ shown }}
 </details>
 {%- else -%}
-{{ super() }}
+{{ shown }}
 {%- endif -%}
+{%- endmacro -%}
+{%- block any_cell -%}
+{{ folded('hide-cell', cell, super()) }}
 {%- endblock any_cell -%}
 {%- block input_group -%}
-{%- if 'hide-input' in cell.metadata.get('tags', []) -%}
-<details style="margin-left: 80px">
-<summary>{{ cell.source.splitlines()[0].removeprefix('# ') | e }}</summary>
-{{ super() }}
-</details>
-{%- else -%}
-{{ super() }}
-{%- endif -%}
+{{ folded('hide-input', cell, super()) }}
 {%- endblock input_group -%}
 """
 DOCS = ("glossary", "one_hour")

@@ -60,14 +60,11 @@ def dragging(explorer: ExplorerInPage, height: float) -> Iterator[tuple[Image.Im
     """Drag with the mouse, and return what the page shows of it, each for how long in ms."""
     mouse = explorer.root.page.mouse
     for name, to, moves in DRAGS:
-        slider = explorer.slider(name)
-        box = slider.bounding_box()
-        left, width = box["x"] + box["height"] / 2, box["width"] - box["height"]
-        y, start = box["y"] + box["height"] / 2, slider.evaluate("({ value, max }) => value / max")
-        mouse.move(left + width * start, y)
+        start, place = explorer.on_track(name)
+        mouse.move(*place(start))
         mouse.down()
         for move in range(moves + 1):
-            mouse.move(left + width * (start + (to - start) * move / moves), y)
+            mouse.move(*place(start + (to - start) * move / moves))
             explorer.root.page.wait_for_timeout(250)  # for the training of where it stands now
             yield shot(explorer, height), REST if move == moves else FRAME
         mouse.up()

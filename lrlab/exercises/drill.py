@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import math
 import os
 import random
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lrlab.exercises.judging import Question
 from lrlab.exercises.predictions import QuickQuestion
 from lrlab.figures.ink import DASHES, FONT, STILL, number_text
+from lrlab.figures.picture import address_of
 
 if TYPE_CHECKING:
     from lrlab.experiment import Experiment, Run
@@ -92,7 +92,7 @@ class VerdictDrill(QuickQuestion):
 
     def _show(self) -> None:
         picture = _curve(self._run)
-        self.picture = f"data:image/png;base64,{base64.b64encode(picture.png).decode()}"
+        self.picture = address_of(picture.png)
         self.alt = picture.alt
 
     def _press(self) -> None:

@@ -150,8 +150,7 @@ class HeatMap(Plot):
             x: From its left (0) to its right side (1).
             y: From its upper (0) to its lower side (1).
         """
-        place = (x * self.size[0], (1 - y) * self.size[1])
-        across, up = self._axes.transData.inverted().transform(place)
+        across, up = self._values_at(self._axes, x, y)
         if 0 <= across < len(self.columns) and 0 <= up < len(self.rows):
             return int(up), int(across)
         return None

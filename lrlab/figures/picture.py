@@ -18,7 +18,15 @@ from lrlab.figures.screen import typeface
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["WIDTH", "Picture", "overlay", "with_caption", "with_overlay", "without_caption"]
+__all__ = [
+    "WIDTH",
+    "Picture",
+    "address_of",
+    "overlay",
+    "with_caption",
+    "with_overlay",
+    "without_caption",
+]
 
 WIDTH = 760  # pixels that a picture takes in a page
 _CAPTION, _HEIGHT = "lrlab caption", 26  # a note in the file, and pixels
@@ -54,9 +62,9 @@ class Picture:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[Any, Any]:
         """The same file twice: most pages take a text alternative from HTML alone."""
-        file = base64.b64encode(self.png).decode()
-        alt = html.escape(self.alt)
-        image = f'<img alt="{alt}" width="{WIDTH}" src="{_data(self.png)}">'
+        address = address_of(self.png)
+        alt, file = html.escape(self.alt), address.partition(",")[2]
+        image = f'<img alt="{alt}" width="{WIDTH}" src="{address}">'
         data = {"image/png": file, "text/html": image, "text/plain": self.alt}
         return data, {"image/png": {"width": WIDTH, "alt": self.alt}}
 
@@ -109,7 +117,8 @@ def with_overlay(png: bytes, alt: str, theme: Theme) -> str:
     look = (
         f"position: relative; width: {width}px; max-width: 100%; aspect-ratio: {width} / {height}"
     )
-    image = f'<img alt="{html.escape(alt)}" style="width: 100%; display: block" src="{_data(png)}">'
+    alt, address = html.escape(alt), address_of(png)
+    image = f'<img alt="{alt}" style="width: 100%; display: block" src="{address}">'
     style = f"{css_variables(theme, 'lrlab-')} {look}"
     return (
         f"<style>{overlay('css')}</style>"
@@ -118,5 +127,6 @@ def with_overlay(png: bytes, alt: str, theme: Theme) -> str:
     )
 
 
-def _data(png: bytes) -> str:
+def address_of(png: bytes) -> str:
+    """The file itself, written as an address that a page takes a picture from."""
     return f"data:image/png;base64,{base64.b64encode(png).decode()}"

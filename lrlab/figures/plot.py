@@ -234,6 +234,12 @@ class Plot:
         across, up = axes.transData.transform((x, y))
         return float(across), float(up)
 
+    def _values_at(self, axes: Axes, x: float, y: float) -> tuple[float, float]:
+        """The values at a place, a share of the picture from its left and from its upper side."""
+        pixels = x * self.size[0], (1 - y) * self.size[1]
+        across, up = axes.transData.inverted().transform(pixels)
+        return float(across), float(up)
+
     def _add_legend(
         self, x: float, words: str, marks: Sequence[float], *, row: int = 0, **style: Any
     ) -> list[Artist]:

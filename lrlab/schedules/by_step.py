@@ -16,7 +16,11 @@ from lrlab.checks import as_learning_rate, as_whole_number
 
 
 def as_plain_keras(schedule: Any) -> tuple[str, str]:
-    """Return a class that gives the same rates without lrlab, and the expression that makes one."""
+    """Return a class that gives the same rates without lrlab, and the expression that makes one.
+
+    Each class below has it as its own method, and not from a base: a subclass with another
+    `__call__` is then not taken for one that says its plain Keras.
+    """
     name = type(schedule).__name__
     numbers = [f"    {field} = {value!r}" for field, value in asdict(schedule).items()]
     call = inspect.getsource(type(schedule).__call__).replace("step: Any) -> Any", "step)")
