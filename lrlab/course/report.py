@@ -11,7 +11,8 @@ from pathlib import Path
 
 from lrlab.course.handed_in import HandedIn, Student, read_answers
 from lrlab.explorers.pins import Row, as_csv
-from lrlab.figures.ink import css_variables
+from lrlab.figures.ink import counted
+from lrlab.figures.page import filled_page
 
 __all__ = ["write_report"]
 
@@ -88,19 +89,15 @@ def write_report(folder: str | Path, to: str | Path = "report") -> str:
         (to / f"{name}.csv").write_text(as_csv(rows), encoding="utf-8-sig", newline="")
     (to / "report.html").write_text(_page(handed_in, asked), encoding="utf-8")
     counts = (
-        _counted(len(handed_in.students), "student"),
-        _counted(len(asked), "question"),
-        f"{_counted(len(handed_in.left_out), 'file')} left out",
+        counted(len(handed_in.students), "student"),
+        counted(len(asked), "question"),
+        f"{counted(len(handed_in.left_out), 'file')} left out",
     )
     return f"{to / 'report.html'}: {', '.join(counts)}"
 
 
 def _is_quick(key: str) -> bool:
     return key[2:].startswith("-quick-")
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}{'s' * (count != 1)}"
 
 
 def _questions(handed_in: HandedIn) -> Iterable[_Asked]:
@@ -209,11 +206,9 @@ def _row_of_student(student: Student, handed_in: HandedIn) -> Row:
 def _page(handed_in: HandedIn, asked: Sequence[_Asked]) -> str:
     """The page; whatever stands in a file is shown as it reads."""
     parts = {
-        "light": css_variables("light"),
-        "dark": css_variables("dark"),
         "summary": _escaped(
-            f"{_counted(len(handed_in.students), 'student')}, "
-            f"{_counted(len(asked), 'question')} and exercises that somebody answered."
+            f"{counted(len(handed_in.students), 'student')}, "
+            f"{counted(len(asked), 'question')} and exercises that somebody answered."
         ),
         "students": _students(handed_in, asked),
         "each": "\n".join(_each(student, handed_in) for student in handed_in.students),
@@ -221,8 +216,7 @@ def _page(handed_in: HandedIn, asked: Sequence[_Asked]) -> str:
         "left_out": _list(f"{name}: {why}" for name, why in handed_in.left_out.items()),
         "remarks": _list(handed_in.remarks),
     }
-    template = _TEMPLATE.read_text(encoding="utf-8")
-    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], template)
+    return filled_page(_TEMPLATE, "What the class answered", parts)
 
 
 def _escaped(words: object) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lrlab.checks import as_learning_rate
+from lrlab.figures.ink import counted
 from lrlab.schedules import OneCycle, Schedule, StepDecay, preview
 
 if TYPE_CHECKING:
@@ -60,8 +61,8 @@ def _piecewise(values: Mapping[str, Any], epochs: int, steps_per_epoch: int) -> 
 
 def _keras_steps(values: Mapping[str, Any], epochs: int, steps_per_epoch: int) -> str:
     return ", ".join(
-        f"{name.replace('epochs', 'steps')} = {_epochs(value)} × {steps_per_epoch} batches = "
-        f"{value * steps_per_epoch}"
+        f"{name.replace('epochs', 'steps')} = {counted(value, 'epoch')} × {steps_per_epoch} "
+        f"batches = {value * steps_per_epoch}"
         for name, value in values.items()
         if name.endswith("epochs")
     )
@@ -81,7 +82,7 @@ def _one_cycle(values: Mapping[str, Any], epochs: int) -> OneCycle:
 
 def _one_cycle_steps(values: Mapping[str, Any], epochs: int, steps_per_epoch: int) -> str:
     share = values["warmup_fraction"]
-    times = f"{share:.2g} × {_epochs(epochs)} × {steps_per_epoch} batches"
+    times = f"{share:.2g} × {counted(epochs, 'epoch')} × {steps_per_epoch} batches"
     words = f"up for {times} = {share * epochs * steps_per_epoch:.4g} steps, then down"
     if values["cycle_momentum"]:
         words += "; the optimizer is SGD, with a momentum from 0.95 down to 0.85 and back"
@@ -92,10 +93,6 @@ def _filling(values: Mapping[str, Any], epochs: int) -> dict[str, Any]:
     """The values with `stable_epochs`: what warm-up and decay leave of the training."""
     left = max(0, epochs - values["warmup_epochs"] - values["decay_epochs"])
     return {**values, "stable_epochs": left}
-
-
-def _epochs(count: int) -> str:
-    return f"{count} epoch{'' if count == 1 else 's'}"
 
 
 @dataclass(frozen=True)
@@ -128,7 +125,7 @@ KINDS = {
         _constant,
         "initial_learning_rate",
         in_steps=lambda values, epochs, steps: (
-            f"{_epochs(epochs)} × {steps} batches = {epochs * steps} steps, all alike"
+            f"{counted(epochs, 'epoch')} × {steps} batches = {epochs * steps} steps, all alike"
         ),
         words="constant {initial_learning_rate:.3g}",
     ),
@@ -137,7 +134,7 @@ KINDS = {
         lambda values, epochs, steps: StepDecay(**values),
         "initial_learning_rate * decay_factor ** (epoch // epochs_per_drop)",
         in_steps=lambda values, epochs, steps: (
-            f"a drop every {_epochs(values['epochs_per_drop'])} × {steps} batches = "
+            f"a drop every {counted(values['epochs_per_drop'], 'epoch')} × {steps} batches = "
             f"{values['epochs_per_drop'] * steps} steps"
         ),
         words="{initial_learning_rate:.3g}, × {decay_factor:.3g} every {epochs_per_drop}",

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import html
 import itertools
 import json
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from lrlab.checks import as_number
 from lrlab.export.charts import Limits, bundle, charts
 from lrlab.figures.history import Curves, can_be_drawn, describe
-from lrlab.figures.ink import THEMES, css_variables, result_text, rounded
+from lrlab.figures.ink import result_text, rounded
+from lrlab.figures.page import filled_page
 from lrlab.schedules import StepDecay
 
 if TYPE_CHECKING:
@@ -84,21 +83,18 @@ def export_html(
         "rows": [_row(run, names, limits) | {"position": i} for i, run in enumerate(runs)],
     }
     parts: dict[str, str] = {
-        "title": html.escape(title),
         "about": (
             f"Each position of the slider{'s' * (len(sliders) > 1)} is a real training of the same "
             f"Keras model, {len(runs):,} in all, computed beforehand: the same first weights, the "
             "same batches, only the learning rate differs."
         ),
-        **{theme: css_variables(theme) for theme in THEMES},
         "sliders": "\n".join(map(_input, sliders)),
         "bundle": bundle(),
         # Within a script element only "<" does harm, as in </script> and <!--.
         "page": json.dumps(page, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c"),
     }
-    template = _TEMPLATE.read_text(encoding="utf-8")
     path = Path(path)
-    path.write_text(re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], template), "utf-8")
+    path.write_text(filled_page(_TEMPLATE, title, parts), "utf-8")
     return path
 
 

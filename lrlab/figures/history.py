@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lrlab.figures.ink import number_text
+from lrlab.figures.ink import counted, number_text
 from lrlab.figures.ticks import HUGE
 
 __all__ = ["Curves", "can_be_drawn", "describe", "is_share", "metric_in_words"]
@@ -98,7 +98,7 @@ def describe(
     loss, val_loss = (part[can_be_drawn(part)] for part in (curves.loss, curves.val_loss))
     if not curves.epochs:
         return "No epoch is trained yet."
-    ran = f"{curves.epochs} epoch{'s' * (curves.epochs > 1)}"
+    ran = counted(curves.epochs, "epoch")
     ran += f" of {epochs}" * (curves.epochs < epochs)
     called = name or "training loss"
     if not len(loss):
@@ -173,7 +173,7 @@ def _describe_rates(rates: np.ndarray, name: str = "learning rate") -> str:
         return f"The {name} is {first} throughout."
     if (changes < 0).all() or (changes > 0).all():
         verb = "falls" if changes[0] < 0 else "rises"
-        steps = f" in {len(changes)} step{'s' * (len(changes) > 1)}" * (len(changes) <= 20)
+        steps = f" in {counted(len(changes), 'step')}" * (len(changes) <= 20)
         return f"The {name} {verb} from {first} to {last}{steps}."
     between = f"{number_text(rates.min())} and {number_text(rates.max())}"
     return f"The {name} goes from {first} to {last}, always between {between}."

@@ -88,6 +88,16 @@ def number_text(value: float) -> str:
     return re.sub(r"e([+-])0", r"e\1", f"{float(value):.3g}").replace("e+", "e")
 
 
+def counted(count: int, what: str) -> str:
+    """A number of things.
+
+    Example:
+        >>> [counted(count, "epoch") for count in (0, 1, 15)]
+        ['0 epochs', '1 epoch', '15 epochs']
+    """
+    return f"{count} {what}{'s' * (count != 1)}"
+
+
 def short_number_text(value: float) -> str:
     """Two digits, three where the first is a 1: neighbours can be told apart in little room.
 

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.lines import Line2D
 
-from lrlab.figures.ink import Theme
+from lrlab.figures.ink import Theme, counted
 from lrlab.figures.plot import LINE_HEIGHT, SIZE, Plot
 from lrlab.figures.screen import typeface
 from lrlab.figures.traces import Region
@@ -118,8 +118,7 @@ class LandscapeFigure(Plot):
             x: From its left (0) to its right side (1).
             y: From its upper (0) to its lower side (1).
         """
-        pixels = (x * self.size[0], (1 - y) * self.size[1])
-        across, up = map(float, self._map.transData.inverted().transform(pixels))
+        across, up = self._values_at(self._map, x, y)
         inside = abs(across) <= REACH[0] and abs(up) <= REACH[1]
         return (round(across, 2), round(up, 2)) if inside else None
 
@@ -163,5 +162,5 @@ def describe_race(journeys: Sequence[Journey]) -> str:
         for journey in journeys
     ]
     kind = {"two minima": "Two minima"}.get(first.landscape, f"A {first.landscape}")
-    steps = f"{first.steps} step{'' if first.steps == 1 else 's'}"
+    steps = counted(first.steps, "step")
     return f"{kind} of two weights, {steps} from ({x:.3g}, {y:.3g}). {' '.join(ends)}"
