@@ -16,7 +16,13 @@ import numpy as np
 
 from lrlab.explorers.controls import Checked
 from lrlab.explorers.frame import Frame, Work
-from lrlab.explorers.run_explorer import REPEATABLE, SLOW_EPOCH, RunExplorer, outcome
+from lrlab.explorers.run_explorer import (
+    REPEATABLE,
+    SLOW_EPOCH,
+    RunExplorer,
+    final_loss,
+    outcome,
+)
 from lrlab.explorers.widgets import PictureView
 from lrlab.explorers.worker import Worker
 from lrlab.figures.heat_map import HeatMap
@@ -104,7 +110,7 @@ class MapExplorer(RunExplorer):
 
     def _values(self, sides: Sequence[Any]) -> np.ndarray:
         runs = [self._made.get(cell) for cell in self._cells(sides)]
-        losses = np.array([np.nan if run is None else _final_loss(run) for run in runs])
+        losses = np.array([np.nan if run is None else final_loss(run) for run in runs])
         return losses.reshape([len(control.stops) for control in sides])
 
     def wait(self, timeout: float | None = None) -> Run | None:
@@ -132,7 +138,7 @@ class MapExplorer(RunExplorer):
         if (best := self._best(self._cells(self._sides()))) is None:
             return words
         run = self._made[best]
-        number = f"val_loss={_final_loss(run):.4f}" if run.verdict in REPEATABLE else run.verdict
+        number = f"val_loss={final_loss(run):.4f}" if run.verdict in REPEATABLE else run.verdict
         return f"{words} -> best {self.label(best)}, {number}"
 
     # --- the cells ---
@@ -168,7 +174,7 @@ class MapExplorer(RunExplorer):
 
     def _best(self, cells: Sequence[Any]) -> Any:
         """The cell of the lowest value, None for none."""
-        losses = {cell: _final_loss(self._made[cell]) for cell in cells if cell in self._made}
+        losses = {cell: final_loss(self._made[cell]) for cell in cells if cell in self._made}
         finite = {cell: loss for cell, loss in losses.items() if loss < math.inf}
         return min(finite, key=lambda cell: finite[cell], default=None)
 
@@ -241,7 +247,7 @@ class MapExplorer(RunExplorer):
         """The map as far as it is filled."""
         best, words = self._best(self._cells(self._sides())), []
         if best is not None:
-            loss = _final_loss(self._made[best])
+            loss = final_loss(self._made[best])
             words.append(f"Lowest: <b>{loss:.3g}</b> from {self.best_in_words(best)}.")
         return Frame(None, "<br>".join([*words, progress]), always=always)
 
@@ -281,12 +287,6 @@ class MapExplorer(RunExplorer):
             size=self.size,
             theme=self.theme,
         )
-
-
-def _final_loss(run: Run) -> float:
-    """The last validation loss, infinity for what diverged."""
-    loss = run.final.get("val_loss", run.final["loss"])
-    return loss if run.verdict != "diverged" and math.isfinite(loss) else math.inf
 
 
 def nearest(numbers: Sequence[float], wanted: float) -> float:

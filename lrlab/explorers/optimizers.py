@@ -13,10 +13,18 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 
 from lrlab.checks import as_learning_rate, as_number, as_whole_number
-from lrlab.explorers.controls import button, choice, notches, rate_slider, several, training_length
+from lrlab.explorers.controls import (
+    button,
+    choice,
+    notches,
+    rate_slider,
+    several,
+    training_length,
+    usual_epochs,
+)
 from lrlab.explorers.frame import Frame, Work
 from lrlab.explorers.pins import Pin
-from lrlab.explorers.run_explorer import REPEATABLE, RunExplorer
+from lrlab.explorers.run_explorer import REPEATABLE, RunExplorer, final_loss
 
 if TYPE_CHECKING:
     import keras
@@ -78,7 +86,7 @@ class Settings:
     momentum: float = 0.0
     weight_decay: float = 0.0
     batch_size: int = 32
-    epochs: int = 15
+    epochs: int = usual_epochs(None)
 
     @classmethod
     def keras_defaults(cls, optimizer: str, **others: int) -> Settings:
@@ -371,8 +379,7 @@ def _search(tried: Mapping[int, Pin[Run | None]]) -> Iterator[int]:
 
 def _final_loss(pin: Pin[Any]) -> float:
     """The last validation loss, infinity for what diverged."""
-    loss: float = pin.shown.final["val_loss"]
-    return loss if pin.shown.verdict != "diverged" and math.isfinite(loss) else math.inf
+    return final_loss(pin.shown)
 
 
 def _race_in_words(best: Sequence[Pin[Any]]) -> str:

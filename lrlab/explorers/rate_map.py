@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from lrlab.checks import as_learning_rate, as_number, as_whole_number
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from lrlab.experiment import Experiment, Run
     from lrlab.schedules import Schedule
 
+_VARIANTS_KEPT = 12  # as an experiment does
 _RATES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 
 
@@ -139,7 +141,14 @@ class LearningRateMapExplorer(MapExplorer):
             values = [check(value, argument) for value in given[argument]]
             first = min(values, key=lambda value: abs(value - usual[name]))
             controls.append(notches(name, first, values, tooltip))
+        # To ask the experiment costs a millisecond, for it compares the settings of optimizers.
+        self._variant_of = lru_cache(_VARIANTS_KEPT)(self._make_variant)
         super().__init__(experiment, controls)
+
+    def let_go(self) -> None:
+        """Forget what was trained in each cell, too."""
+        super().let_go()
+        self._variant_of.cache_clear()
 
     @property
     def axes(self) -> tuple[str, str]:
@@ -156,7 +165,10 @@ class LearningRateMapExplorer(MapExplorer):
         return schedule
 
     def experiment_of(self, cell: Cell) -> Experiment:
-        """Return what is trained there."""
+        """Return what is trained there, whatever the rate: what is compiled is the same."""
+        return self._variant_of(replace(cell, learning_rate=1.0, decay_factor=1.0))
+
+    def _make_variant(self, cell: Cell) -> Experiment:
         base = super(MapExplorer, self).experiment
         optimizer = base.model.optimizer
         settings = optimizer.get_config() | {"weight_decay": cell.weight_decay or None}

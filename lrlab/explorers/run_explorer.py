@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 import sys
 import threading
 import time
@@ -398,6 +399,12 @@ class RunExplorer(ExperimentExplorer["Run | None"]):
         numbers = [f"{name}={result_text(run.final[name], '.4f')}" for name in shown]
         words = [*numbers, run.verdict] if run.verdict in REPEATABLE else [run.verdict]
         return f"{self.label(settings)} -> {', '.join(words)}"
+
+
+def final_loss(run: Run) -> float:
+    """The last validation loss, infinity for what diverged."""
+    loss = run.final.get("val_loss", run.final["loss"])
+    return loss if run.verdict != "diverged" and math.isfinite(loss) else math.inf
 
 
 def outcome(run: Run) -> str:

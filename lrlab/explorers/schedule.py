@@ -6,7 +6,7 @@ import html
 from collections.abc import Generator, Mapping
 from contextlib import closing
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
@@ -124,7 +124,7 @@ class ScheduleExplorer(RunExplorer):
     ) -> None:
         decay = StepDecay(1, decay_factor, epochs_per_drop)
         longest = usual_epochs(experiment)
-        self._cycled: tuple[Experiment, Plan, Experiment] | None = None
+        self._cycled = lru_cache(1)(_with_momentum_of)
         self._formula = ipywidgets.HTML()  # and how many steps the epochs are
         rising = "The share of the training in which the rate rises"
         decaying = (
@@ -194,17 +194,12 @@ class ScheduleExplorer(RunExplorer):
     def experiment(self) -> Experiment:
         """What is trained, with the optimizer that the plan needs."""
         experiment, plan = super().experiment, self.settings()
-        if not plan.cycles_momentum:
-            return experiment
-        if self._cycled is None or self._cycled[:2] != (experiment, plan):
-            optimizer = plan.optimizer(experiment.epochs, experiment.steps_per_epoch)
-            self._cycled = experiment, plan, experiment.variant(optimizer=optimizer)
-        return self._cycled[2]
+        return self._cycled(experiment, plan) if plan.cycles_momentum else experiment
 
     def let_go(self) -> None:
         """Forget the experiment with another optimizer, too."""
         super().let_go()
-        self._cycled = None
+        self._cycled.cache_clear()
 
     @property
     def code(self) -> str:
@@ -250,6 +245,11 @@ class ScheduleExplorer(RunExplorer):
         shown = ("kind", *KINDS[self.kind.value].arguments, "epochs")
         for name, control in self._controls.items():
             control.layout.display = None if name in shown else "none"
+
+
+def _with_momentum_of(experiment: Experiment, plan: Plan) -> Experiment:
+    optimizer = plan.optimizer(experiment.epochs, experiment.steps_per_epoch)
+    return experiment.variant(optimizer=optimizer)
 
 
 def _as_trained(run: Run) -> RatesByEpoch:
