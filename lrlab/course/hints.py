@@ -102,3 +102,14 @@ def find_slip(answer: Any, slip: int, lines: Mapping[int, str]) -> None:
         raise Hint(f"Line {answer} is right: {lines[answer]}")
     if answer != slip:
         raise Hint(f"Give the number of a line, from 1 to {max(slip, *lines)}.")
+
+
+def as_letters(answer: Any, right: str) -> str:
+    """Return the answer as letters, if it has those of `right`, and is not `right` backwards."""
+    letters = answer if isinstance(answer, str | list | tuple) else ""
+    order = "".join(str(letter).strip().upper() for letter in letters)
+    if sorted(order) != sorted(right):
+        raise Hint(f'Give the four letters once each, such as "{"".join(sorted(right))}".')
+    if order == right[::-1]:
+        raise Hint("That is the order from the wrong end. Turn it round.")
+    return order

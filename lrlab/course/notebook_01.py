@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from lrlab.course.hints import Slips, call, hint_on_slip
+from lrlab.course.hints import Slips, as_letters, call, hint_on_slip
 from lrlab.exercises.judging import Hint, exercise, prediction, quick
 from lrlab.quadratic import Descent
 
@@ -114,6 +114,19 @@ def _number(answer: Any, *arguments: Any) -> float:
         return float(value)
     except (TypeError, ValueError):
         raise Hint(f"It must return a number. It returned {value!r}.") from None
+
+
+@exercise("01-order")
+def _order(answer: Any) -> str:
+    """Of descents from 1 with λ = 1, at the rates 0.2, 0.8, 1.5 and 2.1."""
+    order = as_letters(answer, "BDAC")
+    if order == "BDAC":
+        return "Their factors are 0.8, 0.2, −0.5 and −1.1, so the rates are 0.2, 0.8, 1.5 and 2.1."
+    if order[-1] != "C":
+        raise Hint("One of them flies away. Which rates do that?")
+    if order[-2] != "A":
+        raise Hint("A jumps past the bottom, and comes nearer. Between which rates does it do so?")
+    raise Hint("B and D come from one side. Which one goes further in its first step?")
 
 
 quick(

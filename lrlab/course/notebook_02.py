@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 import lrlab
-from lrlab.course.hints import as_function, as_run, call
+from lrlab.course.hints import as_function, as_letters, as_run, call
 from lrlab.exercises.judging import Hint, exercise, prediction, quick
 from lrlab.figures import Picture, losses_over_epochs
 
@@ -116,20 +116,12 @@ def _what_it_does(run: lrlab.Run) -> str:
 
 @exercise("02-order")
 def _order(answer: Any) -> str:
-    letters = [str(letter).strip().upper() for letter in answer] if _has_letters(answer) else []
-    if sorted(letters) != sorted(_CURVES):
-        raise Hint('Give the four letters once each, such as "ABCD".')
-    right = sorted(_CURVES, key=lambda name: _CURVES[name])
+    right = "".join(sorted(_CURVES, key=lambda name: _CURVES[name]))
+    letters = as_letters(answer, right)
     if letters == right:
         return f"The rates are {', '.join(f'{_CURVES[name]:g}' for name in right)}."
-    if letters == right[::-1]:
-        raise Hint("That is from the highest to the lowest. Begin with the lowest.")
-    if letters.index("B") == 0:
+    if letters[0] == "B":
         raise Hint("Curve B is flat from the second epoch on. At a low rate it would creep down.")
     if letters[-1] != "B":
         raise Hint("At the highest rate nothing is learned. Which curve shows that?")
     raise Hint("Of curves that fall smoothly, the one with the higher rate falls faster.")
-
-
-def _has_letters(answer: Any) -> bool:
-    return isinstance(answer, str | list | tuple)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lrlab.course.hints import Slips, as_run, compare_rates, describe_accuracy
+from lrlab.course.hints import Slips, as_run, compare_rates, describe_accuracy, find_slip
 from lrlab.exercises.judging import Hint, exercise, prediction, quick
 from lrlab.schedules import StepDecay
 
@@ -61,6 +61,23 @@ def _one_number(answer: Any) -> str:
     if changed != ["initial_learning_rate"]:
         raise Hint(f"With another {changed[0]} the rate still never exceeds 0.01: too low here.")
     return describe_accuracy(run, f"From {decay.initial_learning_rate}")
+
+
+@exercise("03-slip")
+def _slip(answer: Any) -> str:
+    find_slip(
+        answer,
+        2,
+        {
+            1: "with two arguments, the second is the present rate.",
+            3: "half of the present rate is meant, once every five epochs.",
+            4: "in all other epochs the rate stays.",
+            5: "the schedule builds on this rate.",
+            6: "the callback calls the schedule at the start of each epoch.",
+            7: "it trains 15 epochs, counted from 0.",
+        },
+    )
+    return "0 % 5 is 0, too: it halves before the first epoch. Write `if epoch and epoch % 5 == 0`."
 
 
 quick(

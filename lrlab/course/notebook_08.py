@@ -6,7 +6,15 @@ import math
 from numbers import Real
 from typing import Any
 
-from lrlab.course.hints import Slips, as_function, as_run, call, describe_accuracy, hint_on_slip
+from lrlab.course.hints import (
+    Slips,
+    as_function,
+    as_letters,
+    as_run,
+    call,
+    describe_accuracy,
+    hint_on_slip,
+)
 from lrlab.exercises.judging import Hint, exercise, prediction, quick
 
 _CASES = ((64, 0.0), (512, 0.0), (8, 0.0), (64, 0.9), (128, 0.5), (8, 0.99))
@@ -90,6 +98,19 @@ def _large_batch(answer: Any) -> str:
     if run.final["val_accuracy"] < 0.95 and "momentum=" not in run.code:
         raise Hint("This is SGD without momentum. Give it some: SGD(momentum=...).")
     return describe_accuracy(run, f"With 512 samples a step and a rate of {run.schedule}")
+
+
+@exercise("08-order")
+def _order(answer: Any) -> str:
+    """Of trainings whose steps an epoch times effective rate are 0.3, 2.3, 4.6 and 18."""
+    order = as_letters(answer, "BADC")
+    if order == "BADC":
+        return "Steps an epoch × effective rate: B 3 × 0.1, A 23 × 0.1, D 23 × 0.2, C 180 × 0.1."
+    if order[0] != "B":
+        raise Hint("B makes 3 steps an epoch, and A 23 of the same length. Which ends higher?")
+    if order[-1] != "C":
+        raise Hint("C makes 180 steps an epoch, each as long as those of A. Who goes further?")
+    raise Hint("A and D make as many steps. Work out the effective rate of D: 0.02 / (1 − 0.9).")
 
 
 quick(

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
-from lrlab.course.hints import as_run
+from lrlab.course.hints import Slips, as_function, as_run, call, hint_on_slip
 from lrlab.exercises.judging import Hint, exercise, prediction, quick
 
 _FIRST, _WANTED = 0.03, 0.12  # a learning rate, a validation loss
 _BEST = 0.01  # Adam's best constant rate
+_MEANS = (0.5, 0.25, 0.01), (0.2, 1.0, 0.01), (-3.0, 36.0, 0.001)  # mean, mean square, rate
 
 
 prediction(
@@ -76,6 +78,35 @@ def _share_taken(optimizer: Any) -> float:
     copy = type(optimizer).from_config(optimizer.get_config())
     copy.apply([keras.ops.zeros(())], [weight])
     return 1 - float(weight)
+
+
+@exercise("09-line")
+def _line(answer: Any) -> str:
+    step = as_function(answer, "adam_step")
+    steps = [call(step, *case) for case in _MEANS]
+    for (mean, square, rate), length in zip(_MEANS, steps, strict=True):
+        if not isinstance(length, Real):
+            raise Hint(f"It must return a number. It returned {length!r}.")
+        right = rate * mean / math.sqrt(square)
+        if not math.isclose(length, right, rel_tol=1e-4):
+            words = (
+                f"With mean {mean:g}, mean square {square:g} and rate {rate:g} your step is "
+                f"{length:.4g} and should be {right:.4g}"
+            )
+            raise hint_on_slip(words, steps, _MEANS, _SLIPS, "Rate × mean / √(mean square).")
+    return "Where the gradients agree, mean and root are equal, and the step is the rate."
+
+
+_SLIPS: Slips = (
+    (lambda mean, square, rate: rate * mean, "that is a step of SGD. Divide it."),
+    (lambda mean, square, rate: rate * mean / square, "take the root of the mean square."),
+    (lambda mean, square, rate: rate / math.sqrt(square), "the mean of the gradient is missing."),
+    (lambda mean, square, rate: mean / math.sqrt(square), "the rate is missing."),
+    (
+        lambda mean, square, rate: -rate * mean / math.sqrt(square),
+        "Adam takes it away already: no minus.",
+    ),
+)
 
 
 quick(

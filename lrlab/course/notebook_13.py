@@ -62,6 +62,24 @@ def _history(train: Any) -> Mapping[str, Any]:
     return history
 
 
+@exercise("13-which")
+def _which(answer: Any) -> str:
+    if not isinstance(answer, list | tuple) or len(answer) != len(_LIKENESSES):
+        raise Hint("Give a list of four numbers, such as [1, 2, 3, 4].")
+    for letter, trap, (right, hint) in zip("ABCD", answer, _LIKENESSES, strict=True):
+        if trap != right:
+            raise Hint(f"{letter} is another trap than {trap}. {hint}")
+    return "All four make no sound: only the rates and the losses show them."
+
+
+_LIKENESSES = (
+    (20, "What does the schedule object count? Look under *Schedule objects*."),
+    (14, "Where does the second `fit` begin, and where does it end? Look under *A second `fit`*."),
+    (25, "Which schedule does the compiled training step keep? Look under *Schedule objects*."),
+    (29, "How many epochs does this cooldown add? Look under *ReduceLROnPlateau*."),
+)
+
+
 quick(
     "13-quick-epochs",
     "`fit(epochs=2)` has run. What does `fit(epochs=2, initial_epoch=2)` do then?",
