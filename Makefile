@@ -30,7 +30,7 @@ define NEWLINE
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup develop lab test notebooks illustrations pages explorable docs links bench api release storm lint check-isa clean
+.PHONY: help setup develop lab test notebooks illustrations pages explorable docs links bench api release storm mutants lint check-isa clean
 
 help:  ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -93,6 +93,9 @@ release: develop $(INSTALLED)-release  ## Check all that a release needs, build 
 
 storm: develop  ## Ten minutes of random movements in JupyterLab (ARGS="--minutes 60 --seed 3")
 	$(VENV)/bin/python tests/storm.py $(ARGS)
+
+mutants: develop $(INSTALLED)-mutants  ## Change the code in 300 places, one at a time, and count what the tests notice
+	$(VENV)/bin/python tools/run_mutants.py $(ARGS)
 
 lint: develop  ## Check formatting, lint, types and spelling
 	$(RUN) ruff format --check .
