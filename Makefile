@@ -91,7 +91,7 @@ api: develop  ## List the public API again, after a change that is meant
 release: develop $(INSTALLED)-release  ## Check all that a release needs, build and try it (ARGS=--trial: all the same)
 	$(VENV)/bin/python tools/make_release.py $(ARGS)
 
-storm: develop  ## Ten minutes of random movements in JupyterLab (ARGS="--minutes 60 --seed 3")
+storm: develop  ## Ten minutes of random movements in JupyterLab (ARGS="--minutes 60 --seed 3 --front voila")
 	$(VENV)/bin/python tests/storm.py $(ARGS)
 
 mutants: develop $(INSTALLED)-mutants  ## Change the code in 300 places, one at a time, and count what the tests notice

@@ -13,9 +13,12 @@ import io
 import json
 import os
 import secrets
+import socket
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -89,11 +92,13 @@ class Lab:
         url: Where, with a slash at the end.
         token: What it asks for.
         folder: What it shows: notebooks that are put there can be opened.
+        tree: Where in its address a notebook is found.
     """
 
     url: str
     token: str
     folder: Path
+    tree: str = "lab/tree"
 
     def write(self, name: str, cells: Sequence[str]) -> str:
         """Store a notebook with such code cells and return its name."""
@@ -102,6 +107,9 @@ class Lab:
         notebook = nbformat.v4.new_notebook(cells=code, metadata={"kernelspec": kernel})
         nbformat.write(notebook, self.folder / name)
         return name
+
+
+_TREES = {"jupyterlab": "lab/tree", "notebook": "notebooks"}
 
 
 @contextmanager
@@ -144,7 +152,7 @@ def serving(folder: Path, application: str = "jupyterlab") -> Iterator[Lab]:
         )
         try:
             url = _address(server, home / "runtime", log)
-            yield Lab(url, token, notebooks)
+            yield Lab(url, token, notebooks, _TREES[application])
         finally:
             server.terminate()  # it ends its kernels, too
             try:
@@ -168,6 +176,49 @@ def _address(server: subprocess.Popen[bytes], runtime: Path, log: Path) -> str:
 
 
 @contextmanager
+def serving_voila(folder: Path, cells: Sequence[str]) -> Iterator[str]:
+    """Run Voila, which shows what such cells give as a page, and yield its address."""
+    Lab("", "", folder).write("explorers.ipynb", cells)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    token, log = secrets.token_hex(16), folder / "voila.log"
+    command = [
+        *(sys.executable, "-m", "voila", "explorers.ipynb", "--no-browser"),
+        *("--Voila.ip=127.0.0.1", f"--port={port}", "--Voila.port_retries=0", f"--token={token}"),
+    ]
+    environment = os.environ | {
+        **{f"JUPYTER_{kind}_DIR": str(folder / kind) for kind in ("CONFIG", "DATA", "RUNTIME")},
+        "IPYTHONDIR": str(folder / "ipython"),
+        "JUPYTER_PREFER_ENV_PATH": "1",
+        "PYTHONPATH": str(REPOSITORY),
+    }
+    with log.open("wb") as file:
+        voila = subprocess.Popen(
+            command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=file, stderr=file
+        )
+        try:
+            _wait_until_it_answers(f"http://127.0.0.1:{port}/voila/static/", voila, log)
+            yield f"http://127.0.0.1:{port}/?token={token}"
+        finally:
+            voila.terminate()
+            voila.wait(30)
+
+
+def _wait_until_it_answers(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + SECONDS_TO_START
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            urllib.request.urlopen(address, timeout=5)
+        except urllib.error.HTTPError:
+            return  # it answers, if only that there is no such file
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    raise RuntimeError(f"Voila did not start:\n{log.read_text(errors='replace')[-3000:]}")
+
+
+@contextmanager
 def browsing(chromium: str) -> Iterator[Browser]:
     """Run a browser that stays off the network."""
     with sync_playwright() as playwright:
@@ -182,8 +233,8 @@ class Notebook:
     """A notebook that is open in a page."""
 
     def __init__(self, page: Page, lab: Lab, name: str) -> None:
-        self.page = page
-        page.goto(f"{lab.url}lab/tree/{name}?token={lab.token}&reset")
+        self.page, self._has_status_bar = page, lab.tree == "lab/tree"
+        page.goto(f"{lab.url}{lab.tree}/{name}?token={lab.token}&reset")
         self.wait_until_idle()
 
     def __enter__(self) -> Notebook:
@@ -196,11 +247,12 @@ class Notebook:
             self.page.close()
 
     def wait_until_idle(self, seconds: float = 60) -> None:
-        """The toolbar says idle too early, the status bar does not."""
-        self.page.wait_for_function(
-            "document.querySelector('#jp-main-statusbar')?.innerText.includes('| Idle')",
-            timeout=1000 * seconds,
-        )
+        """The toolbar says idle too early, the status bar does not; Notebook 7 has none."""
+        idle = "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status"
+        idle += " === 'idle'"
+        if self._has_status_bar:
+            idle = "document.querySelector('#jp-main-statusbar')?.innerText.includes('| Idle')"
+        self.page.wait_for_function(idle, timeout=1000 * seconds)
 
     def command(self, name: str, **arguments: Any) -> None:
         """Do what an entry of JupyterLab's menus does, and don't wait for its end."""

@@ -1,18 +1,9 @@
 """The explorers as a page of their own: Voila serves a notebook, and its sliders retrain."""
 
-import os
 import re
-import secrets
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from pathlib import Path
 
-import nbformat
 import pytest
-from lab import ACTING, ACTS, EVERY_KIND, MAKE, REPOSITORY, TINY, ExplorerInPage, browsing
+from lab import ACTING, ACTS, EVERY_KIND, MAKE, TINY, ExplorerInPage, browsing, serving_voila
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
@@ -31,53 +22,10 @@ CELLS = [
 ]
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
-
-
 @pytest.fixture(scope="module")
 def page_address(tmp_path_factory: pytest.TempPathFactory):
-    folder = tmp_path_factory.mktemp("voila")
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    cells = [nbformat.v4.new_code_cell(source) for source in CELLS]
-    notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
-    nbformat.write(notebook, folder / "explorers.ipynb")
-    port, token, log = free_port(), secrets.token_hex(16), folder / "voila.log"
-    command = [
-        *(sys.executable, "-m", "voila", "explorers.ipynb", "--no-browser"),
-        *("--Voila.ip=127.0.0.1", f"--port={port}", "--Voila.port_retries=0", f"--token={token}"),
-    ]
-    environment = os.environ | {
-        **{f"JUPYTER_{kind}_DIR": str(folder / kind) for kind in ("CONFIG", "DATA", "RUNTIME")},
-        "IPYTHONDIR": str(folder / "ipython"),
-        "JUPYTER_PREFER_ENV_PATH": "1",
-        "PYTHONPATH": str(REPOSITORY),
-    }
-    with log.open("wb") as file:
-        server = subprocess.Popen(
-            command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=file, stderr=file
-        )
-        try:
-            wait_until_it_answers(f"http://127.0.0.1:{port}/voila/static/", server, log)
-            yield f"http://127.0.0.1:{port}/?token={token}"
-        finally:
-            server.terminate()
-            server.wait(30)
-
-
-def wait_until_it_answers(address: str, server: subprocess.Popen, log: Path) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and server.poll() is None:
-        try:
-            urllib.request.urlopen(address, timeout=5)
-        except urllib.error.HTTPError:
-            return  # it answers, if only that there is no such file
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-    raise RuntimeError(f"Voila did not start:\n{log.read_text(errors='replace')[-3000:]}")
+    with serving_voila(tmp_path_factory.mktemp("voila"), CELLS) as address:
+        yield address
 
 
 def test_sliders_retrain_and_redraw_in_a_page_without_a_notebook(chromium, page_address):
