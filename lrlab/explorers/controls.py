@@ -129,7 +129,7 @@ class Drawing(Checked, HandlesView):
         starts = range(0, epochs, every)
         self._epochs = epochs
         self._spans = [range(start, min(start + every, epochs)) for start in starts]
-        with self.hold_sync():
+        with self._sending, self.hold_sync():
             self.value = rates + rates[-1:] * (epochs - len(rates))
             self.send_state("value")  # of as many handles, whether a rate is new or not
             self.moves = ["y"] * len(self._spans)

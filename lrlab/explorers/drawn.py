@@ -64,8 +64,9 @@ class DrawnScheduleExplorer(RunExplorer):
         epochs: int | None = None,
     ) -> None:
         length = training_length(experiment, epochs)
-        drawing = Drawing("learning_rates", learning_rates, length.value, _RATES, _HINT)
-        super().__init__(experiment, [drawing, length])
+        rates = Drawing("learning_rates", learning_rates, length.value, _RATES, _HINT)
+        self.over_rates = rates
+        super().__init__(experiment, [rates, length])
 
     def schedule(self) -> RatesByEpoch:
         """Return the rates that are drawn, one an epoch."""
@@ -95,9 +96,3 @@ class DrawnScheduleExplorer(RunExplorer):
     def new_figure(self) -> CurvesFigure:
         """Return the figure to draw on, with more room for the rate."""
         return _DrawnFigure(self.longest, rates=_RATES, **self.look())
-
-    def draw(self, settings: RatesByEpoch, shown: Run | None) -> tuple[bytes, str]:
-        """Draw the run, and have the handles stand over its rates."""
-        drawn = super().draw(settings, shown)
-        self.learning_rates.stand_over(self._figures["curves"], self._picture)
-        return drawn

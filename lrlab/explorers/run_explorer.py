@@ -27,6 +27,7 @@ from lrlab.explorers.model_figures import (
     kind_for,
     new_model_figure,
 )
+from lrlab.explorers.widgets import HandlesView
 from lrlab.figures.curves import CurvesFigure
 from lrlab.figures.history import Curves, describe, metric_in_words
 from lrlab.figures.ink import result_text
@@ -120,6 +121,7 @@ class RunExplorer(ExperimentExplorer["Run | None"]):
     # Whether what the model answers stands beside the curves: in the plane of two inputs, as the
     # curve that is fitted to one, and, once a button is pressed, for a few images.
     draws_model = False
+    over_rates: HandlesView | None = None  # handles over the rates in the picture
 
     def __init__(
         self,
@@ -320,6 +322,8 @@ class RunExplorer(ExperimentExplorer["Run | None"]):
         figure = self.figure("curves", self.new_figure)
         epochs = max(self.experiment.epochs, curves.epochs)
         figure.draw(curves, self._pinned, intended, epochs=epochs)
+        if self.over_rates is not None:
+            self.over_rates.stand_over(figure, self._picture)
         alt = self.describe(curves, intended)
         if answers is None:
             return figure.png(), alt

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import lru_cache, partial
@@ -24,7 +24,7 @@ from lrlab.explorers.controls import (
     training_length,
     usual_epochs,
 )
-from lrlab.explorers.run_explorer import RunExplorer
+from lrlab.explorers.handles import Handle, HandledExplorer
 from lrlab.explorers.schedule_kinds import KINDS, Plan, intended_rates
 from lrlab.schedules import RatesByEpoch, Schedule, StepDecay
 
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
     from lrlab.experiment import Experiment, Run
 
 
-class ScheduleExplorer(RunExplorer):
+class ScheduleExplorer(HandledExplorer):
     """A choice of schedules with the sliders of each; each movement retrains and redraws.
 
     Where Keras has a schedule, it is the one that trains. Its times are given in epochs here. Lines
     below the sliders give its formula, and say how many steps the epochs are: `decay_epochs` times
     the batches of an epoch is Keras's `decay_steps`. The rate that is planned is drawn dotted, the
-    recorded one solid.
+    recorded one solid. Rates and epochs of "step" and "piecewise" have handles in the picture, too.
 
     Args:
         experiment: What to train; by default a small network on handwritten digits.
@@ -179,6 +179,11 @@ class ScheduleExplorer(RunExplorer):
         super().__init__(experiment, controls, above=[self._formula])
         self.kind.observe(self._show_controls, "value")
         self._show_controls()
+
+    @property
+    def handles(self) -> Sequence[Handle]:
+        """Those that this kind of schedule has."""
+        return KINDS[self.kind.value].handles
 
     def settings(self) -> Plan:
         """Return the kind of schedule and its arguments, times in epochs."""

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lrlab.checks import as_learning_rate
-from lrlab.figures.ink import counted
+from lrlab.explorers.handles import Handle
+from lrlab.figures.ink import counted, rounded
 from lrlab.schedules import OneCycle, Schedule, StepDecay, preview
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ class Kind:
         where: What else stands in the formula, in words.
         in_steps: Says of the same how epochs become the steps that Keras counts.
         words: What a pin says of it, with the values in their places; times are in epochs.
+        handles: What can be dragged over its rates in the picture.
     """
 
     arguments: tuple[str, ...]
@@ -115,6 +117,44 @@ class Kind:
     where: str = ""
     in_steps: Callable[..., str] = _keras_steps
     words: str = field(kw_only=True)
+    handles: tuple[Handle, ...] = ()
+
+
+def _starting_rate(change: Callable[[Mapping[str, Any]], int]) -> Handle:
+    """The handle in the middle of the first rate, which lasts until that epoch."""
+
+    def place(values: Mapping[str, Any]) -> tuple[float, float]:
+        return min(change(values), values["epochs"]) / 2, values["initial_learning_rate"]
+
+    return Handle(
+        "starting rate", "y", place, lambda v, epoch, rate: {"initial_learning_rate": rate}
+    )
+
+
+def _first_drop() -> Handle:
+    def place(values: Mapping[str, Any]) -> tuple[int, float]:
+        rate: float = values["initial_learning_rate"] * values["decay_factor"]
+        return values["epochs_per_drop"], rate
+
+    def pulled(values: Mapping[str, Any], epoch: float, rate: float) -> dict[str, float]:
+        factor = rounded(rate / values["initial_learning_rate"], 3)
+        return {"epochs_per_drop": epoch, "decay_factor": factor}
+
+    return Handle("first drop", "xy", place, pulled)
+
+
+def _boundary(which: str, following: str) -> Handle:
+    """The handle of a boundary; it stands at the rate that follows, and passes not the other."""
+
+    def place(values: Mapping[str, Any]) -> tuple[int, float]:
+        return values["boundaries"][which == "second"], values[following]
+
+    def pulled(values: Mapping[str, Any], epoch: float, rate: float) -> dict[str, Any]:
+        first, second = values["boundaries"]
+        ends = (min(epoch, second - 1), second), (first, max(epoch, first + 1))
+        return {"boundaries": ends[which == "second"], following: rate}
+
+    return Handle(f"{which} boundary", "xy", place, pulled)
 
 
 _FALLING = "initial_learning_rate * (alpha + (1 - alpha) * {} / 2)"
@@ -138,6 +178,7 @@ KINDS = {
             f"{values['epochs_per_drop'] * steps} steps"
         ),
         words="{initial_learning_rate:.3g}, × {decay_factor:.3g} every {epochs_per_drop}",
+        handles=(_starting_rate(lambda values: values["epochs_per_drop"]), _first_drop()),
     ),
     "exponential": Kind(
         ("initial_learning_rate", "decay_epochs", "decay_rate", "staircase"),
@@ -168,6 +209,11 @@ KINDS = {
         _piecewise_steps,
         words="{initial_learning_rate:.3g}, {middle_learning_rate:.3g}, {end_learning_rate:.3g} "
         "at {boundaries[0]}, {boundaries[1]}",
+        handles=(
+            _starting_rate(lambda values: values["boundaries"][0]),
+            _boundary("first", "middle_learning_rate"),
+            _boundary("second", "end_learning_rate"),
+        ),
     ),
     "cosine": Kind(
         ("initial_learning_rate", "decay_epochs", "alpha"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from lrlab.explorers.controls import (
     factor_slider,
@@ -10,16 +11,15 @@ from lrlab.explorers.controls import (
     rate_slider,
     training_length,
 )
-from lrlab.explorers.run_explorer import RunExplorer
-from lrlab.explorers.widgets import HandlesView
-from lrlab.figures.ink import rounded
+from lrlab.explorers.handles import Handle, HandledExplorer
+from lrlab.explorers.schedule_kinds import KINDS
 from lrlab.schedules import StepDecay
 
 if TYPE_CHECKING:
-    from lrlab.experiment import Experiment, Run
+    from lrlab.experiment import Experiment
 
 
-class StepDecayExplorer(RunExplorer):
+class StepDecayExplorer(HandledExplorer):
     """Sliders for the three arguments of `StepDecay`; each movement retrains and redraws.
 
     Two handles in the picture do the same: one on the first rate, one where it has dropped.
@@ -60,15 +60,7 @@ class StepDecayExplorer(RunExplorer):
             interval_slider(decay.epochs_per_drop),
             training_length(experiment, epochs),
         ]
-        self._handles = HandlesView(
-            description="The decay: up and down arrow keys change a rate, left and right the epoch",
-            names=["starting rate", "first drop"],
-            moves=["y", "xy"],
-            stops=controls[0].stops,
-        )
-        super().__init__(experiment, controls, above=[self._handles])
-        self._handles.value = self._places()
-        self._handles.observe(self._pulled, "value")
+        super().__init__(experiment, controls)
 
     def schedule(self) -> StepDecay:
         """Return the step decay."""
@@ -76,36 +68,10 @@ class StepDecayExplorer(RunExplorer):
             self.initial_learning_rate.value, self.decay_factor.value, self.epochs_per_drop.value
         )
 
-    def controls_moved(self, *names: str) -> None:
-        """Have the handles follow, and train."""
-        self._handles.value = self._places()
-        super().controls_moved(*names)
-
-    def draw(self, settings: StepDecay, shown: Run | None) -> tuple[bytes, str]:
-        """Draw the run, and have the handles stand over its rates."""
-        drawn = super().draw(settings, shown)
-        self._handles.stand_over(self._figures["curves"], self._picture)
-        return drawn
-
-    def _places(self) -> list[list[float]]:
-        """Where the handles stand: in the middle of the first rate, and where it has dropped."""
-        decay, epochs = self.schedule(), self.epochs.value
-        drop = min(decay.epochs_per_drop, epochs)
-        first = decay.initial_learning_rate
-        return [[drop / 2, first], [drop, first * decay.decay_factor]]
-
-    def _pulled(self, change: Any) -> None:
-        """Take the place to which a person has moved a handle, as far as its sliders go."""
-        if change["new"] == self._places():  # which it has from the sliders
-            return
-        epoch, rate = change["new"][self._handles.held]
-        if self._handles.held == 0:
-            values = {"initial_learning_rate": rate}
-        else:
-            factor = rounded(rate / self.initial_learning_rate.value, 3)
-            values = {"epochs_per_drop": epoch, "decay_factor": factor}
-        sliders = {name: self._controls[name] for name in values}
-        self.move(**{n: min(max(values[n], s.min), s.max) for n, s in sliders.items()})
+    @property
+    def handles(self) -> Sequence[Handle]:
+        """Those of the first rate and of the first drop."""
+        return KINDS["step"].handles
 
     def label(self, settings: StepDecay) -> str:
         """Return the first rate, the factor and the interval in words."""

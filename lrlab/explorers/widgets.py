@@ -28,7 +28,21 @@ _COLOURS = f"""
 """
 
 
-class PictureView(anywidget.AnyWidget):
+class TogetherView(anywidget.AnyWidget):
+    """A widget that can take several values in one message, whatever thread says so."""
+
+    def __init__(self, **values: Any) -> None:
+        self._sending = threading.RLock()
+        super().__init__(**values)
+
+    def show(self, **values: Any) -> None:
+        """Take such values in one message; any thread may say so."""
+        with self._sending, self.hold_sync():
+            for name, value in values.items():
+                setattr(self, name, value)
+
+
+class PictureView(TogetherView):
     """A PNG picture, the `alt` that says what it shows, and `words` below it.
 
     The words are HTML with <b> and <br>; any other tag in them is shown as text.
@@ -68,16 +82,6 @@ class PictureView(anywidget.AnyWidget):
     dark = traitlets.Bool().tag(sync=True)
     hint = traitlets.Unicode().tag(sync=True)
 
-    def __init__(self, **values: Any) -> None:
-        self._sending = threading.RLock()
-        super().__init__(**values)
-
-    def show(self, **values: Any) -> None:
-        """Take such values in one message; any thread may say so."""
-        with self._sending, self.hold_sync():
-            for name, value in values.items():
-                setattr(self, name, value)
-
 
 class SliderView(anywidget.AnyWidget):
     """A slider over some `stops`, and a box beside it for any other value; or two of each.
@@ -96,20 +100,20 @@ class SliderView(anywidget.AnyWidget):
     problem = traitlets.Unicode().tag(sync=True)
 
 
-class HandlesView(anywidget.AnyWidget):
+class HandlesView(TogetherView):
     """Handles over the picture of an explorer, for values on two of its axes.
 
     Each stands at an epoch and, on a logarithmic axis, a height: `value` holds these pairs. What it
     can be moved along is "x", "y" or "xy"; upwards it stops at the `stops`. Where they are to be
     swept, a pointer takes all along that it passes. Drawn is in `box`: left, top, width and height
-    as shares of the picture's, with `limits` at its left, right, lower and upper end. `held` is the
-    one that a person has moved last.
+    as shares of the picture's, with `limits` at its left, right, lower and upper end. `pulled` are
+    those that a person has moved since the page was last told the `value`.
     """
 
     _esm = _static("handles.js")
     value: traitlets.TraitType[Any, Any] = traitlets.Any([]).tag(sync=True)
     description = traitlets.Unicode().tag(sync=True)
-    held = traitlets.Int(-1).tag(sync=True)
+    pulled = traitlets.List(traitlets.Int()).tag(sync=True)
     names = traitlets.List(traitlets.Unicode()).tag(sync=True)
     moves = traitlets.List(traitlets.Unicode()).tag(sync=True)
     sweeps = traitlets.Bool().tag(sync=True)
@@ -124,9 +128,8 @@ class HandlesView(anywidget.AnyWidget):
     def stand_over(self, figure: CurvesFigure, picture: PictureView) -> None:
         """Have the handles stand over the lower axes of a figure, at the left of a picture."""
         sizes = picture.width, picture.height
-        with self.hold_sync():
-            self.box = [pixels / sizes[k % 2] for k, pixels in enumerate(figure.box_below)]
-            self.limits = list(figure.limits_below)
+        box = [pixels / sizes[k % 2] for k, pixels in enumerate(figure.box_below)]
+        self.show(box=box, limits=list(figure.limits_below))
 
 
 class ToggleView(anywidget.AnyWidget):

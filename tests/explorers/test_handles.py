@@ -1,7 +1,6 @@
 """Handles in a picture: mouse, finger and keys in a real JupyterLab, names for a screen reader."""
 
 import math
-import re
 import time
 from collections.abc import Callable, Iterator
 
@@ -15,13 +14,14 @@ CELLS = [
     TINY,
     "drawn = lrlab.DrawnScheduleExplorer(tiny, epochs=6)\ndrawn",
     "decay = lrlab.StepDecayExplorer(tiny, initial_learning_rate=0.1, epochs_per_drop=1)\ndecay",
+    "pieces = lrlab.ScheduleExplorer(tiny, schedule='piecewise', boundaries=(1, 2))\npieces",
 ]
 
 
 @pytest.fixture(scope="module")
 def notebook(open_notebook: Callable[[str], Notebook], lab: Lab) -> Iterator[Notebook]:
     with open_notebook(lab.write("handles.ipynb", CELLS)) as notebook:
-        for number in (0, 1):
+        for number in range(3):
             notebook.explorer(number).wait_for_picture()
         yield notebook
 
@@ -157,7 +157,73 @@ def test_a_step_decay_is_dragged_by_its_first_rate_and_its_first_drop(notebook):
     first.press("ArrowUp")
     eventually(notebook, schedule, "0.12 0.3 2 False")
     drop.press("ArrowLeft")
-    expect(drop).to_have_attribute("aria-valuetext", re.compile("^epoch 1, "))
+    eventually(notebook, schedule, "0.12 0.3 1 False")  # and not another rate
     notebook.ask("decay.decay_factor.value = 0.5")
     expect(drop).to_have_attribute("aria-valuetext", "epoch 1, 0.06")
     assert notebook.red == []
+
+
+class TestBoundaries:
+    """Of a piecewise schedule of three epochs: from 0.1 to 0.03 at 1 and to 0.01 at 2."""
+
+    @pytest.fixture
+    def pieces(self, notebook: Notebook) -> Iterator[ExplorerInPage]:
+        notebook.ask("pieces.reset(); pieces.wait()")
+        explorer = notebook.explorer(2)
+        layer(explorer).scroll_into_view_if_needed()
+        yield explorer
+        assert notebook.red == []
+
+    @staticmethod
+    def middle(handle: Locator) -> tuple[float, float]:
+        box = handle.bounding_box()
+        assert box
+        return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+    @staticmethod
+    def assert_trained(notebook: Notebook, rates: list[float]) -> None:
+        code = "run = pieces.wait(); print([round(r, 4) for r in run.history['learning_rate']], "
+        eventually(notebook, f"{code}pieces.stale)", f"{rates} False")
+
+    def test_a_mouse_drags_one_by_epoch_and_rate_while_the_sliders_follow(self, notebook, pieces):
+        mouse, width = notebook.page.mouse, layer(pieces).bounding_box()["width"]
+        x, y = self.middle(pieces.slider("second boundary"))
+        mouse.move(x, y)
+        mouse.down()
+        mouse.move(x + width / 3, y, steps=10)
+        self.assert_trained(notebook, [0.1, 0.03, 0.03])  # before the button is up
+        mouse.move(x - width, y, steps=10)  # it stops at the other one
+        mouse.up()
+        self.assert_trained(notebook, [0.1, 0.03, 0.01])
+        assert pieces.position("boundaries (epochs), second") == "2"
+        expect(pieces.slider("second boundary")).to_have_attribute(
+            "aria-valuetext", "epoch 2, 0.01"
+        )
+        assert self.middle(pieces.slider("second boundary")) == pytest.approx((x, y), abs=1)
+
+    def test_a_finger_does_too(self, notebook, pieces):
+        session = notebook.page.context.new_cdp_session(notebook.page)
+        x, y = self.middle(pieces.slider("first boundary"))
+        higher = y - layer(pieces).bounding_box()["height"] * math.log10(1 / 0.03) / 6
+        for kind, at in (("Start", y), ("Move", higher)):
+            touch = {"type": f"touch{kind}", "touchPoints": [{"x": x, "y": at}]}
+            session.send("Input.dispatchTouchEvent", touch)
+        session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        session.detach()
+        self.assert_trained(notebook, [0.1, 1.0, 0.01])
+        assert pieces.position("middle rate") == "1"
+
+    def test_arrow_keys_do_too(self, notebook, pieces):
+        pieces.slider("second boundary").press("ArrowRight")
+        pieces.slider("first boundary").press("ArrowRight")
+        pieces.slider("starting rate").press("ArrowUp")
+        self.assert_trained(notebook, [0.12, 0.12, 0.03])
+        expect(pieces.slider("first boundary")).to_have_attribute("aria-valuetext", "epoch 2, 0.03")
+        assert pieces.position("boundaries (epochs), first") == "2"
+        assert pieces.position("first rate") == "0.12"
+
+    def test_a_schedule_without_handles_has_none_in_the_page(self, notebook, pieces):
+        notebook.ask("pieces.kind.value = 'cosine'; pieces.wait()")
+        expect(layer(pieces)).to_be_hidden()
+        notebook.ask("pieces.kind.value = 'step'; pieces.wait()")
+        expect(pieces.slider("first drop")).to_be_visible()

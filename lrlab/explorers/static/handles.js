@@ -19,6 +19,8 @@ export default {
     const handles = [];
     let values = []; // of each handle: where it stands across, and how high
     let held = -1; // the handle that a pointer moves
+    const pulled = new Set(); // those that a person has moved since the kernel has answered
+    let sending = false;
     let entry = 0; // the one that the Tab key comes to, where they are swept
 
     const sweeps = () => model.get("sweeps");
@@ -51,13 +53,15 @@ export default {
       const [x, y] = values[which];
       values[which] = [
         moves(which).includes("x") ? Math.round(across) : x,
-        moves(which).includes("y") ? stop : y,
+        moves(which).includes("y") && up !== y ? stop : y,
       ];
       place(which);
     };
     const send = (which) => {
-      model.set("held", which);
-      model.set("value", values.map((pair) => [...pair]));
+      pulled.add(which);
+      sending = true;
+      model.set({ pulled: [...pulled], value: values.map((pair) => [...pair]) });
+      sending = false;
       model.save_changes();
       tell();
     };
@@ -144,7 +148,7 @@ export default {
       const [names, [first, last, low, high]] = [model.get("names"), model.get("limits")];
       while (handles.length > names.length) handles.pop().remove();
       while (handles.length < names.length) handles.push(part("lrlab-knob", layer));
-      entry = Math.min(entry, names.length - 1);
+      entry = Math.max(0, Math.min(entry, names.length - 1));
       const room = sweeps() ? layer.clientWidth / names.length : Infinity;
       layer.style.setProperty("--knob", `${Math.max(6, Math.min(13, room - 1))}px`);
       handles.forEach((handle, which) => {
@@ -167,9 +171,10 @@ export default {
       if (held >= 0 && sweeps()) return; // what a person is about is newer
       const [left, top, width, height] = model.get("box").map((share) => `${100 * share}%`);
       Object.assign(layer.style, { left, top, width, height });
-      layer.hidden = !model.get("box")[2];
+      layer.hidden = !model.get("box")[2] || !model.get("names").length;
       layer.classList.toggle("lrlab-swept", sweeps());
       layer.setAttribute("aria-label", model.get("description"));
+      if (!sending) pulled.clear();
       const mine = values[held];
       values = model.get("value").map((pair) => [...pair]);
       if (mine) values[held] = mine;
