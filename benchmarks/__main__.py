@@ -22,7 +22,9 @@ from benchmarks.machine import busy, machine
 from benchmarks.timing import QUICK_REPEATS, REPEATS, REPOSITORY, Figures
 from lrlab.server import ASKED_FOR, XLA_FLAGS
 
-TOPICS = ("retrain", "typed", "grid", "sweep", "live_plot", "frame", "start", "growth")
+TOPICS = (
+    *("retrain", "typed", "grid", "sweep", "live_plot", "frame", "start", "growth", "classroom"),
+)
 
 
 def measured(topic: str, repeats: int) -> Figures:

@@ -271,6 +271,40 @@ def growth_section(growth: Figures) -> str:
     )
 
 
+def classroom_section(classroom: Figures) -> str:
+    """Kernels side by side and one after another, and a class of 300."""
+    alone, together, row = (classroom[name] for name in ("alone", "together", "row"))
+    count = len(together["first curve"])
+    units = {
+        "first curve": "s",
+        "movements a second": "",
+        "cores": "",
+        "resident": "",
+        "proportional": "",
+    }
+    words = {
+        "resident": "resident memory, MB",
+        "proportional": "memory, shared pages counted once, MB",
+        "cores": "cores while dragging",
+    }
+    rows = [
+        (words.get(name, name), spread_text(alone[name], unit), spread_text(together[name], unit))
+        for name, unit in units.items()
+    ]
+    memory, cores = max(together["proportional"]), statistics.median(alone["cores"])
+    first = row["first curve"]
+    return (
+        "## A classroom\n\nKernels of Jupyter, each with the explorer of step decay: its first "
+        "curve, and a hand on its slider that moves as soon as the last picture is there, in all "
+        f"at the same time.\n\n{table(('', 'one kernel', f'{count} side by side'), rows)}\n\n"
+        f"A class of 300 with a notebook open each: {300 * memory / 1024:.0f} GB of memory. "
+        f"If one in ten drags at any moment: {30 * cores:.0f} cores.\n\n"
+        f"{len(first)} kernels one after another, started, used and ended: first curve after "
+        f"{spread_text(first, 's')}, the last one after {time_text(first[-1])}. Left behind: "
+        f"{row['processes left']} processes, {row['megabytes left']:.0f} MB."
+    )
+
+
 def page(results: Figures, machine: Figures) -> str:
     """Return RESULTS.md."""
     versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
@@ -296,6 +330,7 @@ def page(results: Figures, machine: Figures) -> str:
         "frame": lambda: frame_section(results["frame"]),
         "start": lambda: start_section(results["start"]),
         "growth": lambda: growth_section(results["growth"]),
+        "classroom": lambda: classroom_section(results["classroom"]),
     }
     written = [write() for topic, write in sections.items() if topic in results]
     return "\n\n".join([head, goals_section(results), *written]) + "\n"

@@ -36,6 +36,11 @@ def _browser(painted: float) -> dict:
     return dict(zip(words, (painted, painted + 5, 30.0), strict=True)) | others
 
 
+def _kernels(count: int, cores: float) -> dict[str, list[float]]:
+    one = {"first curve": 4.0, "movements a second": 40.0, "cores": cores}
+    return {k: [v] * count for k, v in (one | {"resident": 900.0, "proportional": 512.0}).items()}
+
+
 @pytest.fixture
 def results() -> dict:
     grows = {"sizes": [1, 10], "first": [1.0, 1.0], "times": [[0.2], [1.1]]}
@@ -86,6 +91,11 @@ def results() -> dict:
             "megabytes": {"0": 700.0, "1000": 712.0},
         },
         "growth": {"epochs": grows | fitted([1, 10], [0.2, 1.1])},
+        "classroom": {
+            "alone": _kernels(1, cores=0.5),
+            "together": _kernels(4, cores=0.4),
+            "row": {"first curve": [4.0] * 20, "processes left": 0, "megabytes left": 12.0},
+        },
     }
 
 
@@ -154,6 +164,15 @@ def test_the_page_has_both_sides_with_their_spread_and_first_run(results):
     assert f"| {FIT} | 3 s | 22.5 ms (15 ms to 30 ms) | 133x (133 to 133) |" in text
     assert "busy" not in text
     assert "trial" not in text
+
+
+def test_a_class_is_worked_out_from_what_was_measured(results):
+    text = report.page(results, MACHINE)
+    assert "|  | one kernel | 4 side by side |" in text
+    assert "A class of 300 with a notebook open each: 150 GB of memory." in text  # 300 x 512 MB
+    assert "If one in ten drags at any moment: 15 cores." in text  # 30 x 0.5
+    assert "20 kernels one after another" in text
+    assert "Left behind: 0 processes, 12 MB." in text
 
 
 def test_a_trial_and_a_busy_machine_are_said_so(results):
