@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -11,6 +10,7 @@ from lrlab.backend import keras
 
 import numpy as np
 
+from lrlab.callbacks.range_test_code import plain_range_test
 from lrlab.callbacks.suggestion import as_smoothing, smooth, suggest
 from lrlab.checks import as_learning_rate, as_whole_number
 from lrlab.keras_code.program import Snippet
@@ -23,6 +23,8 @@ from lrlab.training.internals import (
 
 __all__ = ["LearningRateRangeTest"]
 
+SCALES = "log", "linear"  # on which the rate rises evenly
+_SAMPLES = 1024  # of validation data that are looked at in one batch; of more, in several
 # The loss has exploded when the mean of so many steps is so many times the first step's.
 _STEPS, _TIMES = 5, 4
 
@@ -30,19 +32,27 @@ _STEPS, _TIMES = 5, 4
 class LearningRateRangeTest(keras.callbacks.Callback):
     """Raise the learning rate from one step to the next, and note the loss of every step.
 
-    The rate of step k of n, counted from 0, is `lowest * (highest / lowest) ** (k / (n - 1))`. The
-    test ends the fit at `highest`, or earlier when the loss has exploded: when it is not finite, or
-    its mean over 5 steps is 4 times that of the first. Then weights, the optimizer's state and the
-    learning rate are as they were before, so the training proper can follow at once.
+    The rate of step k of n, counted from 0, is `lowest * (highest / lowest) ** (k / (n - 1))`, or,
+    on a linear scale, `lowest + (highest - lowest) * k / (n - 1)`. The test ends the fit at
+    `highest`, or earlier when the loss has exploded: when it is not finite, or its mean over 5
+    steps is 4 times that of the first. Then weights, the optimizer's state and the learning rate
+    are as they were before, so the training proper can follow at once.
 
-    A step is a batch, as long as every batch updates the weights. Where several batches make one
-    update, as with `gradient_accumulation_steps`, a step takes all of these, at one rate, and its
-    loss is their mean. With `steps_per_execution` it is one such execution: the rate cannot change
-    within.
+    A step is `every` updates at one rate. That is a batch, as long as every batch updates the
+    weights and `every` is 1. Where several batches make a step, as with
+    `gradient_accumulation_steps`, its loss is their mean. With `steps_per_execution` it is one such
+    execution or more: the rate cannot change within.
 
     A loss is that of its batches alone, where the `logs` that Keras gives to callbacks hold the
     mean over all batches since the epoch began. For that, the metrics are reset before each batch,
     and the history and the progress bar of such a fit show the last batch of an epoch.
+
+    With `monitor="val_loss"`, or another name that begins with `val_`, the loss of a step is that
+    of the validation data, after its updates. A fit hides its own validation data from callbacks,
+    so the test needs them, too. Whatever the model changes as they are looked at is put back.
+
+    Momentum and weight decay have no such test: Keras fixes them as it compiles the first step.
+    `lrlab.RangeTestExplorer(setting="momentum")` trains short runs at several values instead.
 
     It needs every batch, so `lrlab.fit` makes a call a batch with it, as `model.fit` always does.
 
@@ -60,14 +70,24 @@ class LearningRateRangeTest(keras.callbacks.Callback):
         highest: The last learning rate.
         steps: In how many steps to rise; None, or more than the fit has, takes all that it has.
         smoothing: How much to smooth the losses for the suggestion, see `smoothed`.
-        monitor: What to note as the loss, a name in the logs of a batch.
+        monitor: What to note as the loss, a name in the logs of a batch; with `val_` before it, of
+            the validation data.
+        scale: "log" for a rate that rises by the same factor in each step, "linear" for one that
+            rises by the same amount.
+        every: How many updates a step has.
+        validation_data: (x_val, y_val), (x_val, y_val, sample_weight) or a dataset, as for
+            `model.fit`, where `monitor` begins with `val_`.
 
     Attributes:
         learning_rates: The rate of every step taken, shape (steps taken,).
-        losses: The loss of every step, before its update, of the same shape.
+        losses: The loss of every step, of the same shape: of a batch before its update, of the
+            validation data after it.
+        suggestions: By rule, "minimum", "steepest" or "valley", the rate that it suggests, all None
+            where the loss did not fall by more than its scatter explains.
 
     Raises:
-        ValueError: If an argument is out of its range; as a fit begins, if the optimizer's rate is
+        ValueError: If an argument is out of its range, or there are validation data and nothing of
+            them to monitor, or the other way round; as a fit begins, if the optimizer's rate is
             a schedule or it has several, the fit does not say how many batches it has and `steps`
             is None, or a callback beside it does not go with a test; in a fit, if the logs lack
             what to monitor, or `model.optimizer` makes no update.
@@ -84,11 +104,17 @@ class LearningRateRangeTest(keras.callbacks.Callback):
         True
         >>> float(model.optimizer.learning_rate)
         0.5
+        >>> range_test = LearningRateRangeTest(
+        ...     0.05, 2.0, scale="linear", monitor="val_loss", validation_data=(x, 9 * x)
+        ... )
+        >>> _ = model.fit(x, 9 * x, batch_size=1, callbacks=[range_test], verbose=0)
+        >>> {rule: rate > 0 for rule, rate in range_test.suggestions.items()}
+        {'minimum': True, 'steepest': True, 'valley': True}
 
     Source: L. N. Smith, "Cyclical Learning Rates for Training Neural Networks" (2015),
-    https://arxiv.org/abs/1506.01186, section 3.3; the exponential rise and the smoothing are those
-    of fastai, https://docs.fast.ai/callback.schedule.html, and the tenth of the rate at the minimum
-    is one of its suggestions, called *minimum*; its default has become another, *valley*.
+    https://arxiv.org/abs/1506.01186, section 3.3, on a linear scale; the exponential
+    rise and the smoothing are those of fastai, https://docs.fast.ai/callback.schedule.html, whose
+    names the three rules have; its default is *valley*.
     """
 
     def __init__(
@@ -99,6 +125,9 @@ class LearningRateRangeTest(keras.callbacks.Callback):
         steps: int | None = None,
         smoothing: float = 0.8,
         monitor: str = "loss",
+        scale: str = "log",
+        every: int = 1,
+        validation_data: Any = None,
     ) -> None:
         super().__init__()
         self.lowest = as_learning_rate(lowest, "lowest")
@@ -111,6 +140,15 @@ class LearningRateRangeTest(keras.callbacks.Callback):
         self.steps = None if steps is None else as_whole_number(steps, "steps", 2)
         self.smoothing = as_smoothing(smoothing, "smoothing")
         self.monitor = monitor
+        if scale not in SCALES:
+            raise ValueError(
+                f"`scale` must be one of {list(SCALES)}. Received: scale={scale!r}. "
+                'Try scale="log".'
+            )
+        self.scale = scale
+        self.every = as_whole_number(every, "every", 1)
+        _check_belong_together(monitor, validation_data)
+        self._validation = validation_data
         self._before: list[tuple[Any, np.ndarray]] = []
         self._rate_before = 0.0
         self._forget()
@@ -144,6 +182,11 @@ class LearningRateRangeTest(keras.callbacks.Callback):
 
         None if it did not fall by more than the scatter of the batches explains.
         """
+        return self.suggestions["minimum"]
+
+    @property
+    def suggestions(self) -> dict[str, float | None]:
+        """The rate that each rule suggests, see `suggest`."""
         return suggest(self.learning_rates, self.losses, self.smoothing)[0]
 
     @property
@@ -210,23 +253,56 @@ class LearningRateRangeTest(keras.callbacks.Callback):
         logs = logs or {}
         if not self._losses and len(self._before) < len(self._variables()):
             raise self._not_built()  # a step of the model's own has made some
-        if self.monitor not in logs:
-            self.restore()
-            raise ValueError(
-                f"The logs of a batch must have what a range test notes, {self.monitor!r}. "
-                f"Received: {', '.join(sorted(logs)) or 'nothing'}. Name one of these: "
-                'LearningRateRangeTest(monitor="...").'
-            )
-        self._of_step.append(float(logs[self.monitor]))
+        # Of validation data, the loss is only looked at when the step is over.
+        self._of_step.append(0.0 if self._validates else self._monitored(logs))
         updates = int(self.model.optimizer.iterations)
         if self._calls is not None:
             self._calls -= 1
-        if updates == self._updates and math.isfinite(self._of_step[-1]):
+        if updates < self._updates + self.every and math.isfinite(self._of_step[-1]):
             return
-        self._losses.append(float(np.mean(self._of_step)))
+        of_batches = float(np.mean(self._of_step))
+        self._losses.append(self._validate() if self._validates else of_batches)
         self._updates, self._calls_a_step, self._of_step = updates, len(self._of_step), []
         if len(self._losses) == self.steps or _exploded(self._losses):
             self.model.stop_training = True
+
+    @property
+    def _validates(self) -> bool:
+        return self._validation is not None
+
+    @property
+    def _logged(self) -> str:
+        """What is monitored, as the logs of its data have it."""
+        return self.monitor.removeprefix("val_") if self._validates else self.monitor
+
+    def _monitored(self, logs: dict[str, Any]) -> float:
+        name = self._logged
+        if name not in logs:
+            self.restore()
+            raise ValueError(
+                f"The logs of a batch must have what a range test notes, {name!r}. "
+                f"Received: {', '.join(sorted(logs)) or 'nothing'}. Name one of these: "
+                'LearningRateRangeTest(monitor="...").'
+            )
+        return float(logs[name])
+
+    def _validate(self) -> float:
+        """The loss of the validation data.
+
+        The fit goes on with its own metrics, and with random numbers as if nothing had been asked.
+        """
+        model = self.model
+        x, y, weight = keras.utils.unpack_x_y_sample_weight(self._validation)
+        kept = [*model.metrics_variables, *model.non_trainable_variables]
+        before = [variable.numpy() for variable in kept]
+        samples = max(getattr(part, "shape", [math.inf])[0] for part in keras.tree.flatten(x))
+        if samples <= _SAMPLES and model.steps_per_execution == 1:
+            logs = model.test_on_batch(x, y, weight, return_dict=True)  # much quicker
+        else:
+            logs = model.evaluate(x, y, sample_weight=weight, verbose=0, return_dict=True)
+        for variable, value in zip(kept, before, strict=True):
+            variable.assign(value)
+        return self._monitored(logs)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Put back what `restore` does."""
@@ -257,8 +333,10 @@ class LearningRateRangeTest(keras.callbacks.Callback):
         left = [] if self.steps is None else [self.steps - len(self._losses)]
         if self._calls is not None:
             left.append(self._calls // self._calls_a_step)
-        rate = self._learning_rates[-1]
-        return float(rate * (self.highest / rate) ** (1 / max(min(left), 1)))
+        rate, share = self._learning_rates[-1], 1 / max(min(left), 1)
+        if self.scale == "linear":
+            return rate + (self.highest - rate) * share
+        return float(rate * (self.highest / rate) ** share)
 
     def _keep(self) -> None:
         model, optimizer = self.model, self.model.optimizer
@@ -296,22 +374,17 @@ class LearningRateRangeTest(keras.callbacks.Callback):
 
     def as_plain_keras(self) -> Snippet:
         """Return the test as a callback without lrlab, for the code of a run."""
-        every = batches_an_update(self.model.optimizer) if self.model else 1
-        batches = 'self.params["epochs"] * self.params["steps"]'
-        updates = batches if every == 1 else f"{batches} // {every}"
-        noting = _PLAIN_NOTING if every == 1 else _PLAIN_GATHERING
-        return Snippet(
-            definition=_PLAIN.format(
-                lowest=self.lowest,
-                ratio=self.highest / self.lowest,
-                steps=self.steps or updates,
-                gathering="" if every == 1 else "\n        self.gathered = []",
-                noting=noting.format(monitor=json.dumps(self.monitor), every=every),
-                batches=_STEPS,
-                rise=_TIMES - 1,
-            ),
-            name="range_test",
-            ending=_PLAIN_ENDING.format(smoothing=self.smoothing),
+        every = self.every * (batches_an_update(self.model.optimizer) if self.model else 1)
+        spread = self.highest - self.lowest, self.highest / self.lowest
+        return plain_range_test(
+            rate=f"{self.lowest!r} "
+            + (f"+ {spread[0]!r} * share" if self.scale == "linear" else f"* {spread[1]!r}**share"),
+            steps=self.steps,
+            every=every,
+            monitor=self._logged,
+            validates=self._validates,
+            smoothing=self.smoothing,
+            explosion=(_STEPS, _TIMES),
         )
 
 
@@ -319,6 +392,18 @@ def batches_an_update(optimizer: keras.optimizers.Optimizer) -> int:
     """Return of how many batches an optimizer gathers the gradients before it updates weights."""
     inner = getattr(optimizer, "inner_optimizer", optimizer)  # of a LossScaleOptimizer
     return inner.gradient_accumulation_steps or 1
+
+
+def _check_belong_together(monitor: str, validation_data: Any) -> None:
+    """Raise a ValueError unless there are validation data where they are monitored."""
+    validates = monitor.startswith("val_")
+    if validates != (validation_data is not None):
+        raise ValueError(
+            '`validation_data` must be given where `monitor` begins with "val_", and only there: '
+            f"a fit does not show its own to callbacks. Received: monitor={monitor!r}, "
+            f"validation_data={'None' if validates else 'data'}. Try "
+            'LearningRateRangeTest(monitor="val_loss", validation_data=(x_val, y_val)).'
+        )
 
 
 def _exploded(losses: Sequence[float]) -> bool:
@@ -342,64 +427,3 @@ def _check_goes_with_a_test(callback: keras.callbacks.Callback) -> None:
 
 def _name(schedule: Any) -> str:
     return getattr(schedule, "__name__", type(schedule).__name__)
-
-
-_PLAIN = '''\
-class RangeTest(keras.callbacks.Callback):
-    """Raise the learning rate batch by batch and note the loss of each batch."""
-
-    def on_train_begin(self, logs=None):
-        self.learning_rates, self.losses = [], []{gathering}
-        self.steps = {steps}
-        if not self.model.built:  # as without an Input layer: data give it its weights
-            self.model(x_train[:1])
-        self.model.optimizer.build(self.model.trainable_variables)
-        variables = self.model.variables + self.model.optimizer.variables
-        self.before = [(variable, variable.numpy()) for variable in variables]
-
-    def on_train_batch_begin(self, batch, logs=None):
-        share = len(self.losses) / (self.steps - 1)
-        self.rate = {lowest!r} * {ratio!r}**share
-        self.model.optimizer.learning_rate = self.rate
-        # Or logs["loss"] would be the mean over the epoch so far.
-        self.model.reset_metrics()
-
-    def on_train_batch_end(self, batch, logs=None):
-{noting}
-        self.learning_rates.append(self.rate)
-        limit = self.losses[0] + {rise} * abs(self.losses[0])
-        recent = self.losses[-{batches}:]
-        exploded = not sum(recent) / len(recent) <= limit
-        if exploded or len(self.losses) == self.steps:
-            self.model.stop_training = True
-
-    def on_train_end(self, logs=None):
-        for variable, value in self.before:
-            variable.assign(value)
-
-
-range_test = RangeTest()
-'''
-
-_PLAIN_NOTING = """\
-        self.losses.append(float(logs[{monitor}]))"""
-
-_PLAIN_GATHERING = """\
-        self.gathered.append(float(logs[{monitor}]))
-        if len(self.gathered) < {every}:  # the optimizer makes an update of so many batches
-            return
-        self.losses.append(sum(self.gathered) / {every})
-        self.gathered = []"""
-
-_PLAIN_ENDING = """\
-average, weight, smoothed = 0.0, 0.0, []
-for loss in range_test.losses:
-    average = {smoothing!r} * average + (1 - {smoothing!r}) * loss
-    weight = {smoothing!r} * weight + (1 - {smoothing!r})
-    smoothed.append(average / weight)
-# Only where the losses fell by more than they scatter does this say anything: plot them.
-best = min(range(len(smoothed)), key=lambda step: smoothed[step])
-rate = range_test.learning_rates[best]
-print(f"The smoothed loss is lowest, {{smoothed[best]:.4f}}, at a rate of {{rate:.4g}}.")
-print(f"A tenth of that rate: {{rate / 10:.4g}}")
-"""

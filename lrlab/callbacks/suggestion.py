@@ -1,8 +1,8 @@
-"""What the losses of a range test say about a good learning rate."""
+"""What the losses of a range test say about a good learning rate, by three rules."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -44,52 +44,93 @@ def smooth(losses: Sequence[float] | np.ndarray, amount: float) -> np.ndarray:
     return np.array(smoothed)
 
 
+def _at_the_minimum(rates: np.ndarray, fall: np.ndarray) -> float:
+    """A tenth of the rate of the lowest loss."""
+    return float(rates[-1]) / 10
+
+
+def _at_the_steepest(rates: np.ndarray, fall: np.ndarray) -> float:
+    """The rate of the step after which the loss falls most."""
+    return float(rates[np.argmin(np.diff(fall))] if len(fall) > 1 else rates[0])
+
+
+def _in_the_valley(rates: np.ndarray, fall: np.ndarray) -> float:
+    """The rate in the middle of the longest series of steps, each lower than those before it.
+
+    The series ends at the lowest loss, and may leave out steps between. The middle is half as many
+    steps before that end as the series has.
+    """
+    longest = np.ones(len(fall), dtype=int)  # that ends at each step
+    for step, loss in enumerate(fall):
+        longest[step] += longest[:step][fall[:step] > loss].max(initial=0)
+    return float(rates[len(fall) - 1 - longest[-1] // 2])
+
+
+# What each rule suggests, from the rates and the smoothed losses down to the lowest loss.
+RULES: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
+    "minimum": _at_the_minimum,
+    "steepest": _at_the_steepest,
+    "valley": _in_the_valley,
+}
+
+
 def suggest(
     learning_rates: Sequence[float] | np.ndarray,
     losses: Sequence[float] | np.ndarray,
     smoothing: float,
-) -> tuple[float | None, str]:
-    """Suggest a learning rate from the losses of a range test, and say why.
+) -> tuple[dict[str, float | None], str]:
+    """Suggest a learning rate by each rule from the losses of a range test, and say why.
 
-    The rule: a tenth of the rate at which the smoothed loss is lowest. There the loss is about to
-    rise; a tenth keeps clear of that, for a training that lasts.
+    The rules look at the smoothed losses down to the lowest one:
 
-    But only where the loss fell by more than the scatter of the batches explains, see `_fall`:
-    otherwise the lowest loss is that of a lucky batch, and its rate says nothing.
+    * minimum: a tenth of the rate at which the loss is lowest. There it is about to rise; a tenth
+      keeps clear of that, for a training that lasts.
+    * steepest: the rate of the step after which the loss falls most.
+    * valley: the rate in the middle of the longest fall, see `_in_the_valley`.
+
+    But only where the loss fell by more than its scatter explains, see `_fall`: otherwise the
+    lowest loss is that of a lucky batch, and its rate says nothing.
 
     Returns:
-        The rate, or None for none; and the reason.
+        The rates by rule, or None for none; and the reason of the minimum.
 
     Example:
         >>> rates = np.geomspace(0.001, 10, 9)
         >>> losses = [2.0, 2.1, 2.0, 1.9, 1.5, 1.0, 0.5, 0.4, 9.0]
-        >>> rate, reason = suggest(rates, losses, smoothing=0.0)
-        >>> round(rate, 2)
-        0.32
+        >>> suggestions, reason = suggest(rates, losses, smoothing=0.0)
+        >>> {rule: round(rate, 2) for rule, rate in suggestions.items()}
+        {'minimum': 0.32, 'steepest': 0.1, 'valley': 0.1}
         >>> reason.endswith("a tenth of that keeps clear of where it rises.")
         True
+
+    Source: the three are called so by fastai, https://docs.fast.ai/callback.schedule.html. Its
+    `valley` counts back from the end of the longest series, too, and rounds up to two steps lower.
     """
     losses, smoothed = np.asarray(losses, dtype=float), smooth(losses, smoothing)
+    nothing = dict.fromkeys(RULES)
     if not np.isfinite(smoothed).any():
-        return None, "No suggestion: no batch has a finite loss. Start lower."
+        return nothing, "No suggestion: no batch has a finite loss. Start lower."
     best = _lowest(smoothed)
     rate, least = float(learning_rates[best]), smoothed[best]
     start, fall, error = _fall(losses)
     if fall <= 1e-9 * abs(start):  # a mean of equal losses is not always equal to them
-        return None, "No suggestion: the loss never fell. Test other rates, or smooth less."
+        return nothing, "No suggestion: the loss never fell. Test other rates, or smooth less."
     if fall <= _CLEAR * error:
-        return None, (
+        return nothing, (
             f"No suggestion: the loss fell by {fall:.2g}, which the scatter of the batches may "
             "explain. Test with more steps, larger batches or higher rates."
         )
     if start - least <= error:
-        return None, "No suggestion: so smooth, the loss hardly fell. Smooth less."
+        return nothing, "No suggestion: so smooth, the loss hardly fell. Smooth less."
     reason = f"The smoothed loss is lowest, {least:.3g}, at a rate of {rate:.3g}; "
-    after = smoothed[best:]
+    rates, after = np.asarray(learning_rates, dtype=float)[: best + 1], smoothed[best:]
+    found: dict[str, float | None] = {
+        r: rule(rates, smoothed[: best + 1]) for r, rule in RULES.items()
+    }
     if np.isfinite(after).all() and after.max() - least <= _CLEAR * error:
         last = float(learning_rates[len(losses) - 1])
-        return rate / 10, f"{reason}up to {last:.3g} it did not rise, so test higher rates too."
-    return rate / 10, f"{reason}a tenth of that keeps clear of where it rises."
+        return found, f"{reason}up to {last:.3g} it did not rise, so test higher rates too."
+    return found, f"{reason}a tenth of that keeps clear of where it rises."
 
 
 def as_smoothing(value: Any, name: str) -> float:

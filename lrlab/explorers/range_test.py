@@ -228,13 +228,13 @@ class RangeTestExplorer(ExperimentExplorer[Measured]):
         """What is measured so far."""
         from lrlab.callbacks.suggestion import suggest
 
-        suggestion, self.reason = suggest(test.learning_rates, test.losses, settings.smoothing)
+        found, self.reason = suggest(test.learning_rates, test.losses, settings.smoothing)
         done = {rate: self._final.get((rate, settings.epochs)) for rate in _grid(*settings[:2])}
         self.measured = Measured(
             test.learning_rates,
             test.losses,
             test.smoothed(settings.smoothing),
-            suggestion,
+            found["minimum"],
             {rate: list(losses.values()) for rate, losses in done.items() if losses},
         )
         return Frame(self.measured, self._words(self.measured, progress), always=always)

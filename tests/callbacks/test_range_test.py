@@ -13,13 +13,21 @@ from tensorflow.python.data.ops.iterator_ops import OwnedIterator
 import lrlab
 from lrlab import LearningRateRangeTest
 from lrlab.callbacks import range_test, suggestion
-from lrlab.callbacks.suggestion import smooth, suggest
+from lrlab.callbacks.suggestion import smooth
 
+RULES = suggestion.RULES.items()
 SAMPLES, BATCH = len(X), 16  # five batches, the last one of 11
 WEIGHTS = np.tile([0.5, 2.0, 0.0, 1.5, 1.0], SAMPLES // 5).astype("float32")
 RISING = np.geomspace(1e-4, 10, 11)  # FALLING is lowest at 1
 FALLING = [2.0, 2.1, 2.0, 2.1, 1.9, 2.0, 1.5, 1.0, 0.5, 0.6]
 BOTH = pytest.mark.parametrize("fit", [keras.Model.fit, lrlab.fit])
+
+
+def suggest(*args):
+    """What the first rule says, and why."""
+    suggestions, reason = suggestion.suggest(*args)
+    assert suggestions["minimum"] is not None or set(suggestions.values()) == {None}
+    return suggestions["minimum"], reason
 
 
 def test_the_examples_in_the_docstrings_run():
@@ -105,6 +113,21 @@ class TestRates:
     def test_they_rise_by_the_same_factor_a_batch_over_the_whole_fit(self, fit):
         test = ranged(seeded(mlp), fit)
         assert test.learning_rates == pytest.approx(np.geomspace(1e-3, 1, 10))
+
+    @BOTH
+    def test_on_a_linear_scale_they_rise_by_the_same_amount(self, fit):
+        test = ranged(seeded(mlp), fit, scale="linear")
+        assert test.learning_rates == pytest.approx(np.linspace(1e-3, 1, 10))
+
+    @BOTH
+    @pytest.mark.parametrize("every", [2, 3])
+    def test_a_step_may_have_several_updates(self, fit, every):
+        test = ranged(seeded(mlp), fit, every=every, scale="linear")
+        steps = 10 // every
+        rates = np.linspace(1e-3, 1, steps)
+        assert test.learning_rates == pytest.approx(rates)
+        by_hand = losses_by_hand(seeded(mlp), np.repeat(rates, every))
+        assert test.losses == pytest.approx(np.reshape(by_hand, (steps, every)).mean(1), rel=1e-5)
 
     def test_the_fit_ends_when_the_steps_are_taken(self):
         assert ranged(seeded(mlp), steps=7).learning_rates == pytest.approx(
@@ -532,6 +555,171 @@ class TestMonitor:
             np.testing.assert_array_equal(ours, first)
 
 
+X_VAL, Y_VAL = X[:24] + 0.1, Y[:24]
+VAL_WEIGHTS = np.linspace(0, 2, 24).astype("float32")
+
+
+class Drawing(keras.layers.Layer):
+    """Adds noise to what it is given, in training and in validation."""
+
+    def __init__(self):
+        super().__init__()
+        self.seed = keras.random.SeedGenerator(7)
+
+    def call(self, x):
+        return x + keras.random.normal(keras.ops.shape(x), 0.0, 0.1, seed=self.seed)
+
+
+def drawing():
+    layers = [Drawing(), keras.layers.BatchNormalization(), keras.layers.Dense(CLASSES, "softmax")]
+    model = keras.Sequential([keras.Input((FEATURES,)), *layers])
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+class TestValidationLoss:
+    @BOTH
+    @pytest.mark.parametrize("every", [1, 3])
+    @pytest.mark.parametrize("weights", [(), (VAL_WEIGHTS,)], ids=["alike", "weighted"])
+    def test_it_is_that_of_a_loop_in_plain_keras(self, fit, every, weights):
+        data = X_VAL, Y_VAL, *weights
+        test = ranged(seeded(mlp), fit, monitor="val_loss", every=every, validation_data=data)
+        steps = 10 // every
+        rates, losses, model = np.geomspace(1e-3, 1, steps), [], seeded(mlp)
+        for update in range(every * steps):
+            batch = slice(update % 5 * BATCH, (update % 5 + 1) * BATCH)
+            model.optimizer.learning_rate = float(rates[update // every])
+            model.train_on_batch(X[batch], Y[batch])
+            if update % every == every - 1:
+                losses.append(model.evaluate(*data[:2], 7, 0, *weights, return_dict=True)["loss"])
+        assert test.learning_rates == pytest.approx(rates)
+        assert test.losses == pytest.approx(losses, rel=1e-5)
+
+    @pytest.mark.parametrize("executes", [1, 5])
+    def test_many_samples_datasets_and_calls_of_several_batches_are_evaluated(
+        self, executes, monkeypatch
+    ):
+        model = seeded(mlp)
+        model.compile("sgd", model.loss, steps_per_execution=executes)
+        given, losses = {"monitor": "val_loss", "lowest": 1e-12, "highest": 1e-11}, []
+        dataset = tf.data.Dataset.from_tensor_slices((X_VAL, Y_VAL)).batch(7)
+        for data, most in (((X_VAL, Y_VAL), 1024), ((X_VAL, Y_VAL), 10), (dataset, 1024)):
+            monkeypatch.setattr(range_test, "_SAMPLES", most)
+            losses.append(ranged(model, validation_data=data, **given).losses)
+        loss = model.evaluate(X_VAL, Y_VAL, verbose=0, return_dict=True)["loss"]
+        assert np.array(losses) == pytest.approx(np.full((3, 10 // executes), loss), rel=1e-5)
+
+    @BOTH
+    def test_a_metric_can_be_monitored(self, fit):
+        test = ranged(seeded(drawing), fit, monitor="val_accuracy", validation_data=(X_VAL, Y_VAL))
+        hits = test.losses * len(X_VAL)
+        assert hits == pytest.approx(hits.round())
+        with pytest.raises(ValueError, match=r"notes, 'recall'.*accuracy, loss. Name"):
+            ranged(seeded(drawing), fit, monitor="val_recall", validation_data=(X_VAL, Y_VAL))
+
+    @BOTH
+    @pytest.mark.parametrize("most", [1024, 10])
+    def test_the_fit_goes_on_as_if_nothing_had_been_asked(self, fit, most, monkeypatch):
+        """Its losses, its random numbers, its metrics and those of its own validation."""
+        monkeypatch.setattr(range_test, "_SAMPLES", most)
+
+        def trained(**settings):
+            logged = []
+            note = keras.callbacks.LambdaCallback(
+                on_train_batch_end=lambda batch, logs: logged.append(dict(logs)),
+                on_epoch_end=lambda epoch, logs: logged.append(dict(logs)),
+            )
+            model = seeded(drawing)
+            test = LearningRateRangeTest(1e-3, 1.0, **settings)
+            own = {"validation_data": (X, Y), "shuffle": False, "verbose": 0}
+            fit(model, X, Y, batch_size=BATCH, epochs=2, callbacks=[note, test], **own)
+            return logged
+
+        asked = trained(monitor="val_loss", validation_data=(X_VAL, Y_VAL))
+        assert len(asked) == 12
+        assert {"val_loss", "val_accuracy"} < asked[-1].keys()
+        assert asked == trained()
+
+    def test_validation_data_and_monitor_belong_together(self):
+        with pytest.raises(ValueError, match=r"does not show.*monitor='val_loss'.*=None. Try"):
+            LearningRateRangeTest(monitor="val_loss")
+        with pytest.raises(ValueError, match=r"and only there.*monitor='loss'.*=data"):
+            LearningRateRangeTest(validation_data=(X, Y))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"scale": "linear"},
+        {"every": 2, "smoothing": 0.5},
+        {"monitor": "val_loss", "scale": "linear", "highest": 2.0},
+        {"monitor": "val_loss", "every": 2},
+        {"steps": 2},
+    ],
+    ids=str,
+)
+def test_the_plain_keras_program_gives_the_same_losses_and_suggestions(settings, capsys):
+    data = lrlab.data.moons()
+    experiment = lrlab.Experiment(lambda: lrlab.models.mlp(data), data, epochs=3)
+    if "monitor" in settings:
+        settings = settings | {"validation_data": (data.x_val, data.y_val)}
+    test = LearningRateRangeTest(**{"lowest": 0.01, "highest": 10.0, **settings})
+    experiment.run(0.01, callbacks=[test])
+    code = experiment.code(0.01, callbacks=[test])
+    assert "lrlab" not in code
+    names = {}
+    exec(compile(code, "program", "exec"), names)  # noqa: S102
+    assert names["range_test"].learning_rates == pytest.approx(test.learning_rates)
+    assert names["range_test"].losses == pytest.approx(test.losses, rel=1e-5)
+    said = [line.split()[-1] for line in capsys.readouterr().out.splitlines()[-3:]]
+    if test.suggestion is not None:
+        assert said == [f"{rate:.4g}" for rate in test.suggestions.values()]
+
+
+class TestRules:
+    def test_each_finds_what_it_is_for(self):
+        """The loss falls most, by 0.7, after step 4. 2.0, 1.9, 1.7, 1.6, 0.9, 0.3 fall one after
+        the other, without the 1.95: six steps, and half of them back from step 6 is step 3.
+        """
+        rates, fall = np.geomspace(1e-3, 1e3, 7), np.array([2.0, 1.9, 1.95, 1.7, 1.6, 0.9, 0.3])
+        found = {name: rule(rates, fall) for name, rule in RULES}
+        assert found == pytest.approx({"minimum": 100.0, "steepest": 10.0, "valley": 1.0})
+
+    def test_a_loss_that_never_falls_has_but_its_first_rate(self):
+        found = {name: rule(np.array([0.5]), np.array([2.0])) for name, rule in RULES}
+        assert found == pytest.approx({"minimum": 0.05, "steepest": 0.5, "valley": 0.5})
+
+    def test_what_comes_after_the_lowest_loss_does_not_count(self):
+        losses = [*FALLING, 50.0]
+        suggestions, _ = suggestion.suggest(RISING, losses, 0.0)
+        jumping, _ = suggestion.suggest(np.append(RISING, 30), [*losses, 3.0], 0.0)
+        assert suggestions == jumping
+
+    def test_the_valley_is_that_of_fastai_but_for_its_rounding(self):
+        """Its function as its documentation describes it: a third and half a third of the valley
+        are added to where the valley begins, both rounded down.
+        """
+        rates = np.arange(60.0)
+        for seed in range(50):
+            losses = np.random.default_rng(seed).normal(scale=3, size=60) - rates
+            best = int(losses.argmin())
+            longest = [1] * (best + 1)
+            for i in range(best + 1):
+                longest[i] += max(
+                    (longest[j] for j in range(i) if losses[i] < losses[j]), default=0
+                )
+            third = longest[best] / 3
+            theirs = best - longest[best] + int(third) + int(third / 2)
+            ours = dict(RULES)["valley"](rates[: best + 1], losses[: best + 1])
+            assert 0 <= ours - theirs <= 2
+
+    def test_the_callback_gives_those_of_its_losses(self):
+        test = ranged(seeded(mlp), smoothing=0.5, epochs=4)
+        expected, _ = suggestion.suggest(test.learning_rates, test.losses, 0.5)
+        assert test.suggestions == expected
+        assert test.suggestion == expected["minimum"]
+
+
 class TestSuggestion:
     def test_smoothing_is_a_mean_weighted_towards_the_last(self):
         losses = np.array([3.0, 1.0, 2.0])
@@ -670,6 +858,8 @@ def test_nothing_is_suggested_where_there_is_nothing_to_learn():
         ({"highest": np.inf}, "`highest` must be a finite number above 0"),
         ({"lowest": 1, "highest": 0.1}, r"must be above `lowest`.*lowest=1, highest=0.1"),
         ({"steps": 1}, "`steps` must be a whole number of at least 2"),
+        ({"scale": "geometric"}, r"`scale` must be one of \['log', 'linear'\].*'geometric'"),
+        ({"every": 0}, "`every` must be a whole number of at least 1"),
         ({"smoothing": 1}, "`smoothing` must be at least 0.*smoothing=1"),
     ],
 )

@@ -86,8 +86,8 @@ class TestTheTest:
         explorer.smoothing.value = 0.2
         after = explorer.wait(SOON)
         assert after.losses.tolist() == before.losses.tolist()
-        rate, reason = suggest(after.learning_rates, after.losses, 0.2)
-        assert after.suggestion == rate
+        rates, reason = suggest(after.learning_rates, after.losses, 0.2)
+        assert after.suggestion == rates["minimum"]
         assert reason in explorer._picture.words
         assert trained == [], "what is trained is kept"
 
