@@ -117,13 +117,15 @@ rates = range_test.learning_rates
 rate = rates[best]
 print(f"The smoothed loss is lowest, {{smoothed[best]:.4f}}, at a rate of {{rate:.4g}}.")
 print(f"A tenth of that rate: {{rate / 10:.4g}}")
-falls = [smoothed[step] - smoothed[step + 1] for step in range(best)]
-steepest = falls.index(max(falls)) if falls else 0
+first = min(len(smoothed) // 10, best)  # before that, the average is one of few losses
+way = smoothed[first : best + 1]
+falls = [before - after for before, after in zip(way, way[1:])]
+steepest = first + falls.index(max(falls)) if falls else best
 print(f"Where it falls most steeply: {{rates[steepest]:.4g}}")
 longest = []  # how many steps, each lower than those before it, end at each step
-for loss in smoothed[: best + 1]:
-    higher = [length for length, before in zip(longest, smoothed) if before > loss]
+for loss in way:
+    higher = [length for length, before in zip(longest, way) if before > loss]
     longest.append(1 + max(higher, default=0))
-valley = best - longest[best] // 2
+valley = best - longest[-1] // 2
 print(f"In the middle of the longest fall: {{rates[valley]:.4g}}")
 """

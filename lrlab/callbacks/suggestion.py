@@ -81,7 +81,8 @@ def suggest(
 ) -> tuple[dict[str, float | None], str]:
     """Suggest a learning rate by each rule from the losses of a range test, and say why.
 
-    The rules look at the smoothed losses down to the lowest one:
+    The rules look at the smoothed losses down to the lowest one, but for the first tenth of all
+    steps, where the smoothed loss is the mean of few:
 
     * minimum: a tenth of the rate at which the loss is lowest. There it is about to rise; a tenth
       keeps clear of that, for a training that lasts.
@@ -103,8 +104,8 @@ def suggest(
         >>> reason.endswith("a tenth of that keeps clear of where it rises.")
         True
 
-    Source: the three are called so by fastai, https://docs.fast.ai/callback.schedule.html. Its
-    `valley` counts back from the end of the longest series, too, and rounds up to two steps lower.
+    Source: the three are called so by fastai, https://docs.fast.ai/callback.schedule.html. It
+    leaves out the first tenth, too; its `valley` rounds up to two steps lower.
     """
     losses, smoothed = np.asarray(losses, dtype=float), smooth(losses, smoothing)
     nothing = dict.fromkeys(RULES)
@@ -123,10 +124,9 @@ def suggest(
     if start - least <= error:
         return nothing, "No suggestion: so smooth, the loss hardly fell. Smooth less."
     reason = f"The smoothed loss is lowest, {least:.3g}, at a rate of {rate:.3g}; "
-    rates, after = np.asarray(learning_rates, dtype=float)[: best + 1], smoothed[best:]
-    found: dict[str, float | None] = {
-        r: rule(rates, smoothed[: best + 1]) for r, rule in RULES.items()
-    }
+    way = slice(min(len(losses) // 10, best), best + 1)
+    rates, after = np.asarray(learning_rates, dtype=float)[way], smoothed[best:]
+    found: dict[str, float | None] = {r: rule(rates, smoothed[way]) for r, rule in RULES.items()}
     if np.isfinite(after).all() and after.max() - least <= _CLEAR * error:
         last = float(learning_rates[len(losses) - 1])
         return found, f"{reason}up to {last:.3g} it did not rise, so test higher rates too."

@@ -1,21 +1,29 @@
-"""The range test: what it suggests, held against what full trainings at every rate come to."""
+"""Range tests: what they suggest, compared with what full trainings at every rate come to."""
 
 from __future__ import annotations
 
 import html
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import closing
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lrlab.checks import as_learning_rate, as_whole_number
-from lrlab.explorers.controls import number_slider, rate_slider, training_length, usual_epochs
+from lrlab.explorers.controls import (
+    choice,
+    number_slider,
+    rate_slider,
+    training_length,
+    usual_epochs,
+)
 from lrlab.explorers.frame import Frame, Work
+from lrlab.explorers.range_settings import OF_THE_TEST, VALUES, Settings, check_range
+from lrlab.explorers.rate_map import optimizer_with
 from lrlab.explorers.run_explorer import ExperimentExplorer
-from lrlab.figures.ink import rounded
-from lrlab.figures.rates import Measured, RangeFigure, describe_range_test
+from lrlab.figures.rates import RULES, Measured, RangeFigure, describe_range_test
 
 if TYPE_CHECKING:
     import keras
@@ -23,28 +31,23 @@ if TYPE_CHECKING:
     from lrlab.callbacks import LearningRateRangeTest
     from lrlab.experiment import Experiment
 
-_PER_DECADE = 4  # rates at which full trainings are measured
 # A suggestion is doubtful where trainings stay behind the best by so much of what there is to gain.
 _FAR = 0.25
 _SECONDS_A_STEP = 1 / 4  # or more, from one word on the steps of a test to the next
 
 
-class Settings(NamedTuple):
-    """What the sliders stand for."""
-
-    lowest: float
-    highest: float
-    smoothing: float
-    epochs: int
-
-
 class RangeTestExplorer(ExperimentExplorer[Measured]):
-    """A range test between two rates, its suggestion, and the truth behind it.
+    """A range test between two rates, what three rules suggest, and the truth behind it.
 
-    First the rate rises a batch at a time, see `LearningRateRangeTest`. Then whole trainings at
-    rates all along the range measure where it is best, each from several seeds: their validation
+    First the rate rises a batch at a time, see `LearningRateRangeTest`, from each of several seeds:
+    above the picture stands what each rule suggests, a mark a seed. Then whole trainings at
+    rates all along the range measure where it is best, each from these seeds: their validation
     losses fill in as they finish. Those that are done are kept when a slider moves. A pin keeps a
     test in the table below, not in the picture: two tests overlap there.
+
+    Momentum and weight decay are tested by such trainings alone, at several values and one rate.
+    Keras fixes both as it compiles a step; and Smith, who tried a momentum that rises in a
+    training, found that it does not show which momentum is best, and that short runs do.
 
     Args:
         experiment: What to train; by default a small network on handwritten digits.
@@ -54,6 +57,13 @@ class RangeTestExplorer(ExperimentExplorer[Measured]):
         steps: Batches that a range test takes; no more than the experiment has.
         seeds: From how many starts each rate is trained.
         epochs: How long these trainings last first; by default as long as those of the experiment.
+        setting: What is tested first, "learning_rate", "momentum" (of optimizers that have one) or
+            "weight_decay".
+        scale: On which the rate rises first, "log" or "linear".
+        monitor: What the test looks at first, "loss" of each batch, or "val_loss".
+        every: Updates from one look, and one rate, to the next.
+        learning_rate: Where the slider of the rate starts at which momenta and weight decays are
+            tested.
 
     Attributes:
         measured: What the picture shows, with `.suggestion` and `.best`; None before the first.
@@ -67,6 +77,11 @@ class RangeTestExplorer(ExperimentExplorer[Measured]):
         >>> measured = explorer.wait()
         >>> 0.01 < measured.suggestion < measured.best
         True
+        >>> list(measured.suggestions)
+        ['minimum', 'steepest', 'valley']
+
+    Source: L. N. Smith, "A disciplined approach to neural network hyper-parameters: Part 1",
+    https://arxiv.org/abs/1803.09820, on momentum and weight decay.
     """
 
     frames_per_second = 10.0
@@ -82,23 +97,44 @@ class RangeTestExplorer(ExperimentExplorer[Measured]):
         steps: int = 100,
         seeds: int = 3,
         epochs: int | None = None,
+        setting: str = "learning_rate",
+        scale: str = "log",
+        monitor: str = "loss",
+        every: int = 1,
+        learning_rate: float = 0.1,
     ) -> None:
         self._steps = as_whole_number(steps, "steps", 2)
+        self._every = as_whole_number(every, "every", 1)
         self._seeds = as_whole_number(seeds, "seeds", 1)
-        _check_range(as_learning_rate(lowest, "lowest"), as_learning_rate(highest, "highest"))
+        check_range(as_learning_rate(lowest, "lowest"), as_learning_rate(highest, "highest"))
         self.measured: Measured | None = None
         self.reason = ""
         self._start_loss = 0.0
-        self._tests: dict[tuple[float, float, int], LearningRateRangeTest] = {}
-        self._final: dict[tuple[float, int], dict[int, float]] = {}  # by rate and epochs, then seed
+        self._look: tuple[Any, ...] = ()  # of the figure
+        self._tests: dict[tuple[Any, ...], LearningRateRangeTest] = {}
+        # By what was tried, at which rate and for how many epochs, then by seed.
+        self._final: dict[tuple[Any, ...], dict[int, float]] = {}
         tooltip = "How much of the earlier losses each smoothed loss keeps"
+        fixed = "The rate at which each value is tried"
         controls = [
+            choice("setting", setting, VALUES, "What is tested"),
+            choice("scale", scale, ("log", "linear"), "How the rate rises: by a factor, or a sum"),
+            choice("monitor", monitor, ("loss", "val_loss"), "Of a batch, or of validation data"),
             rate_slider("lowest", lowest, "lowest rate"),
             rate_slider("highest", highest, "highest rate"),
             number_slider("smoothing", smoothing, 0, 0.98, tooltip, step=0.02),
+            rate_slider("learning_rate", learning_rate, tooltip=fixed),
             training_length(experiment, epochs),
         ]
         super().__init__(experiment, controls)
+        self.setting.observe(self._show_controls, "value")
+        self._show_controls()
+
+    def _show_controls(self, change: Any = None) -> None:
+        rate = self.setting.value == "learning_rate"
+        for name, control in self._controls.items():
+            hidden = not rate if name in OF_THE_TEST else rate and name == "learning_rate"
+            control.layout.display = "none" if hidden else None
 
     def settings(self) -> Settings:
         """Read the controls.
@@ -106,8 +142,10 @@ class RangeTestExplorer(ExperimentExplorer[Measured]):
         Raises:
             ValueError: Unless the lowest rate is below the highest.
         """
-        _check_range(self.lowest.value, self.highest.value)
-        return Settings(*(control.value for control in self._controls.values()))
+        settings = Settings(**{name: control.value for name, control in self._controls.items()})
+        if settings.setting == "learning_rate":
+            check_range(settings.lowest, settings.highest)
+        return settings
 
     def wait(self, timeout: float | None = None) -> Measured | None:
         """Wait until the test and all trainings are done, and return what was measured.
@@ -126,20 +164,32 @@ class RangeTestExplorer(ExperimentExplorer[Measured]):
 
     @property
     def code(self) -> str:
-        """The plain Keras program that makes the same range test."""
-        test = self._new_test(self.settings())
-        return self.experiment.code(test.lowest, callbacks=[test])
+        """The plain Keras program of the same range test, or of the training that ended lowest."""
+        settings = self.settings()
+        if settings.setting == "learning_rate":
+            test = self._new_test(settings)
+            return self.experiment.code(test.lowest, callbacks=[test])
+        best = None if self.measured is None else self.measured.best
+        experiment, rate = self._at(settings, settings.values[0] if best is None else best)
+        return experiment.code(rate)
 
     def label(self, settings: Settings) -> str:
-        """Return the range, the smoothing, and the epochs where these are others."""
-        low, high, smoothing, epochs = settings
-        words = f"{low:.3g} to {high:.3g}, smoothing {smoothing:.3g}"
-        usual = usual_epochs(self._experiment)
-        return words if epochs == usual else f"{words}, {epochs} epochs"
+        """Return what was tested, and what is not as usual."""
+        if settings.setting == "learning_rate":
+            words = f"{settings.lowest:.3g} to {settings.highest:.3g}"
+            words += ", linear" * (settings.scale == "linear")
+            words += ", validation loss" * (settings.monitor == "val_loss")
+            words += f", smoothing {settings.smoothing:.3g}"
+        else:
+            words = f"{settings.name()} at a rate of {settings.learning_rate:.3g}"
+        usual = settings.epochs == usual_epochs(self._experiment)
+        return words if usual else f"{words}, {settings.epochs} epochs"
 
     def row(self, settings: Settings, shown: Measured) -> Mapping[str, Any]:
-        """Return the settings of the test, its suggestion and the rate that was found best."""
-        return {**settings._asdict(), "suggestion": shown.suggestion, "best": shown.best}
+        """Return the settings of the test, its suggestions and the value that was found best."""
+        rules = {rule: next(iter(shown.suggestions.get(rule, ())), None) for rule in RULES}
+        found = {"suggestion": rules.pop("minimum"), **rules, "best": shown.best}
+        return {**settings._asdict(), **found}
 
     def pins_changed(self) -> None:
         """Put the pins into the table alone: two tests overlap in a picture."""
@@ -150,6 +200,9 @@ class RangeTestExplorer(ExperimentExplorer[Measured]):
         if self.measured is None:
             return "stopped"
         suggestion, best = self.measured.suggestion, self.measured.best
+        if self.setting.value != "learning_rate":
+            found = "nothing" if best is None else f"lowest validation loss at {best:.3g}"
+            return f"{self.label(self.settings())} -> {found}"
         found = "no suggestion" if suggestion is None else f"suggests {suggestion:.1g}"
         truth = "" if best is None else f", lowest validation loss at {best:.1g}"
         return f"{self.lowest.value:.3g} to {self.highest.value:.3g} -> {found}{truth}"
@@ -157,48 +210,88 @@ class RangeTestExplorer(ExperimentExplorer[Measured]):
     # --- the work ---
 
     def work(self, settings: Settings) -> Work[Measured]:
-        """Make the range test, then the trainings that are not done yet."""
-        steps = self._steps_of(settings)
-        key = settings.lowest, settings.highest, steps
-        test = self._tests.get(key)
-        if test is None:
-            yield "Compiling the model, once …" if not self._tests else "Testing …"
-            test = self._new_test(settings)
-            run = yield from self.train(test.lowest, callbacks=[test, self._telling(test)])
-            self._start_loss = run.start_loss
-            self._tests[key] = test
-        rates = _grid(settings.lowest, settings.highest)
-        every = range(self.experiment.seed, self.experiment.seed + self._seeds)
-        epochs, final = settings.epochs, self._final
-        wanted = [(r, s) for s in every for r in rates if s not in final.get((r, epochs), {})]
+        """Make the range tests, then the trainings that are not done yet."""
+        tests: list[LearningRateRangeTest] = []
+        seeds = range(self.experiment.seed, self.experiment.seed + self._seeds)
+        for seed in seeds if settings.setting == "learning_rate" else ():
+            tests.append((yield from self._test(settings, seed)))
+            yield self._measured(
+                tests, settings, f"Tested from {len(tests)} of {len(seeds)} starts"
+            )
+        wanted = [
+            (value, seed)
+            for seed in seeds
+            for value in settings.values
+            if seed not in self._final.get(self._key(settings, value), {})
+        ]
         began = time.monotonic()
-        for done, (rate, seed) in enumerate(wanted):
+        for done, (value, seed) in enumerate(wanted):
             words = f"Training {done + 1} of {len(wanted)}"
             if done:
                 left = (time.monotonic() - began) / done * (len(wanted) - done)
                 words += f", about {left:.0f} s left"
-            yield self._measured(test, settings, words, always=not done)
-            run = yield from self.train(rate, seed=seed)
-            lost = run.verdict == "diverged"
-            loss = np.nan if lost else run.final["val_loss"]
-            final.setdefault((rate, epochs), {})[seed] = loss
-        yield self._measured(test, settings, always=True)
+            if tests or done:
+                yield self._measured(tests, settings, words, always=not done)
+            else:
+                yield f"{words}, compiling …"
+            experiment, rate = self._at(settings, value)
+            with closing(experiment.follow(rate, seed=seed)) as runs:
+                for run in runs:
+                    last = run
+                    yield None
+            self._start_loss = last.start_loss
+            lost = last.verdict == "diverged"
+            loss = np.nan if lost else last.final["val_loss"]
+            self._final.setdefault(self._key(settings, value), {})[seed] = loss
+        yield self._measured(tests, settings, always=True)
 
-    def _steps_of(self, settings: Settings) -> int:
-        """How many steps a test can take."""
+    def _test(
+        self, settings: Settings, seed: int
+    ) -> Generator[str | None, None, LearningRateRangeTest]:
+        """Make a range test, or return the one that was made."""
+        test = self._new_test(settings)
+        key = settings.test, test.steps, seed
+        if key not in self._tests:
+            yield "Testing …" if self._tests else "Compiling the model, once …"
+            both = [test, self._telling(test)]
+            run = yield from self.train(test.lowest, callbacks=both, seed=seed)
+            self._start_loss = run.start_loss
+            self._tests[key] = test
+        return self._tests[key]
+
+    @staticmethod
+    def _key(settings: Settings, value: float) -> tuple[Any, ...]:
+        """What a whole training depends on, but for its seed."""
+        rate = None if settings.setting == "learning_rate" else settings.learning_rate
+        return settings.setting, value, rate, settings.epochs
+
+    def _at(self, settings: Settings, value: float) -> tuple[Experiment, float]:
+        """What is trained for a value of what is tested, and at which rate."""
+        experiment = self.experiment
+        if settings.setting == "learning_rate":
+            return experiment, value
+        optimizer = optimizer_with(experiment.model.optimizer, **{settings.setting: value})
+        return experiment.variant(optimizer=optimizer), settings.learning_rate
+
+    def _new_test(self, settings: Settings) -> LearningRateRangeTest:
+        from lrlab.callbacks import LearningRateRangeTest
         from lrlab.callbacks.range_test import batches_an_update
 
         experiment = self.experiment
         batches = settings.epochs * experiment.steps_per_epoch
-        return max(2, min(self._steps, batches // batches_an_update(experiment.model.optimizer)))
-
-    def _new_test(self, settings: Settings) -> LearningRateRangeTest:
-        from lrlab.callbacks import LearningRateRangeTest
-
-        low, high, smoothing, _ = settings
-        steps = self._steps_of(settings)
-        test = LearningRateRangeTest(low, high, steps=steps, smoothing=smoothing)
-        test.set_model(self.experiment.model)  # which its code depends on
+        a_step = self._every * batches_an_update(experiment.model.optimizer)
+        data = experiment.dataset.x_val, experiment.dataset.y_val
+        test = LearningRateRangeTest(
+            settings.lowest,
+            settings.highest,
+            steps=max(2, min(self._steps, batches // a_step)),
+            smoothing=settings.smoothing,
+            monitor=settings.monitor,
+            scale=settings.scale,
+            every=self._every,
+            validation_data=data if settings.monitor == "val_loss" else None,
+        )
+        test.set_model(experiment.model)  # which its code depends on
         return test
 
     def _telling(self, test: LearningRateRangeTest) -> keras.callbacks.Callback:
@@ -219,7 +312,7 @@ class RangeTestExplorer(ExperimentExplorer[Measured]):
 
     def _measured(
         self,
-        test: LearningRateRangeTest,
+        tests: list[LearningRateRangeTest],
         settings: Settings,
         progress: str = "",
         *,
@@ -228,33 +321,49 @@ class RangeTestExplorer(ExperimentExplorer[Measured]):
         """What is measured so far."""
         from lrlab.callbacks.suggestion import suggest
 
-        found, self.reason = suggest(test.learning_rates, test.losses, settings.smoothing)
-        done = {rate: self._final.get((rate, settings.epochs)) for rate in _grid(*settings[:2])}
+        found = [suggest(t.learning_rates, t.losses, settings.smoothing) for t in tests]
+        final = {value: self._final.get(self._key(settings, value)) for value in settings.values}
+        nothing = np.empty(0)
+        rates, losses, smoothed = nothing, nothing, nothing
+        for test in tests[:1]:
+            rates, losses = test.learning_rates, test.losses
+            smoothed = test.smoothed(settings.smoothing)
+        self.reason = found[0][1] if found else ""
         self.measured = Measured(
-            test.learning_rates,
-            test.losses,
-            test.smoothed(settings.smoothing),
-            found["minimum"],
-            {rate: list(losses.values()) for rate, losses in done.items() if losses},
+            rates,
+            losses,
+            smoothed,
+            found[0][0]["minimum"] if found else None,
+            {value: list(losses.values()) for value, losses in final.items() if losses},
+            suggestions={rule: [rates[rule] for rates, _ in found] for rule in RULES if found},
+            monitor=settings.monitor,
+            setting=settings.name().removeprefix("learning "),
         )
         return Frame(self.measured, self._words(self.measured, progress), always=always)
 
     def draw(self, settings: Settings, shown: Measured) -> tuple[bytes, str]:
         """Draw the test, and the losses of the trainings."""
         name = f"validation loss after {settings.epochs} epochs"
-        if "rates" in self._figures and self._figures["rates"].final_name != name:
-            del self._figures["rates"]
-        figure = self.figure("rates", partial(self._new_figure, name))
+        look = name, *settings.axis((self.lowest.min, self.highest.max)), settings.name()
+        if look != self._look:
+            self._figures.pop("rates", None)
+            self._look = look
+        figure = self.figure("rates", partial(self._new_figure, *look))
         figure.draw(shown)
         return figure.png(), describe_range_test(shown)
 
-    def _new_figure(self, name: str) -> RangeFigure:
+    def _new_figure(
+        self, name: str, limits: tuple[float, float], scale: Any, across: str
+    ) -> RangeFigure:
         return RangeFigure(
             self._start_loss,
             name,
-            rates=(self.lowest.min, self.highest.max),
+            rates=limits,
+            scale=scale,
+            across=across,
             size=self.size,
             theme=self.theme,
+            test=across == "learning rate",
         )
 
     def _words(self, measured: Measured, progress: str) -> str:
@@ -262,9 +371,12 @@ class RangeTestExplorer(ExperimentExplorer[Measured]):
         words = html.escape(self.reason)
         if suggestion is not None:
             words = f"Suggested rate <b>{suggestion:.2g}</b>: {words}"
+            words += f"<br>{measured.by_rule}" * bool(measured.suggestions)
         if best is not None:
             lowest = measured.middles[best]
-            words += f"<br>Trained in full, <b>{best:.2g}</b> "
+            words += "<br>" * bool(words)
+            what = "" if measured.setting == "rate" else f"{measured.setting} "
+            words += f"Trained in full, {what}<b>{best:.2g}</b> "
             if progress:
                 words += "is best so far"
             elif measured.edge:
@@ -273,6 +385,7 @@ class RangeTestExplorer(ExperimentExplorer[Measured]):
                 words += "is best"
             words += f": validation loss {lowest:.3g}"
             words += f" (median of {self._seeds} starts)." if self._seeds > 1 else "."
+            words += f" By {what}{measured.in_numbers}." * bool(what)
         if progress:
             return f"{words}<br>{progress}"
         doubt = self._doubt(measured)
@@ -293,19 +406,4 @@ class RangeTestExplorer(ExperimentExplorer[Measured]):
         return (
             f"But a training at {near:.2g}, near the suggested rate, {ends}: believe the "
             f"trainings. The test saw {len(measured.losses)} steps alone."
-        )
-
-
-def _grid(lowest: float, highest: float) -> list[float]:
-    """Rates at fixed places, so that a slider that moves leaves most of them as they were."""
-    first = int(np.ceil(_PER_DECADE * np.log10(lowest) - 1e-9))
-    last = int(np.floor(_PER_DECADE * np.log10(highest) + 1e-9))
-    return [rounded(10 ** (k / _PER_DECADE), 3) for k in range(first, last + 1)]
-
-
-def _check_range(lowest: Any, highest: Any) -> None:
-    if not lowest < highest:
-        raise ValueError(
-            "The lowest rate must be below the highest, for the rate rises in the test. Received: "
-            f"{lowest:.3g} and {highest:.3g}. Move the two apart."
         )

@@ -5,21 +5,27 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.lines import Line2D
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
-from lrlab.figures.ink import DASHES, DOTS, Theme, number_text
+from lrlab.figures.ink import DASHES, DOTS, Theme, number_text, rounded
 from lrlab.figures.plot import LINE_HEIGHT, SIZE, Plot, check_rates
 from lrlab.figures.screen import typeface
 from lrlab.figures.ticks import LossTicks, decades, within_reach
 from lrlab.figures.traces import Region
 
-__all__ = ["Measured", "RangeFigure", "describe_range_test"]
+__all__ = ["RULES", "Measured", "RangeFigure", "describe_range_test"]
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 84, 104, 66, 52  # pixels around the axes
+# What each rule of a range test takes, in words.
+RULES = {
+    "minimum": "a tenth of the minimum",
+    "steepest": "the steepest fall",
+    "valley": "the middle of the longest fall",
+}
 _MOST_LABELS, _LABEL = 8, 65  # below the axes, and pixels that one takes
 
 
@@ -32,9 +38,13 @@ class Measured:
         losses: The loss of each step's batch, of the same shape.
         smoothed: These losses smoothed.
         suggestion: The suggested rate, None for none.
-        final: By rate, the losses at the end of full trainings, one a seed; NaN for one that
-            diverged.
+        final: By rate, or by another setting, the losses at the end of full trainings, one a seed;
+            NaN for one that diverged.
         middle: What stands for the losses of a rate: their median, or another mean.
+        suggestions: By rule, the rates that tests from several seeds suggest, None for none; the
+            first one is that of the losses above.
+        monitor: Which loss it is, "loss" of a batch or, with `val_`, of the validation data.
+        setting: What the final losses are over.
     """
 
     learning_rates: np.ndarray
@@ -43,6 +53,39 @@ class Measured:
     suggestion: float | None = None
     final: Mapping[float, Sequence[float]] = field(default_factory=dict)
     middle: Callable[[Any], Any] = np.median
+    suggestions: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
+    monitor: str = "loss"
+    setting: str = "rate"
+
+    @property
+    def rows(self) -> dict[str, Sequence[float | None]]:
+        """The rates that stand above the picture: those of each rule, or the one suggestion."""
+        return {**self.suggestions} or {"suggested": [self.suggestion]}
+
+    @property
+    def loss_in_words(self) -> str:
+        """Which loss the test saw."""
+        return "validation loss" if self.monitor.startswith("val_") else "batch loss"
+
+    @property
+    def by_rule(self) -> str:
+        """Say what each rule suggests, and how far that is spread over the seeds."""
+        words, first = [], []
+        for rule, rates in self.suggestions.items():
+            found = sorted(rate for rate in rates if rate is not None)
+            first += [rate for rate in rates[:1] if rate is not None]
+            said = "none" if rates[0] is None else f"{rates[0]:.2g}"
+            if len(rates) > 1 and found:
+                none = len(rates) - len(found)
+                said += f" ({len(rates)} starts: {found[0]:.2g} to {found[-1]:.2g}"
+                said += f", {none} without)" if none else ")"
+            words.append(f"{RULES[rule]} {said}")
+        apart = (
+            f". They lie a factor of {number_text(rounded(max(first) / min(first), 2))} apart"
+            if first
+            else ""
+        )
+        return f"By rule: {'; '.join(words)}{apart}."
 
     @property
     def middles(self) -> dict[float, float]:
@@ -69,6 +112,11 @@ class Measured:
         return "lowest" if self.best == tried[0] else "highest"
 
     @property
+    def in_numbers(self) -> str:
+        """What stands for the losses at each rate, or other setting."""
+        return ", ".join(f"{value:g}: {loss:.3g}" for value, loss in self.middles.items())
+
+    @property
     def lowest(self) -> float:
         """The lowest loss of all; infinite if there is none."""
         every = [*self.losses, *(loss for losses in self.final.values() for loss in losses)]
@@ -83,6 +131,8 @@ class RangeFigure(Plot):
             loss is negative, it begins below all of them.
         final_name: What the final losses are, in the legend.
         rates: Lowest and highest rate of the axis.
+        scale: "log" for a logarithmic axis of rates, or "linear".
+        across: What the axis is of.
         size: Width and height of the picture in pixels.
         theme: "light" or "dark".
         test: Whether the legend names the range test; without, it is all about the final losses.
@@ -110,11 +160,14 @@ class RangeFigure(Plot):
         final_name: str = "final loss",
         *,
         rates: tuple[float, float] = (1e-4, 10.0),
+        scale: Literal["log", "linear"] = "log",
+        across: str = "learning rate",
         size: tuple[int, int] = SIZE,
         theme: Theme = "light",
         test: bool = True,
     ) -> None:
-        check_rates(rates)
+        if scale == "log":
+            check_rates(rates)
         if not math.isfinite(start_loss):
             raise ValueError(
                 "start_loss must be a finite number. Received: "
@@ -124,7 +177,9 @@ class RangeFigure(Plot):
         self._start_loss = float(within_reach(start_loss))
         self.final_name = final_name
         self._measured: Measured | None = None  # what was drawn last
-        self._make_axes(rates)
+        self._across = across
+        self._monitored = "batch"  # in the legend
+        self._make_axes(rates, scale, len(RULES) if test else 1)
         self._make_legend(final_name, test)
         self._make_moving_lines()
         self._fit_view(min(0.0, self._start_loss))
@@ -135,6 +190,10 @@ class RangeFigure(Plot):
         lowest = float(within_reach(measured.lowest))
         if lowest < self._bottom:
             self._fit_view(lowest)
+        if self._named and self._monitored != measured.loss_in_words.removesuffix(" loss"):
+            self._monitored = measured.loss_in_words.removesuffix(" loss")
+            self._named.set_text(self._monitored)
+            self._stale = True
         self._begin()
         edge = self._top - 0.03 * (self._top - self._bottom)
         far = edge + 3 * (edge - self._bottom)  # a line that leaves the view must not go to 1e30
@@ -151,10 +210,7 @@ class RangeFigure(Plot):
         self._middle.set_data([*middles], np.minimum(heights, far))
         best = [] if measured.best is None else [measured.best]
         self._best.set_data(best, [middles[rate] for rate in best])
-        if measured.suggestion is None:
-            self._suggested.set_data([], [])
-        else:
-            self._suggested.set_data([measured.suggestion] * 2, [self._bottom, self._top])
+        self._move_rows(measured)
         self._draw_moving()
         self._write_words(measured, edge)
 
@@ -164,10 +220,11 @@ class RangeFigure(Plot):
         if shown is None:
             return []
         rates, middles = shown.learning_rates, shown.middles
+        noted = "loss of a batch" if shown.loss_in_words == "batch loss" else "validation loss"
         traces = [
-            self._trace(self._axes, ("learning rate", name), np.array([*x]), np.array([*y]))
+            self._trace(self._axes, (self._across, name), np.array([*x]), np.array([*y]))
             for name, x, y in (
-                ("loss of a batch", rates, shown.losses),
+                (noted, rates, shown.losses),
                 ("smoothed", rates, shown.smoothed),
                 (self.final_name, middles, middles.values()),
             )
@@ -181,6 +238,26 @@ class RangeFigure(Plot):
         inside = np.isfinite(losses) & (losses <= self._top)
         dots.set_data(rates[inside], losses[inside])
         self._mark(crosses, rates[~inside], edge)
+
+    def _move_rows(self, measured: Measured) -> None:
+        """A mark for each seed above the axes, a row a rule, and a line down from the first."""
+        rows = [*measured.rows.values(), *[[None]] * self._rules]
+        for number, (marks, down) in enumerate(zip(self._spread, self._down, strict=False)):
+            height = self._values_of(self._row_of_rule(number) + 5)
+            found = np.array([rate for rate in rows[number] if rate is not None])
+            marks.set_data(found, np.full(len(found), height))
+            first = [rate for rate in rows[number][:1] if rate is not None]
+            down.set_data(first * 2, [self._bottom, height][: 2 * len(first)])
+
+    def _row_of_rule(self, number: int) -> float:
+        """The baseline of its words, in pixels."""
+        return float(self._axes.bbox.y1 + 5 + (self._rules - 1 - number) * LINE_HEIGHT)
+
+    def _values_of(self, pixels: float) -> float:
+        """The loss of a height above the lower side, which may be beyond the axes."""
+        box = self._axes.bbox
+        share = (pixels - box.y0) / box.height
+        return float(self._bottom + share * (self._top - self._bottom))
 
     def _fit_view(self, lowest: float) -> None:
         """Give the loss axis room for the lowest loss."""
@@ -202,11 +279,12 @@ class RangeFigure(Plot):
             top = self._place(self._axes, 1, edge)[1] - 5
             self._write(beside, top, f"up to {number_text(losses[beyond].max())}", "training")
             free = top - LINE_HEIGHT
-        if measured.suggestion is not None:
-            x, y = self._place(self._axes, measured.suggestion, self._top)
-            words = f"suggested {measured.suggestion:.2g}"
-            room = self.size[0] - typeface().getlength(words)
-            self._write(min(x - 4, room), y + 5, words)
+        for number, (name, rates) in enumerate([*measured.rows.items()][: self._rules]):
+            seen = sorted(rate for rate in rates if rate is not None)
+            if seen:
+                y = self._row_of_rule(number)
+                self._write(2, y, name)
+                self._write(beside, y, _spread_in(_RIGHT - 10, seen[0], seen[-1]))
         if measured.best is not None:
             at = self._place(self._axes, 1, min(measured.middles[measured.best], edge))[1] - 5
             y = min(at, free)
@@ -217,31 +295,40 @@ class RangeFigure(Plot):
             words = f"best {beyond}{measured.best:.2g}"
             self._write(beside, y, words, "validation")
 
-    def _make_axes(self, rates: tuple[float, float]) -> None:
+    def _make_axes(self, rates: tuple[float, float], scale: str, rows: int) -> None:
         width, height = self.size
-        across, top = width - _LEFT - _RIGHT, height - _TOP - (self._rows - 1) * LINE_HEIGHT
+        self._rules = rows
+        above = self._rows + rows - 2
+        across, top = width - _LEFT - _RIGHT, height - _TOP - above * LINE_HEIGHT
         self._axes = axes = self._add_axes(_LEFT, _BOTTOM, across, top - _BOTTOM)
-        axes.set(xscale="log", xlim=rates)
-        every = math.ceil(len(decades(*rates)) / min(_MOST_LABELS, across // _LABEL))
-        powers = [power for power in decades(*rates) if power % every == 0]
-        axes.set_xticks([10.0**p for p in powers], [number_text(10.0**p) for p in powers])
+        axes.set(xscale=scale, xlim=rates)
+        most = min(_MOST_LABELS, across // _LABEL)
+        if scale == "log":
+            every = math.ceil(len(decades(*rates)) / most)
+            powers = [power for power in decades(*rates) if power % every == 0]
+            axes.set_xticks([10.0**p for p in powers], [number_text(10.0**p) for p in powers])
+        else:
+            axes.xaxis.set_major_locator(MaxNLocator(most))
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: number_text(x)))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.yaxis.set_major_formatter(LossTicks())
         faint = self._ink["faint"]
         axes.axhline(self._start_loss, color=faint, lw=1.2, ls=":")
         self._untrained = self._text(width - _RIGHT + 10, 0, "untrained", color=faint)
-        self._name_axes(axes, "learning rate", "loss")
+        self._name_axes(axes, self._across, "loss")
 
     def _make_legend(self, final_name: str, test: bool) -> None:
         training, validation = self._ink["training"], self._ink["validation"]
         mark, line = (-23,), (-38, -23, -8)  # pixels from the words
         narrow = self._rows > 1
         x = 46 if narrow else _LEFT + 38
+        self._named: Any = None  # the words for what a test notes
         if test:
-            self._add_legend(x, "batch", mark, color=training, marker="o", ls="", ms=3)
-            self._add_legend(x + 110, "smoothed", line, color=training, lw=2.5)
-        at_final = x if narrow or not test else x + 246
-        at_lost = x + 226 * test if narrow else at_final + 306
+            of_step: dict[str, Any] = {"color": training, "marker": "o", "ls": "", "ms": 3}
+            _, self._named = self._add_legend(x, self._monitored, mark, **of_step)
+            self._add_legend(x + 120, "smoothed", line, color=training, lw=2.5)
+        at_final = x if narrow or not test else x + 256
+        at_lost = x + 240 * test if narrow else at_final + 306
         final: dict[str, Any] = {"marker": "o", "ls": DASHES, "ms": 4, "lw": 2.5, "markevery": [1]}
         self._add_legend(at_final, final_name, line, row=1, color=validation, **final)
         lost: dict[str, Any] = {"marker": "x", "ls": "", "ms": 7, "mew": 2}
@@ -249,7 +336,13 @@ class RangeFigure(Plot):
 
     def _make_moving_lines(self) -> None:
         axes, whole = self._axes, {"clip_on": False}  # at either end of the axis
-        self._suggested = self._add_line(axes, "text", lw=2, ls=DOTS)
+        # The first one is the suggestion.
+        self._down = [
+            self._add_line(axes, "text", lw=1 + (number == 0), ls=DOTS, **whole)
+            for number in range(len(RULES))
+        ]
+        style: dict[str, Any] = {"marker": "o", "ms": 6, "mfc": "none", "lw": 1.5, **whole}
+        self._spread = [self._add_line(axes, "text", **style) for _ in range(self._rules)]
         self._batches = self._add_marks(axes, "training", "o", 3)
         self._exploded = self._add_marks(axes, "training", "^", 5)
         self._middle = self._add_line(axes, "validation", ls=DASHES)
@@ -276,9 +369,11 @@ def describe_range_test(measured: Measured) -> str:
     found = ""
     if measured.best is not None:
         loss = measured.middles[measured.best]
-        found = f"Full trainings end lowest at a rate of {measured.best:.3g}, "
+        found = f"Full trainings end lowest at a {measured.setting} of {measured.best:.3g}, "
         found += f"the {measured.edge} that was tried, " if measured.edge else ""
         found += f"with a loss of {loss:.3g}."
+        if measured.setting != "rate":
+            found += f" The medians by {measured.setting}: {measured.in_numbers}."
     if not len(measured.losses):
         return found or "No rate is tested yet."
     rates, smoothed = measured.learning_rates, measured.smoothed
@@ -288,10 +383,22 @@ def describe_range_test(measured: Measured) -> str:
         return f"{text}no batch has a finite loss."
     last = f"{smoothed[-1]:.3g}" if seen[-1] else "infinity"
     lowest = int(np.nanargmin(np.where(seen, smoothed, np.nan)))
-    text += f"the smoothed batch loss goes from {smoothed[0]:.3g} to {last}. "
+    text += f"the smoothed {measured.loss_in_words} goes from {smoothed[0]:.3g} to {last}. "
     text += f"It is lowest, {smoothed[lowest]:.3g}, at {rates[lowest]:.3g}. "
-    if measured.suggestion is None:
+    if measured.suggestions:
+        text += measured.by_rule
+    elif measured.suggestion is None:
         text += "No rate is suggested."
     else:
         text += f"The suggested rate is {measured.suggestion:.3g}."
     return f"{text} {found}".rstrip()
+
+
+def _spread_in(room: float, low: float, high: float) -> str:
+    """Two rates, or in so few pixels the one in the middle."""
+    for digits in (2, 1):
+        ends = dict.fromkeys(number_text(rounded(rate, digits)) for rate in (low, high))
+        words = "–".join(ends)
+        if typeface().getlength(words) <= room:
+            return words
+    return f"~{number_text(rounded(math.sqrt(low * high), 1))}"

@@ -81,6 +81,46 @@ class TestTheTest:
         assert measured.smoothed == pytest.approx(test.smoothed(0.8), rel=1e-5)
         assert measured.suggestion == pytest.approx(test.suggestion)
 
+    def test_each_seed_has_its_own_and_each_rule(self, explorer, experiment):
+        tests = []
+        for seed in (0, 1):
+            tests.append(LearningRateRangeTest(0.01, 10.0, steps=24))
+            experiment.run(0.01, callbacks=tests[-1:], seed=seed)
+        for rule, rates in explorer.measured.suggestions.items():
+            assert rates == pytest.approx([test.suggestions[rule] for test in tests])
+        assert explorer.measured.by_rule in explorer._picture.words
+        assert explorer.measured.by_rule in explorer._picture.alt
+
+    @pytest.mark.parametrize("scale", ["log", "linear"])
+    def test_it_can_look_at_validation_data_every_so_many_updates(self, experiment, scale):
+        with finished(experiment, scale=scale, monitor="val_loss", every=4, seeds=1) as explorer:
+            measured = explorer.measured
+            x_val, y_val = experiment.dataset.x_val, experiment.dataset.y_val
+            keras.utils.set_random_seed(0)
+            plain, losses = model(), []
+            plain.compile("sgd", "sparse_categorical_crossentropy")
+            rates = (np.linspace if scale == "linear" else np.geomspace)(0.01, 10, 6)
+            for update, rate in enumerate(np.repeat(rates, 4)[: 4 * len(measured.losses)]):
+                batch = slice(update % 6 * 8, update % 6 * 8 + 8)
+                plain.optimizer.learning_rate = float(rate)
+                plain.train_on_batch(X[batch], LABELS[batch])
+                if update % 4 == 3:
+                    losses.append(plain.evaluate(x_val, y_val, verbose=0))
+            assert measured.losses == pytest.approx(losses, rel=1e-4)
+            assert measured.learning_rates == pytest.approx(rates[: len(losses)])
+            assert "smoothed validation loss" in explorer._picture.alt
+            axes = explorer._figures["rates"]._axes
+            assert axes.get_xscale() == scale
+            assert axes.get_xlim() == ((0, 10) if scale == "linear" else (1e-4, 10))
+            names = {"build_model": model, **GIVEN}
+            exec(compile(explorer.code, "program", "exec"), names)  # noqa: S102
+            assert names["range_test"].losses == pytest.approx(measured.losses, rel=1e-4)
+            assert formatted(explorer.code) == explorer.code
+            linear = ", linear" * (scale == "linear")
+            assert explorer.label(explorer.settings()) == (
+                f"0.01 to 10{linear}, validation loss, smoothing 0.8"
+            )
+
     def test_smoothing_changes_the_suggestion_alone(self, explorer, trained):
         before = explorer.measured
         explorer.smoothing.value = 0.2
@@ -116,7 +156,7 @@ class TestTheTest:
         explorer.highest.value = 1.0
         explorer.wait(SOON)
         steps = [f"Testing, step {step} of 24" for step in range(1, 25)]
-        assert [words for words in said if "Testing, step" in words] == steps
+        assert [words for words in said if "Testing, step" in words] == steps * 2, "from two starts"
 
     def test_where_the_ends_have_crossed_the_code_says_so(self, explorer):
         explorer.lowest.value = 10.0
@@ -239,6 +279,83 @@ class TestTheTrainings:
         explorer.smoothing.value = 0.5
         assert len(explorer.wait(SOON).final) == 13
         assert len(done) == 4 + 26 - 3, "three were done, and the one that was stopped is not"
+
+
+class TestOtherSettings:
+    @pytest.mark.parametrize("setting", ["momentum", "weight_decay"])
+    def test_whole_trainings_at_one_rate_are_those_of_plain_keras(
+        self, experiment, setting, monkeypatch
+    ):
+        values = (0.5, 0.9) if setting == "momentum" else (0.01, 0.5)
+        monkeypatch.setitem(explorers.range_settings.VALUES, setting, values)
+        with finished(experiment, setting=setting, learning_rate=0.3) as explorer:
+            measured = explorer.measured
+            assert list(measured.final) == list(values)
+            for value in values:
+                for seed, loss in enumerate(measured.final[value]):
+                    keras.utils.set_random_seed(seed)
+                    plain = model()
+                    plain.compile(
+                        keras.optimizers.SGD(0.3, **{setting: value}),
+                        "sparse_categorical_crossentropy",
+                    )
+                    plain.fit(X, LABELS, 8, 4, shuffle=False, verbose=0)
+                    dataset = experiment.dataset
+                    own = plain.evaluate(dataset.x_val, dataset.y_val, verbose=0)
+                    assert loss == pytest.approx(own, rel=1e-4)
+            words, what = explorer._picture.words, setting.replace("_", " ")
+            assert f"Trained in full, {what} <b>{measured.best:.2g}</b>" in words
+            for value in values:
+                assert f"{value:g}: {measured.middles[value]:.3g}" in words
+                assert f"{value:g}: {measured.middles[value]:.3g}" in explorer._picture.alt
+            assert explorer._figures["rates"]._axes.get_xscale() == (
+                "linear" if setting == "momentum" else "log"
+            )
+            assert repr(explorer) == (
+                f"RangeTestExplorer: {what} at a rate of 0.3 -> lowest validation loss at "
+                f"{measured.best:g}"
+            )
+            explorer.pin()
+            (row,) = csv.DictReader(io.StringIO(explorer.pins_csv))
+            assert (row["setting"], row["suggestion"]) == (setting, "")
+            assert float(row["best"]) == measured.best
+
+    def test_the_code_is_that_of_the_best(self, experiment, monkeypatch):
+        monkeypatch.setitem(explorers.range_settings.VALUES, "momentum", (0.5, 0.9))
+        with finished(experiment, setting="momentum", seeds=1) as explorer:
+            best = explorer.measured.best
+            names = {"build_model": model, **GIVEN}
+            exec(compile(explorer.code, "program", "exec"), names)  # noqa: S102
+            assert names["model"].optimizer.momentum == best
+            loss = names["history"].history["val_loss"][-1]
+            assert loss == pytest.approx(explorer.measured.final[best][0], rel=1e-4)
+
+    def test_only_the_controls_that_count_are_seen(self, explorer):
+        def seen():
+            return {n for n, c in explorer._controls.items() if c.layout.display != "none"}
+
+        of_the_test = {"setting", "scale", "monitor", "lowest", "highest", "smoothing", "epochs"}
+        assert seen() == of_the_test
+        explorer._begun = False  # so that nothing is trained
+        explorer.setting.value = "weight_decay"
+        assert seen() == {"setting", "learning_rate", "epochs"}
+        explorer.setting.value = "learning_rate"
+        assert seen() == of_the_test
+
+    def test_an_optimizer_without_momentum_says_so(self):
+        adam = Experiment(model, DATA, optimizer="adam", epochs=1, batch_size=8)
+        with finished(adam, setting="momentum", seeds=1) as explorer:
+            assert "`momentum` must be 0 where the optimizer has none" in explorer._picture.words
+
+    @pytest.mark.parametrize(
+        "given",
+        [{"setting": "batch_size"}, {"scale": "geometric"}, {"monitor": "accuracy"}],
+        ids=str,
+    )
+    def test_what_is_not_among_the_choices_is_refused(self, experiment, given):
+        ((name, value),) = given.items()
+        with pytest.raises(ValueError, match=f"`{name}` must be one of .*{value}"):
+            RangeTestExplorer(experiment, **given)
 
 
 class TestView:

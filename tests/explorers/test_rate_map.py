@@ -102,7 +102,7 @@ class TestCells:
         adam = Experiment(model, tuple(data().values()), epochs=2, batch_size=8, optimizer="adam")
         with made(LearningRateMapExplorer, adam, **GRID) as explorer:
             explorer.wait(SOON)
-            assert "Try across=&#x27;weight_decay&#x27;" in explorer._picture.words
+            assert "Try weight_decay" in explorer._picture.words
             explorer.across.value = "weight_decay"
             assert explorer.wait(SOON).verdict
             assert "Adam(learning_rate=0.05)" in explorer.code

@@ -5,7 +5,11 @@ import itertools
 import numpy as np
 import pytest
 
+from lrlab.callbacks import suggestion
 from lrlab.figures import Measured, RangeFigure, describe_range_test
+from lrlab.figures.ink import number_text
+from lrlab.figures.plot import LINE_HEIGHT
+from lrlab.figures.rates import RULES
 from lrlab.figures.screen import typeface
 
 RATES = np.geomspace(0.01, 10, 4)
@@ -95,7 +99,84 @@ def test_no_words_lie_on_the_line_of_the_suggestion_or_out_of_the_picture(
     figure = RangeFigure(2.0, size=(width, 460))
     figure.draw(Measured(RATES, losses, losses, suggestion, {0.1: [0.5], 1.0: [0.2]}))
     axes = figure._axes.bbox
-    assert set(written) == {"up to 50", f"suggested {suggestion:.2g}", "best ≥ 1"}
+    assert set(written) == {"up to 50", "suggested", number_text(suggestion), "best ≥ 1"}
     for text, (x, y) in written.items():
         assert 0 <= x <= width - typeface().getlength(text)
         assert y > axes.y1 or x > axes.x1
+
+
+RULED = {
+    "minimum": [0.05, 0.04, 0.06],
+    "steepest": [0.00012, 10.0, 0.5],
+    "valley": [0.00012, 0.00056, None],
+}
+
+
+@pytest.mark.parametrize("width", [760, 560, 380])
+@pytest.mark.parametrize("scale", ["log", "linear"])
+def test_the_words_of_the_rules_stand_apart_and_within_the_picture(width, scale, monkeypatch):
+    losses, boxes = np.array([2.0, 1.0, 3.5, 50.0]), {}
+
+    def write(self, x, y, text, *ink):
+        boxes[text] = (x, x + typeface().getlength(text), y)
+
+    monkeypatch.setattr(RangeFigure, "_write", write)
+    limits = (0.0, 10.0) if scale == "linear" else (1e-4, 10.0)
+    figure = RangeFigure(2.0, size=(width, 460), rates=limits, scale=scale)
+    figure.draw(Measured(RATES, losses, losses, 0.05, {0.1: [0.5], 1.0: [0.2]}, suggestions=RULED))
+    said = {"0.04–0.06", "0.00012–10", "~0.0003"}  # where both ends need too much room
+    assert set(boxes) == {*RULED, *said, "up to 50", "best ≥ 1"}
+    for one, other in itertools.combinations(boxes.values(), 2):
+        apart = one[1] < other[0] or other[1] < one[0] or abs(one[2] - other[2]) >= LINE_HEIGHT
+        assert apart, boxes
+    assert all(left >= 0 and right <= width for left, right, _ in boxes.values())
+    heights = [marks.get_ydata()[0] for marks in figure._spread]
+    assert heights == sorted(heights, reverse=True)
+    assert min(heights) > figure._axes.get_ylim()[1]
+    for marks, down, rates in zip(figure._spread, figure._down, RULED.values(), strict=True):
+        assert marks.get_xdata().tolist() == [rate for rate in rates if rate is not None]
+        assert down.get_xdata() == [rates[0]] * 2
+    boxes.clear()
+    figure.draw(Measured(RATES, losses, losses))
+    assert "minimum" not in boxes, "what was drawn before is gone"
+    assert not any(len(marks.get_xdata()) for marks in [*figure._spread, *figure._down])
+
+
+def test_the_rules_are_said_with_their_spread_and_how_far_they_lie_apart():
+    losses = np.array([2.0, 1.0, 0.5, 9.0])
+    measured = Measured(RATES, losses, losses, 0.05, suggestions=RULED, monitor="val_loss")
+    assert describe_range_test(measured) == (
+        "As the learning rate rises from 0.01 to 10, the smoothed validation loss goes from 2 to "
+        "9. It is lowest, 0.5, at 1. By rule: a tenth of the minimum 0.05 (3 starts: 0.04 to "
+        "0.06); the steepest fall 0.00012 (3 starts: 0.00012 to 10); the middle of the longest "
+        "fall 0.00012 (3 starts: 0.00012 to 0.00056, 1 without). They lie a factor of 420 "
+        "apart."
+    )
+    none = Measured(RATES, losses, losses, suggestions={rule: [None] for rule in RULED})
+    assert none.by_rule == (
+        "By rule: a tenth of the minimum none; the steepest fall none; the middle of the longest "
+        "fall none."
+    )
+
+
+def test_the_names_of_the_rules_are_those_of_the_suggestions():
+    assert RULES.keys() == suggestion.RULES.keys()
+
+
+def test_the_legend_names_the_loss_that_is_drawn():
+    losses, figure = np.array([2.0, 1.0, 0.5, 9.0]), RangeFigure(2.0)
+    for monitor, named in (("loss", "batch"), ("val_loss", "validation"), ("loss", "batch")):
+        figure.draw(Measured(RATES, losses, losses, monitor=monitor))
+        assert figure._named.get_text() == named
+
+
+def test_another_setting_has_its_own_axis_and_words():
+    nothing, final = np.empty(0), {0.0: [0.5], 0.9: [0.2, 0.3]}
+    figure = RangeFigure(2.0, rates=(0.0, 1.0), scale="linear", across="momentum", test=False)
+    measured = Measured(nothing, nothing, nothing, final=final, setting="momentum")
+    figure.draw(measured)
+    assert "momentum" in [text.get_text() for text in figure._figure.texts]
+    assert describe_range_test(measured) == (
+        "Full trainings end lowest at a momentum of 0.9, the highest that was tried, with a loss "
+        "of 0.25. The medians by momentum: 0: 0.5, 0.9: 0.25."
+    )
