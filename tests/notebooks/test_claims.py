@@ -159,6 +159,16 @@ def test_06_by_hand_one_reaches_the_fixed_schedule_and_does_not_beat_it():
     assert abs(mean(fixed) - mean(moves)) < 0.2 * apart
 
 
+def test_06_a_lower_rate_brings_no_dead_unit_back_and_harms_no_model_without():
+    (losses,), (alive,), (linear,) = (
+        [output.data["text/plain"] for output in outputs("06", name)]
+        for name in ("rescue-starts", "rescue-alive", "no-hidden")
+    )
+    assert "0.1 throughout: below 1 from each start. 2.0, then 0.1: above 1 from each" in losses
+    assert "0.1 throughout: above 8 from each start. 2.0, then 0.1: below 8 from each" in alive
+    assert "no hidden layer: below 1 from each start" in linear
+
+
 def test_08_a_larger_batch_lifts_the_limit_at_first_and_then_no_more():
     *table, at_512 = lines("08", "limit")[2:]
     assert at_512.endswith("loss below 0.4: 3 of 3")
