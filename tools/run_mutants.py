@@ -259,7 +259,7 @@ def measure_coverage() -> None:
     environment["PYTHONPATH"] += os.pathsep + str(REPOSITORY / "tools")
     options = ["-p", "run_mutants", "--cov=lrlab", "--cov-context=test", "--cov-report="]
     subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", *options, "-m", "not browser", *TESTS],
+        [sys.executable, "-m", "pytest", "-q", *options, "-m", "not browser and not long", *TESTS],
         check=True, cwd=tree, env=environment,
     )  # fmt: skip
 
