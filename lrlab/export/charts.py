@@ -11,15 +11,7 @@ import numpy as np
 
 from lrlab.figures.history import can_be_drawn
 from lrlab.figures.ink import rounded
-
-try:
-    import altair as alt
-    import vl_convert
-except ImportError as error:
-    raise ImportError(
-        "export_html draws with Altair, and its page holds what vl-convert bundles. "
-        f'Received: {error}. Install both: pip install "lrlab[export]"'
-    ) from None
+from lrlab.figures.vega import alt, vl_convert
 
 __all__ = ["Limits", "bundle", "charts"]
 

@@ -17,7 +17,7 @@ from lrlab.figures.ink import Theme
 from lrlab.figures.picture import Picture
 from lrlab.figures.rates import Measured, RangeFigure, describe_range_test
 
-__all__ = ["Points", "heat_map", "u_curve"]
+__all__ = ["Points", "heat_map", "in_words", "u_curve", "value_label"]
 
 Settings: TypeAlias = Mapping[str, Any]
 Points: TypeAlias = Sequence[tuple[Settings, Sequence[float]]]
@@ -57,9 +57,9 @@ def heat_map(
     figure = HeatMap(
         up,
         across,
-        row_label=_in_words(row),
-        column_label=_in_words(column),
-        value_label=_label(by, epochs),
+        row_label=in_words(row),
+        column_label=in_words(column),
+        value_label=value_label(by, epochs),
         highest=highest,
         theme=theme,
     )
@@ -107,7 +107,7 @@ def u_curve(
     for settings, losses in shown:
         if losses:
             final.setdefault(settings[name], []).extend(losses)
-    nothing, label = np.empty(0), _label(by, epochs)
+    nothing, label = np.empty(0), value_label(by, epochs)
     measured = Measured(nothing, nothing, nothing, final=final, middle=_mean)
     low, high = min(final), max(final)
     # Not beyond what a float can hold.
@@ -149,10 +149,12 @@ def _mean(numbers: Any) -> float:
         return float(np.mean(numbers))
 
 
-def _label(by: str, epochs: int) -> str:
+def value_label(by: str, epochs: int) -> str:
+    """What a last number of the history is of."""
     name = f"validation {by[4:]}" if by.startswith("val_") else by
     return f"{name} after {epochs} epochs"
 
 
-def _in_words(setting: str) -> str:
+def in_words(setting: str) -> str:
+    """What a setting is called in a picture."""
     return _NAMES.get(setting, setting.replace("_", " "))

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
-from lrlab.checks import as_number
+from lrlab.sweeps.halving import RANKED_BY, Rung, last_value, mean_of
+from lrlab.sweeps.settings import columns_of, columns_of_variants, label_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from lrlab.experiment import Experiment, Run
     from lrlab.figures.ink import Theme
+    from lrlab.figures.parallel import ParallelCoordinates
     from lrlab.figures.picture import Picture
     from lrlab.schedules import Schedule
 
-__all__ = ["Sweep", "columns_of", "label_of"]
+__all__ = ["Sweep"]
 
 Mode: TypeAlias = Literal["auto", "min", "max"]
 
@@ -32,23 +34,65 @@ class Sweep:
         experiment: What was trained.
         schedules: All that were asked for, in that order.
         seeds: From which each was trained.
-        found: The runs that have finished, by the index of the schedule and that of the seed.
+        found: The runs that have finished, by the index of the setting and that of the seed. A
+            setting is a schedule; with variants all schedules of the first come first.
+        variants: What was trained, where it is not the experiment alone.
+        rungs: Those of successive halving, from the first one on: the runs of each, and which
+            settings were kept. A run that was stopped early is there alone, never among `runs`.
     """
 
     experiment: Experiment
     schedules: tuple[Schedule, ...]
     seeds: tuple[int, ...]
     found: Mapping[tuple[int, int], Run]
+    variants: Sequence[Experiment] = ()
+    rungs: Sequence[Rung] = ()
 
     @cached_property
     def runs(self) -> list[Run]:
-        """The runs in the order asked, by schedule and then by seed; only those that finished."""
+        """The runs in the order asked, by setting and then by seed; only those that finished."""
         return [self.found[index] for index in sorted(self.found)]
 
     @property
     def complete(self) -> bool:
-        """Whether all runs have finished: none was interrupted."""
-        return len(self.found) == len(self.schedules) * len(self.seeds)
+        """Whether all runs have finished: none was interrupted, and none was stopped early."""
+        return len(self.found) == len(self._settings) * len(self.seeds)
+
+    @property
+    def epochs_trained(self) -> int:
+        """The epochs of all runs; with halving a run that goes on begins again from the start."""
+        stages: list[Mapping[tuple[int, int], Run]] = [rung.runs for rung in self.rungs]
+        return sum(
+            len(run.history["loss"]) for runs in stages or [self.found] for run in runs.values()
+        )
+
+    @property
+    def stopped(self) -> dict[tuple[int, int], Run]:
+        """The runs that halving stopped early, as far as they went, by their indices as `found`."""
+        return {
+            index: run
+            for rung in self.rungs
+            for index, run in rung.runs.items()
+            if index[0] in set(rung.dropped)
+        }
+
+    def dropped(self) -> list[dict[str, Any]]:
+        """Return a dict a setting that halving dropped: where, after how many epochs, and why.
+
+        Its validation loss, the mean over the seeds, is that of the epoch in which it was dropped,
+        and so is the highest of those that were kept then; infinite is what diverged.
+        """
+        return [
+            {
+                **self._settings[i],
+                "rung": number,
+                "epochs": rung.epochs,
+                f"{RANKED_BY}_then": rung.losses[i],
+                "highest_kept": max((rung.losses[k] for k in rung.kept), default=math.nan),
+            }
+            for number, rung in enumerate(self.rungs, 1)
+            for i in rung.dropped
+        ]
 
     def best(self, by: str = "val_loss", *, mode: Mode = "auto") -> Run:
         """Return the best run: of the schedule whose mean over the seeds is best, the first seed's.
@@ -67,30 +111,33 @@ class Sweep:
         return self.found[chosen, 0]
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return a dict a run: its schedule's settings, seed, final numbers and verdict."""
+        """Return a dict a run of `runs`: its settings, seed, final numbers and verdict."""
         return [
             {
-                **columns_of(run.schedule),
+                **self._settings[i],
                 "seed": run.seed,
                 **{f"final_{name}": value for name, value in run.final.items()},
                 "verdict": run.verdict,
             }
-            for run in self.runs
+            for (i, _), run in sorted(self.found.items())
         ]
 
     def summary(self, by: str = "val_loss") -> list[dict[str, Any]]:
-        """Return a dict a schedule: its settings, and mean and spread of a final number.
+        """Return a dict a setting: mean and spread of a final number, and what it is of.
 
         The spread is the sample standard deviation over the seeds, NaN for one seed alone. Where a
-        run diverged, both are NaN.
+        run diverged, or was stopped early, both are NaN. With halving "epochs" are those that it
+        was trained for.
         """
         lines = []
-        for settings, values in self._points(by):
-            mean = _mean(values) if values and max(values) < math.inf else math.nan
+        epochs = {i: rung.epochs for rung in self.rungs for i in rung.losses}
+        for i, (settings, values) in enumerate(self._points(by)):
+            mean = mean_of(values) if values and max(values) < math.inf else math.nan
             several = len(values) > 1 and math.isfinite(mean)
             spread = statistics.stdev(values) if several else math.nan
             numbers = {"runs": len(values), f"{by}_mean": mean, f"{by}_spread": spread}
-            lines.append(settings | numbers)
+            told = {"epochs": epochs.get(i, 0)} if self.rungs else {}
+            lines.append(settings | told | numbers)
         return lines
 
     def to_pandas(self) -> pd.DataFrame:
@@ -146,26 +193,81 @@ class Sweep:
         points, epochs = self._points(by), self.experiment.epochs
         return sweeps.u_curve(points, by, epochs, fixed, start_loss=start, theme=theme)
 
+    def parallel_coordinates(
+        self, by: str = "val_loss", *, theme: Theme = "light"
+    ) -> ParallelCoordinates:
+        """Draw a line for each setting through all that vary, to a final number.
+
+        It is an Altair chart, which answers the pointer in JupyterLab: `.save("page.html")` writes
+        it as a page that needs no network, and `.alt` says in words what it shows. The number is
+        the mean over the seeds. What was stopped early ends before it.
+
+        Args:
+            by: A key of the history, whose last value counts.
+            theme: "light", or "dark" for a dark page.
+
+        Raises:
+            ValueError: If fewer than two settings vary, or no run came to its end.
+            ImportError: Without Altair and vl-convert, the extra `lrlab[export]`.
+        """
+        from lrlab.figures.parallel import parallel_coordinates
+
+        stopped = {i: rung.epochs for rung in self.rungs for i in rung.dropped}
+        points, epochs, highest = self._points(by), self.experiment.epochs, _is_better_higher(by)
+        return parallel_coordinates(points, by, epochs, stopped, highest=highest, theme=theme)
+
     def __repr__(self) -> str:
-        total = len(self.schedules) * len(self.seeds)
-        text = f"{len(self.found)} of {total} runs"
+        if self.rungs:
+            whole = len({i for i, _ in self.found})
+            text = f"{whole} of {len(self._settings)} settings trained to the end"
+        else:
+            text = f"{len(self.found)} of {len(self._settings) * len(self.seeds)} runs"
         lost = sum(run.verdict == "diverged" for run in self.runs)
         text += f", {lost} diverged" if lost else ""
         try:
             chosen, mean = self._best("val_loss")
         except ValueError:
             return f"Sweep({text})"
-        where = f"{mean:.4g} at {label_of(self.schedules[chosen]):.45}"
-        return f"Sweep({text}, lowest val_loss {where})"
+        return f"Sweep({text}, lowest val_loss {mean:.4g} at {self._label(chosen):.45})"
+
+    def __str__(self) -> str:
+        """Of halving also what happened on each rung, and what was not trained."""
+        from lrlab.figures.ink import counted
+
+        lines = [repr(self)]
+        for number, rung in enumerate(self.rungs, 1):
+            line = f"rung {number}: {counted(len(rung.losses), 'setting')}, "
+            line += counted(rung.epochs, "epoch")
+            if rung.dropped:
+                kept = [rung.losses[i] for i in rung.kept]
+                line += f"; {len(kept)} went on"
+                line += f", with {RANKED_BY} up to {max(kept):.4g}" * bool(kept)
+            lines.append(line)
+        if self.rungs:
+            whole = len(self._settings) * len(self.seeds) * self.experiment.epochs
+            lines.append(f"{self.epochs_trained:,} epochs trained; all to the end are {whole:,}.")
+            lines += [self._warning] * bool(self._warning)
+        return "\n".join(lines)
+
+    @property
+    def _warning(self) -> str:
+        """What was dropped, in words; nothing, where nothing was."""
+        if not (dropped := len(self.dropped())):
+            return ""
+        return (
+            f"{dropped} of {len(self._settings)} settings were not trained to the end. A late "
+            "starter, such as a slow warm-up, can be dropped wrongly."
+        )
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[Any, Any]:
-        bundle: dict[str, Any] = {"text/plain": repr(self)}
+        bundle: dict[str, Any] = {"text/plain": str(self)}
         for draw in (self.heat_map, self.u_curve):
             try:
                 picture = draw()
             except ValueError:  # not such a sweep
                 continue
-            return bundle | {"image/png": picture.png}, {"image/png": {"alt": picture.alt}}
+            alt = f"{picture.alt} {self._warning}".strip()
+            return bundle | {"image/png": picture.png}, {"image/png": {"alt": alt}}
         return bundle, {}
 
     def _best(self, by: str, mode: Mode = "auto") -> tuple[int, float]:
@@ -176,7 +278,7 @@ class Sweep:
                 'Use "max" where the highest value is best.'
             )
         means = {
-            i: _mean(values)
+            i: mean_of(values)
             for i, (_, values) in enumerate(self._points(by))
             if len(values) == len(self.seeds)
         }
@@ -191,82 +293,26 @@ class Sweep:
         return chosen, means[chosen]
 
     def _points(self, by: str) -> list[tuple[dict[str, Any], list[float]]]:
-        """The settings of each schedule, and the last values of its runs."""
-        values: dict[int, list[float]] = {i: [] for i in range(len(self.schedules))}
-        for i, j in sorted(self.found):
-            values[i].append(_last_value(self.found[i, j], by))
-        return [(columns_of(self.schedules[i]), each) for i, each in values.items()]
+        """The settings of each, and the last values of its runs."""
+        values: list[list[float]] = [[] for _ in self._settings]
+        for (i, _), run in sorted(self.found.items()):
+            values[i].append(last_value(run, by))
+        return list(zip(self._settings, values, strict=True))
 
+    @cached_property
+    def _settings(self) -> list[dict[str, Any]]:
+        """What there was to train, a dict each."""
+        variants = columns_of_variants(self.variants) or [{}]
+        return [columns_of(each) | variant for variant in variants for each in self.schedules]
 
-def _last_value(run: Run, by: str) -> float:
-    """Infinity for a run that diverged."""
-    if by not in run.final:
-        raise ValueError(
-            f"`by` must be a key of the history. Received: by={by!r}. "
-            f"There are: {', '.join(run.final)}."
-        )
-    value = run.final[by]
-    return math.inf if run.verdict == "diverged" or math.isnan(value) else value
+    def _label(self, index: int) -> str:
+        variant, schedule = divmod(index, len(self.schedules))
+        words = [label_of(self.schedules[schedule])]
+        if self.variants:
+            others = columns_of_variants(self.variants)[variant].items()
+            words += [f"{name} {value}" for name, value in others]
+        return ", ".join(words)
 
 
 def _is_better_higher(by: str) -> bool:
     return by.endswith(("accuracy", "acc", "auc"))
-
-
-def _mean(values: Iterable[float]) -> float:
-    """Infinity where a value is, or where their sum is too large."""
-    try:
-        return statistics.fmean(values)
-    except OverflowError:
-        return math.inf
-
-
-def columns_of(schedule: Schedule) -> dict[str, Any]:
-    """Return what kind of schedule it is, and its settings, for a table.
-
-    Example:
-        >>> from lrlab import StepDecay
-        >>> columns_of(0.1)
-        {'schedule': 'constant', 'initial_learning_rate': 0.1}
-        >>> columns_of(StepDecay(0.1, 0.5, 5))["decay_factor"]
-        0.5
-    """
-    kind = type(schedule).__name__
-    if is_dataclass(schedule):
-        settings = {field.name: getattr(schedule, field.name) for field in fields(schedule)}
-    elif callable(schedule):
-        settings = _config_of(schedule)
-        kind = getattr(schedule, "__name__", kind)
-    else:
-        return {"schedule": "constant", "initial_learning_rate": float(schedule)}
-    return {"schedule": kind} | {name: _setting(value) for name, value in settings.items()}
-
-
-def _config_of(schedule: Any) -> dict[str, Any]:
-    """The settings that a schedule tells; a class of somebody's own may leave `get_config` out."""
-    try:
-        settings = schedule.get_config()
-    except (AttributeError, NotImplementedError):
-        return {}
-    return {name: value for name, value in settings.items() if name != "name"}
-
-
-def label_of(schedule: Schedule) -> str:
-    """Return a few words that name a schedule.
-
-    Example:
-        >>> from lrlab import StepDecay
-        >>> label_of(0.1), label_of(StepDecay(0.1, 0.5, 5))
-        ('0.1', 'StepDecay(0.1, 0.5, 5)')
-    """
-    kind, *settings = columns_of(schedule).values()
-    words = [value if isinstance(value, str) else f"{value:.6g}" for value in settings]
-    return words[0] if kind == "constant" else f"{kind}({', '.join(words)})" if words else kind
-
-
-def _setting(value: Any) -> Any:
-    """A number as it is, anything else as words."""
-    number = as_number(value)
-    if math.isnan(number):
-        return repr(value)
-    return value if isinstance(value, int) else number

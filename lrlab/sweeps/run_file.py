@@ -17,7 +17,7 @@ import numpy as np
 from lrlab.experiment.run import Run
 from lrlab.schedules import Schedule
 
-__all__ = ["Record", "RunFile", "record_of", "run_from"]
+__all__ = ["Record", "RunFile", "first_epochs", "record_of", "run_from"]
 
 # JSON's own types.
 Record: TypeAlias = dict[str, Any]
@@ -55,6 +55,20 @@ def run_from(
         write_code=write_code,
         seed=seed,
     )
+
+
+def first_epochs(record: Record, epochs: int, steps_per_epoch: int) -> Record:
+    """Return what the same run is when it is stopped after so many epochs, if it has gone on."""
+    history = record["history"]
+    if len(history["loss"]) <= epochs:
+        return record
+    used, steps = record["learning_rates"], epochs * steps_per_epoch
+    return record | {
+        "history": {name: values[:epochs] for name, values in history.items()},
+        "learning_rates": steps if isinstance(used, int) else used[:steps],
+        "moved": 0.0,  # which is measured at the end
+        "chance": "nan",
+    }
 
 
 def _for_json(value: Any) -> Any:

@@ -25,9 +25,9 @@ from lrlab.experiment.compiling import optimizer_settings
 from lrlab.experiment.experiment import Experiment
 from lrlab.experiment.run import Run
 from lrlab.schedules import Schedule, is_keras_schedule
-from lrlab.sweeps.results import label_of
+from lrlab.sweeps.settings import label_of
 
-__all__ = ["Callbacks", "check_first_epoch", "header_of", "key_of"]
+__all__ = ["Callbacks", "check_first_epoch", "header_of", "key_of", "key_of_variant"]
 
 Callbacks: TypeAlias = Sequence[keras.callbacks.Callback]
 
@@ -75,6 +75,14 @@ def key_of(schedule: Schedule, rates: np.ndarray, seed: int, callbacks: Callback
     kind = "steps" if is_keras_schedule(schedule) else "epochs" if callable(schedule) else "number"
     settings = [kind, *map(_plain, callbacks)]
     return str(joblib.hash([rates, seed, settings if callbacks else None]))
+
+
+def key_of_variant(variant: Experiment, experiment: Experiment) -> str:
+    """Return what its keys end in among those of an experiment; nothing, where it is that one."""
+    if variant is experiment:
+        return ""
+    settings = [_plain(optimizer_settings(variant.model.optimizer)), variant.batch_size]
+    return f"-{joblib.hash(json.dumps(settings, default=joblib.hash))}"
 
 
 def check_first_epoch(experiment: Experiment, stored: Sequence[Run], callbacks: Callbacks) -> None:

@@ -8,8 +8,9 @@ import warnings
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import chain, count
 from typing import Any
 
 from lrlab.backend import keras
@@ -20,13 +21,16 @@ from tqdm.auto import tqdm
 
 from lrlab.checks import as_whole_number
 from lrlab.experiment.experiment import Experiment
+from lrlab.experiment.pickling import pack
 from lrlab.experiment.rates import callbacks_with_schedule
 from lrlab.experiment.run import Run
 from lrlab.schedules import Schedule
-from lrlab.sweeps.results import Sweep, label_of
-from lrlab.sweeps.run_file import Record, RunFile, record_of, run_from
-from lrlab.sweeps.same import Callbacks, check_first_epoch, header_of, key_of
-from lrlab.sweeps.workers import RunFailed, train_on
+from lrlab.sweeps.halving import Rung, kept_of, rungs_of
+from lrlab.sweeps.results import Sweep
+from lrlab.sweeps.run_file import Record, RunFile, first_epochs, run_from
+from lrlab.sweeps.same import Callbacks, check_first_epoch, header_of, key_of, key_of_variant
+from lrlab.sweeps.settings import label_of
+from lrlab.sweeps.workers import RunFailed, train_here, train_on
 
 __all__ = ["Sweep", "SweepError", "sweep"]
 
@@ -47,17 +51,22 @@ class SweepError(RuntimeError):
 class _AskedRun:
     """A run that was asked for: where it stands among the others, and what it is."""
 
-    index: tuple[int, int]  # of the schedule and of the seed
+    index: tuple[int, int]  # of the setting and of the seed
     schedule: Schedule
     rates: np.ndarray
     seed: int
+    experiment: Experiment
+    variant: Mapping[str, Any]  # in what it differs from the sweep's, packed
 
 
 def sweep(
     experiment: Experiment,
     schedules: Any,
     *,
+    variants: Sequence[Mapping[str, Any]] = (),
     seeds: int | Sequence[int] = 1,
+    halving: int | None = None,
+    min_epochs: int = 1,
     callbacks: Callbacks = (),
     executor: Executor | None = None,
     path: str | os.PathLike[str] | None = None,
@@ -73,8 +82,18 @@ def sweep(
         experiment: What to train.
         schedules: Rates and schedules as for `Experiment.run`, in a list, an array or a grid of
             nested ones.
+        variants: Settings for `Experiment.variant`, optimizer or batch size or both, with each of
+            which all schedules are trained: `[{"batch_size": 16}, {"optimizer": "adam"}]`. `{}` is
+            the experiment as it is.
         seeds: From how many starts each is trained, the experiment's seed and those that follow;
             or the seeds themselves.
+        halving: The best first. Every setting trains for a few epochs, the best one in `halving`
+            of them for `halving` times as many, and so on up to all epochs. A short training is
+            the beginning of the whole one: no schedule is squeezed. Settings are compared by
+            their validation loss, the mean over the seeds. `sweep.rungs` and `print(sweep)` say
+            what was dropped: a late starter may be dropped wrongly.
+        min_epochs: With halving, what every setting trains for at least. More of them spare late
+            starters.
         callbacks: Keras callbacks. Each run has copies of its own.
         executor: Where to train: None is here, one run after another. Any
             `concurrent.futures.Executor` spreads the runs over its workers: a `ProcessPoolExecutor`
@@ -107,95 +126,180 @@ def sweep(
     wanted, starts = _as_schedules(schedules), _as_seeds(seeds, experiment.seed)
     _check_executor(executor)
     callbacks = keras.tree.flatten(callbacks or [])
-    asked = _asked_runs(experiment, wanted, starts, callbacks)
-    total = len(wanted) * len(starts)
+    others = _as_variants(experiment, variants)
+    asked = _asked_runs(experiment, others or [({}, experiment)], wanted, starts, callbacks)
+    settings: Sequence[int] = range(max(1, len(others)) * len(wanted))
+    plan = rungs_of(len(settings), experiment.epochs, halving, min_epochs)
+    total = sum(most * len(starts) for most, _ in plan)
     fresh = cloudpickle.dumps([_without_model(callback) for callback in callbacks])
-    found: dict[tuple[int, int], Run] = {}
+    rungs: list[Rung] = []
 
-    def run_of(each: _AskedRun, record: Record) -> Run:
-        code = partial(experiment.code, each.schedule, callbacks, seed=each.seed)
-        return run_from(record, each.schedule, each.rates, each.seed, code)
+    def so_far() -> Sweep:
+        found = rungs[-1].runs if rungs and rungs[-1].epochs == experiment.epochs else {}
+        trained = [variant for _, variant in others]
+        return Sweep(experiment, wanted, starts, found, trained, rungs if halving else ())
 
     with ExitStack() as stack:
         bar = stack.enter_context(tqdm(total=total, unit="run", disable=not progress))
         file = None
         if path is not None:
             file = stack.enter_context(closing(RunFile(path, header_of(experiment))))
-        known = file.records if file else {}
-        stored = {key: known[key] for key in asked if key in known}
-        missing = {key: each[0] for key, each in asked.items() if key not in known}
-
-        def finish(key: str, record: Record) -> None:
-            for each in asked[key]:
-                run = found[each.index] = run_of(each, record)
-                bar.update()
-                if on_run is not None:
-                    on_run(run)
-
+        work = _Work(experiment, asked, callbacks, fresh, executor, file)
         try:
-            if stored:
-                runs = [run_of(asked[key][0], record) for key, record in stored.items()]
-                check_first_epoch(experiment, runs, cloudpickle.loads(fresh))
-            for key, record in stored.items():
-                finish(key, record)
-            training = closing(_train(experiment, missing, fresh, executor))
-            for key, record in stack.enter_context(training):
-                if file:
-                    about = {"schedule": label_of(missing[key].schedule), "seed": missing[key].seed}
-                    file.append(key, record, about)
-                finish(key, record)
+            for most, epochs in plan:
+                if rungs:
+                    settings = kept_of(rungs[-1].losses, most)
+                    rungs[-1] = replace(rungs[-1], kept=settings)
+                rungs.append(Rung(epochs, {}, settings))
+                for index, run in work.train(settings, epochs):
+                    rungs[-1].runs[index] = run
+                    bar.update()
+                    if on_run is not None:
+                        on_run(run)
         except KeyboardInterrupt:
-            words = f"Interrupted: {len(found)} of {total} runs have finished."
+            words = f"Interrupted: {_count(rungs)} of {total} runs have finished."
             warnings.warn(words, stacklevel=2)
         except RunFailed as failed:
             each, error = asked[failed.key][0], failed.__cause__
             kept = f" and in {os.fspath(path)!r}" if path is not None else ""
             raise SweepError(
                 f"The run with {label_of(each.schedule)} and seed {each.seed} failed: "
-                f"{type(error).__name__}: {error} ({len(found)} of {total} runs had "
+                f"{type(error).__name__}: {error} ({_count(rungs)} of {total} runs had "
                 f"finished; they are in this error's `sweep`{kept}.)",
-                Sweep(experiment, wanted, starts, found),
+                so_far(),
             ) from error
-    return Sweep(experiment, wanted, starts, found)
+    return so_far()
 
 
-def _train(
-    experiment: Experiment,
-    missing: Mapping[str, _AskedRun],
-    callbacks: bytes,
-    executor: Executor | None,
-) -> Generator[tuple[str, Record], None, None]:
-    """Train runs, here or elsewhere, and yield the key and the record of each as it finishes."""
-    if executor is not None:
-        tasks = {
-            key: cloudpickle.dumps((each.schedule, callbacks, each.seed))
-            for key, each in missing.items()
-        }
-        yield from train_on(executor, experiment, tasks)
-        return
-    for key, each in missing.items():
-        try:
-            own = cloudpickle.loads(callbacks)
-            run = experiment.run(each.schedule, callbacks=own, seed=each.seed)
-        except Exception as error:
-            raise RunFailed(key, error) from error
-        yield key, record_of(run, each.rates)
+def _count(rungs: Sequence[Rung]) -> int:
+    return sum(len(rung.runs) for rung in rungs)
+
+
+@dataclass(frozen=True, eq=False)
+class _Work:
+    """What there is to train, and what all runs have in common."""
+
+    experiment: Experiment
+    asked: Mapping[str, list[_AskedRun]]
+    callbacks: Callbacks
+    fresh: bytes  # their pickle, from which each run has its own
+    executor: Executor | None
+    file: RunFile | None
+    checked: set[Experiment] = field(default_factory=set)  # to be those of the file
+
+    def train(
+        self, settings: Sequence[int], epochs: int
+    ) -> Generator[tuple[tuple[int, int], Run], None, None]:
+        """Yield the runs of some settings with so many epochs, first those of the file."""
+        chosen, asked = set(settings), {}
+        for key, runs in self.asked.items():
+            if some := [each for each in runs if each.index[0] in chosen]:
+                asked[key] = some
+        stored = self._stored({key: runs[0] for key, runs in asked.items()}, epochs)
+        missing = {key: runs[0] for key, runs in asked.items() if key not in stored}
+        with closing(self._trained(missing, epochs)) as trained:
+            for key, record in chain(stored.items(), trained):
+                for each in asked[key]:
+                    yield each.index, self._run(each, record, epochs)
+
+    def _stored(self, asked: Mapping[str, _AskedRun], epochs: int) -> dict[str, Record]:
+        """What the file has of these runs or of longer ones; one of each variant is tried."""
+        found: dict[str, Record] = {}
+        runs: dict[Experiment, list[Run]] = {}
+        records = self.file.records if self.file else {}
+        for key, each in asked.items():
+            trained = each.experiment
+            names = (_name(key, longer, each) for longer in range(epochs, trained.epochs + 1))
+            if name := next((name for name in names if name in records), None):
+                found[key] = first_epochs(records[name], epochs, trained.steps_per_epoch)
+                runs.setdefault(trained, []).append(self._run(each, found[key], epochs))
+        for trained in runs.keys() - self.checked:
+            check_first_epoch(trained, runs[trained], cloudpickle.loads(self.fresh))
+        self.checked.update(runs)
+        return found
+
+    def _run(self, each: _AskedRun, record: Record, epochs: int) -> Run:
+        code = partial(
+            each.experiment.code, each.schedule, self.callbacks, seed=each.seed, epochs=epochs
+        )
+        return run_from(record, each.schedule, each.rates, each.seed, code)
+
+    def _trained(
+        self, asked: Mapping[str, _AskedRun], epochs: int
+    ) -> Generator[tuple[str, Record], None, None]:
+        """Train runs, here or elsewhere, and yield the key and the record of each, once stored."""
+        if self.executor is None:
+            records = self._train_here(asked, epochs)
+        else:
+            tasks = {
+                key: cloudpickle.dumps((each.variant, each.schedule, self.fresh, each.seed, epochs))
+                for key, each in asked.items()
+            }
+            records = train_on(self.executor, self.experiment, tasks)
+        with closing(records):
+            for key, record in records:
+                if self.file:
+                    each = asked[key]
+                    about = {"schedule": label_of(each.schedule), "seed": each.seed}
+                    self.file.append(_name(key, epochs, each), record, about)
+                yield key, record
+
+    def _train_here(
+        self, asked: Mapping[str, _AskedRun], epochs: int
+    ) -> Generator[tuple[str, Record], None, None]:
+        for key, each in asked.items():
+            try:
+                record = train_here(each.experiment, each.schedule, self.fresh, each.seed, epochs)
+            except Exception as error:
+                raise RunFailed(key, error) from error
+            yield key, record
+
+
+def _name(key: str, epochs: int, each: _AskedRun) -> str:
+    """The key in the file; that of a run that was stopped early has its epochs at the end."""
+    return key if epochs == each.experiment.epochs else f"{key}-{epochs}"
+
+
+def _as_variants(
+    experiment: Experiment, variants: Sequence[Mapping[str, Any]]
+) -> list[tuple[Mapping[str, Any], Experiment]]:
+    """The settings of each variant, and the experiment that it is."""
+    given: list[Any] = list(variants)
+    if not all(isinstance(v, Mapping) and v.keys() <= {"optimizer", "batch_size"} for v in given):
+        raise ValueError(
+            "`variants` must be a list of dicts with an optimizer, a batch_size or both. "
+            f"Received: variants={variants!r}. Write variants=[{{}}, {{'batch_size': 64}}]; for "
+            "other epochs sweep over experiment.variant(epochs=30)."
+        )
+    others = [(settings, experiment.variant(**settings)) for settings in given]
+    if len({id(other) for _, other in others}) < len(others):
+        raise ValueError(
+            f"`variants` must differ from one another. Received: variants={variants!r}. {{}} is "
+            "the experiment as it is."
+        )
+    return others
 
 
 def _asked_runs(
     experiment: Experiment,
+    variants: Sequence[tuple[Mapping[str, Any], Experiment]],
     schedules: Sequence[Schedule],
     seeds: Sequence[int],
     callbacks: Callbacks,
 ) -> dict[str, list[_AskedRun]]:
     """All runs asked for, by their keys; a schedule that cannot work is found here."""
     asked: dict[str, list[_AskedRun]] = {}
-    for i, schedule in enumerate(schedules):
-        rates = experiment.preview(schedule)
-        callbacks_with_schedule(schedule, callbacks)
-        for j, seed in enumerate(seeds):
-            key = key_of(schedule, rates, seed, callbacks)
-            asked.setdefault(key, []).append(_AskedRun((i, j), schedule, rates, seed))
+    settings = count()
+    for variant, trained in variants:
+        end, packed = key_of_variant(trained, experiment), pack(variant)
+        for schedule in schedules:
+            rates = trained.preview(schedule)
+            callbacks_with_schedule(schedule, callbacks)
+            i = next(settings)
+            for j, seed in enumerate(seeds):
+                key = key_of(schedule, rates, seed, callbacks) + end
+                each = _AskedRun((i, j), schedule, rates, seed, trained, packed)
+                asked.setdefault(key, []).append(each)
     return asked
 
 

@@ -17,17 +17,19 @@ import threading
 import uuid
 from collections.abc import Generator, Mapping
 from concurrent.futures import Executor, Future
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 
 if TYPE_CHECKING:
     from lrlab.experiment.experiment import Experiment
+    from lrlab.schedules import Schedule
     from lrlab.sweeps.run_file import Record
 
-__all__ = ["RunFailed", "train_on"]
+__all__ = ["RunFailed", "train_here", "train_on"]
 
 # Data and compiled programs stay in the worker's memory.
 _MOST_EXPERIMENTS = 4
@@ -62,7 +64,8 @@ def train_on(
     Args:
         executor: With `submit`, which returns a `concurrent.futures.Future`.
         experiment: What to train.
-        tasks: By key, the pickle of the schedule, of the pickle of the callbacks, and of the seed.
+        tasks: By key, the pickle of the packed settings of the variant, and of what `train_here`
+            takes besides.
 
     Raises:
         RunFailed: If a run raises, or its worker dies; after what has been answered by then.
@@ -121,11 +124,24 @@ def train_run(
     experiment = _experiment_named(name, pickled)
     if experiment is None:
         return _LacksExperiment(f"{platform.node()} {os.getpid()}")
+    from lrlab.experiment.pickling import unpack
+
+    variant, *asked = cloudpickle.loads(task)
+    return train_here(experiment.variant(**unpack(variant)), *asked)
+
+
+def train_here(
+    experiment: Experiment, schedule: Schedule, callbacks: bytes, seed: int, epochs: int
+) -> Record:
+    """Train a run, or the first epochs of it, and return its record."""
     from lrlab.sweeps.run_file import record_of
 
-    schedule, callbacks, seed = cloudpickle.loads(task)
-    rates = experiment.preview(schedule)
-    run = experiment.run(schedule, callbacks=cloudpickle.loads(callbacks), seed=seed)
+    rates, own = experiment.preview(schedule), cloudpickle.loads(callbacks)
+    if epochs == experiment.epochs:
+        run = experiment.run(schedule, callbacks=own, seed=seed)
+    else:
+        with closing(experiment.follow(schedule, callbacks=own, seed=seed)) as runs:
+            *_, run = islice(runs, epochs)
     return record_of(run, rates)
 
 
