@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
@@ -31,6 +32,7 @@ _FEW = 8  # values that are all written beside an axis
 _RATIO = 20  # of the highest to the lowest value; from there on an axis is logarithmic
 _APART = 0.07  # of an axis, by which lines of the same value are spread
 _BEYOND = 1.12  # of an axis, where diverged runs end; below it, what has no such setting
+_LINE = 17  # pixels, of a title
 _NONE = "none"
 _BEST, _TRAINED, _DIVERGED, _STOPPED = "among the best", "trained", "diverged", "stopped early"
 
@@ -56,7 +58,9 @@ class ParallelCoordinates(Picture):
         data, about = super()._repr_mimebundle_(include, exclude)
         del data["text/html"]
         specification = self.chart.to_dict() | {"$schema": _SCHEMA}
-        options = {"embed_options": {"renderer": "svg", "actions": False}}
+        # As wide as the page, where Vega-Embed's own style makes it as wide as the slider.
+        style = ".vega-embed, .vega-embed .chart-wrapper { display: block; width: 100%; }"
+        options = {"embed_options": {"renderer": "svg", "actions": False, "defaultStyle": style}}
         return data | {_JUPYTER: specification}, about | {_JUPYTER: options}
 
 
@@ -182,10 +186,13 @@ def _chart(
 ) -> Any:
     ink = THEMES[theme]
     names = [axis.name for axis in axes]
+    # A title a word a line where there are many: each has little room.
+    titles = {name: textwrap.wrap(name, 8 if len(names) > 3 else 16) for name in names}
+    lines_of = f"({json.dumps(titles)})[datum.label]"
+    room = _LINE * max(map(len, titles.values()))
     plain: dict[str, Any] = {"domain": False, "ticks": False, "title": None, "labelAngle": 0}
-    two_lines = "split(replace(datum.label, ' after ', '|after '), '|')"
     x = alt.X("axis:N").sort(names)
-    x = x.axis(**plain, orient="top", labelPadding=36, labelBaseline="top", labelExpr=two_lines)
+    x = x.axis(**plain, orient="top", labelPadding=room, labelBaseline="top", labelExpr=lines_of)
     x = x.scale(type="point", padding=0.35)
     y = alt.Y("place:Q").axis(None).scale(domain=(1 - _BEYOND - 0.02, _BEYOND + 0.02), nice=False)
     kinds = [_BEST, _TRAINED, _DIVERGED, _STOPPED]
@@ -197,7 +204,7 @@ def _chart(
         _STOPPED: (ink["faint"], [2, 3], 1),
     }
     colours, dashes, widths = (list(each) for each in zip(*(look[k] for k in kinds), strict=True))
-    legend = alt.Legend(orient="bottom", title=None, symbolType="stroke", symbolSize=600)
+    legend = alt.Legend(orient="bottom", title=None, symbolType="stroke", symbolSize=600, columns=2)
     slider = alt.param("best", value=best, bind=alt.binding_range(
         min=1, max=most, step=1, name="how many of the best stand out "
     ))  # fmt: skip

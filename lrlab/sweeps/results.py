@@ -7,6 +7,8 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from lrlab.sweeps.halving import RANKED_BY, Rung, last_value, mean_of
@@ -156,6 +158,29 @@ class Sweep:
             ) from None
         return pd.DataFrame(self.rows())
 
+    def to_tensorboard(self, folder: str | PathLike[str]) -> None:
+        """Write each run for TensorBoard: its curves, and its row of the HParams table.
+
+        `tensorboard --logdir folder` then shows them. Curves are called and placed as by
+        `keras.callbacks.TensorBoard`, and HParams has settings, seed, verdict and the last
+        values, as a table and as parallel coordinates. Of a run that was stopped early there are
+        the curves alone.
+
+        Args:
+            folder: A new or an empty one.
+
+        Raises:
+            ValueError: If there is something in it, or it is a file.
+            ImportError: Without the package tensorboard, the extra `lrlab[tensorboard]`.
+        """
+        from lrlab.sweeps.tensorboard import write_runs
+
+        runs = {self._name(index): run for index, run in (self.stopped | dict(self.found)).items()}
+        names = {self._name(index): index for index in self.found}
+        whole = {name: (self._settings[i], runs[name]) for name, (i, _) in names.items()}
+        stopped = {name: run for name, run in runs.items() if name not in whole}
+        write_runs(Path(folder), whole, stopped)
+
     def heat_map(self, by: str = "val_loss", *, theme: Theme = "light", **fixed: float) -> Picture:
         """Draw a final number, the mean over the seeds, over the two settings that vary.
 
@@ -304,6 +329,10 @@ class Sweep:
         """What there was to train, a dict each."""
         variants = columns_of_variants(self.variants) or [{}]
         return [columns_of(each) | variant for variant in variants for each in self.schedules]
+
+    def _name(self, index: tuple[int, int]) -> str:
+        """A name of its own for each run."""
+        return f"{index[0]:03} {self._label(index[0])} seed {self.seeds[index[1]]}"
 
     def _label(self, index: int) -> str:
         variant, schedule = divmod(index, len(self.schedules))
