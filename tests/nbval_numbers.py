@@ -6,6 +6,7 @@ character, and a number in it must be equal to a relative 1e-3. Pictures are not
 as little as nbval compares them elsewhere; their text alternatives are.
 """
 
+import json
 import math
 import os
 import re
@@ -61,6 +62,8 @@ class Output(str):
 def _tolerant(sanitize):
     def wrapped(cell, value):
         value = sanitize(cell, value)
+        if isinstance(value, dict):  # a chart
+            value = json.dumps(value)
         return Output(value) if isinstance(value, str) else value
 
     return wrapped

@@ -159,6 +159,7 @@ def parallel_coordinates(
         last = _Axis(label, last.places, {**last.ticks, _DIVERGED: _BEYOND})
     for row in rows:
         i = row["setting"]
+        row["place"] = round(row["place"], 4)
         told = [f"{axis.name} {_text(seen[n][i])}" for n, axis in zip(varying, axes, strict=True)]
         kind = _TRAINED if i in whole else _DIVERGED if i in means else _STOPPED
         if i in stopped:
@@ -212,7 +213,7 @@ def _chart(
         "over", fields=["setting"], on="pointerover", clear="pointerout", nearest=True, empty=False
     )
     base = (
-        alt.Chart(alt.InlineData(values=list(rows)))
+        alt.Chart(alt.NamedData("settings"))
         .transform_calculate(state=f"datum.rank <= best ? '{_BEST}' : datum.kind")
         .transform_calculate(depth="-datum.rank")
         .encode(x, y, detail=["setting:N", "depth:Q"])
@@ -230,7 +231,7 @@ def _chart(
         for axis in axes
         for word, place in axis.ticks.items()
     ]
-    labels = alt.Chart(alt.InlineData(values=ticks)).encode(x, y, text="tick:N")
+    labels = alt.Chart(alt.NamedData("ticks")).encode(x, y, text="tick:N")
     written = []
     for inside, align, dx in (("!=", "right", -8), ("==", "left", 8)):  # of the last axis beside it
         some = labels.transform_filter(f"datum.axis {inside} {json.dumps(names[-1])}")
@@ -245,6 +246,7 @@ def _chart(
             points,
         )
         .add_params(slider)
+        .properties(datasets={"settings": list(rows), "ticks": ticks})
         .properties(width="container", height=_HEIGHT, background=ink["background"], padding=10)
         .configure(font="DejaVu Sans, system-ui, sans-serif")
         .configure_view(stroke=None)

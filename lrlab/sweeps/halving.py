@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["RANKED_BY", "Rung", "kept_of", "last_value", "mean_of", "rungs_of"]
 
 RANKED_BY = "val_loss"
+_ROUNDING = 1e-6  # relative
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,12 +92,18 @@ def rungs_of(settings: int, epochs: int, factor: int | None, least: int) -> list
 def kept_of(losses: Mapping[int, float], count: int) -> list[int]:
     """Return so many with the lowest losses, in their order; none that diverged.
 
+    What is as good as the last of them, but for rounding, goes on as well: before its first drop a
+    step decay cannot be told from another one, and none is dropped by chance.
+
     Example:
         >>> kept_of({0: 0.3, 1: math.inf, 2: 0.1, 3: 0.2}, 2)
         [2, 3]
+        >>> kept_of({0: 0.3, 1: 0.2, 2: 0.1, 3: 0.2}, 2)
+        [1, 2, 3]
     """
-    best = sorted(losses, key=lambda i: losses[i])[:count]
-    return sorted(i for i in best if math.isfinite(losses[i]))
+    worst = sorted(losses.values())[:count][-1]
+    highest = worst + _ROUNDING * abs(worst)
+    return [i for i, loss in losses.items() if loss <= highest and math.isfinite(loss)]
 
 
 def last_value(run: Run, by: str) -> float:

@@ -253,7 +253,7 @@ class Sweep:
             chosen, mean = self._best("val_loss")
         except ValueError:
             return f"Sweep({text})"
-        return f"Sweep({text}, lowest val_loss {mean:.4g} at {self._label(chosen):.45})"
+        return f"Sweep({text}, lowest val_loss {mean:.4g} at {self._label(chosen, 45)})"
 
     def __str__(self) -> str:
         """Of halving also what happened on each rung, and what was not trained."""
@@ -334,12 +334,15 @@ class Sweep:
         """A name of its own for each run."""
         return f"{index[0]:03} {self._label(index[0])} seed {self.seeds[index[1]]}"
 
-    def _label(self, index: int) -> str:
+    def _label(self, index: int, most: int | None = None) -> str:
+        """A few words that name a setting; those of the schedule may be cut."""
         variant, schedule = divmod(index, len(self.schedules))
-        words = [label_of(self.schedules[schedule])]
+        words = [label_of(self.schedules[schedule])[:most]]
         if self.variants:
             others = columns_of_variants(self.variants)[variant].items()
-            words += [f"{name} {value}" for name, value in others]
+            words += [
+                f"{name} {value:.6g}" if name != "optimizer" else value for name, value in others
+            ]
         return ", ".join(words)
 
 

@@ -150,6 +150,8 @@ def sweep(
                 if rungs:
                     settings = kept_of(rungs[-1].losses, most)
                     rungs[-1] = replace(rungs[-1], kept=settings)
+                    total += (len(settings) - most) * len(starts)
+                    bar.total = total
                 rungs.append(Rung(epochs, {}, settings))
                 for index, run in work.train(settings, epochs):
                     rungs[-1].runs[index] = run
