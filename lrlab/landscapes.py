@@ -57,6 +57,9 @@ OPTIMIZERS = {
     "RMSprop": "RMSprop(learning_rate={rate!r})",
     "Adam": "Adam(learning_rate={rate!r})",
 }
+# What an optimizer keeps: its last step. The scaled one is the rate times a gradient,
+# of Adam a mean of gradients, divided by the root of the mean of their squares.
+KEPT = {"momentum": "velocity", "RMSprop": "scaled step", "Adam": "scaled step"}
 _RHO, _BETA_1, _BETA_2, _EPSILON = 0.9, 0.9, 0.999, 1e-7  # Keras's defaults
 
 
@@ -113,6 +116,20 @@ class Journey:
             scaled = rate * np.sqrt(1 - _BETA_2**count) / (1 - _BETA_1**count)
             return -scaled * first / (np.sqrt(second) + _EPSILON), first, second
         return -rate * gradient, first, second
+
+    @property
+    def gradient_step(self) -> np.ndarray:
+        """The step that the gradient alone would make from the last weights, shape (2,)."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return -self.learning_rate * self.gradient(self.path[-1])
+
+    @property
+    def kept_step(self) -> np.ndarray:
+        """What the optimizer keeps, as a step: see `KEPT`; zero before the first, shape (2,)."""
+        before = self.path[-2:][0] if self.optimizer in KEPT else self.path[-1]
+        with np.errstate(invalid="ignore"):
+            kept: np.ndarray = self.path[-1] - before
+        return kept
 
     def gradient(self, weights: np.ndarray) -> np.ndarray:
         """How the loss changes along each weight."""

@@ -17,13 +17,14 @@ from lrlab.explorers.controls import (
     several,
 )
 from lrlab.explorers.explorer import Explorer
-from lrlab.explorers.frame import Frame, Work
+from lrlab.explorers.frame import Frame, Layout, Work
 from lrlab.figures.landscape import REACH, LandscapeFigure, describe_race
 from lrlab.landscapes import LANDSCAPES, OPTIMIZERS, Journey
 
 Race: TypeAlias = tuple[Journey, ...]
 
 _HINT = "The landscape: arrow keys move the start"
+_HIGH = 580  # pixels, of a narrow picture
 _KEYS = {
     "ArrowRight": (0.1, 0),
     "ArrowLeft": (-0.1, 0),
@@ -58,9 +59,9 @@ for name, optimizer in optimizers.items():
 class LandscapeExplorer(Explorer[Race]):
     """A race of optimizers on a landscape of two weights, redrawn as a slider moves.
 
-    A click on the landscape sets the start, as do the arrow keys; Step goes a step further. The
-    thick line ahead of an optimizer is its last step, which momentum or scaling has made; the
-    dotted one is the step of plain SGD from there.
+    A click on the landscape sets the start, as do the arrow keys; Step goes a step further. Arrows
+    at an optimizer say what is in it: a thick one its velocity or its scaled step, which has made
+    its last step, and a thin one the step that the gradient alone would make.
 
     Args:
         landscape: "bowl", "valley", "saddle", "plateau" or "two minima".
@@ -124,6 +125,16 @@ class LandscapeExplorer(Explorer[Race]):
         if place is not None:
             x, y = (max(-far, min(at, far)) for at, far in zip(place, REACH, strict=True))
             self.move(start_x=x, start_y=y)
+
+    def layouts(self) -> dict[int, Layout]:
+        """Return the layouts: in a narrow one the losses stand below the landscape."""
+        wide, *narrow = super().layouts().values()
+        return {wide.width: wide} | {n.width: n._replace(height=_HIGH) for n in narrow}
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the figure in pixels."""
+        return self._laid_out.width, self._laid_out.height
 
     def settings(self) -> Race:
         """Return the journeys that the controls stand for.

@@ -10,7 +10,8 @@ from playwright.sync_api import expect
 from small import SOON, button, printed_by
 
 from lrlab import LandscapeExplorer
-from lrlab.landscapes import LANDSCAPES, OPTIMIZERS, Journey
+from lrlab.figures.landscape import LandscapeFigure, describe_race
+from lrlab.landscapes import KEPT, LANDSCAPES, OPTIMIZERS, Journey
 
 START = (1.3, -0.7)
 
@@ -20,6 +21,11 @@ def explorer():
     made = LandscapeExplorer(optimizers=list(OPTIMIZERS))
     made.wait(SOON)
     return made
+
+
+def optimizer_of_keras(name):
+    program = f"keras.optimizers.{OPTIMIZERS[name].format(rate=0.03, momentum=0.8)}"
+    return eval(program, {"keras": keras})  # noqa: S307 - our own table
 
 
 def path_of_keras(optimizer, landscape, steps):
@@ -38,10 +44,38 @@ def path_of_keras(optimizer, landscape, steps):
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_a_journey_is_that_of_the_optimizer_of_keras(name, landscape):
     journey = Journey(landscape, name, START, 0.03, momentum=0.8, steps=12)
-    optimizer = eval(  # noqa: S307 - our own table
-        f"keras.optimizers.{OPTIMIZERS[name].format(rate=0.03, momentum=0.8)}", {"keras": keras}
-    )
-    assert journey.path == pytest.approx(path_of_keras(optimizer, landscape, 12), abs=1e-4)
+    path = path_of_keras(optimizer_of_keras(name), landscape, 12)
+    assert journey.path == pytest.approx(path, abs=1e-4)
+
+
+def kept_by_keras(name, optimizer, gradient, steps):
+    """The step that is in the slots of an optimizer of Keras's, by hand, after steps at 0.03."""
+    slots = [keras.ops.convert_to_numpy(slot) for slot in optimizer.variables[2:]]
+    if name == "momentum":
+        return slots[0]
+    if name == "RMSprop":
+        return -0.03 * gradient / np.sqrt(slots[0] + 1e-7)
+    mean, squares = slots[0] / (1 - 0.9**steps), slots[1] / (1 - 0.999**steps)
+    return -0.03 * mean / (np.sqrt(squares) + 1e-7)
+
+
+@pytest.mark.parametrize("landscape", LANDSCAPES)
+@pytest.mark.parametrize("name", KEPT)
+def test_what_it_keeps_is_in_the_variables_of_the_optimizer_of_keras(name, landscape):
+    journey = Journey(landscape, name, START, 0.03, momentum=0.8, steps=12)
+    optimizer = optimizer_of_keras(name)
+    before = path_of_keras(optimizer, landscape, 12)[-2]
+    kept = kept_by_keras(name, optimizer, journey.gradient(before), 12)
+    assert journey.kept_step == pytest.approx(kept, abs=1e-5)
+    assert np.abs(kept).max() > 1e-3
+
+
+def test_the_gradient_step_is_that_of_plain_sgd_and_nothing_is_kept_before_a_step():
+    for name in OPTIMIZERS:
+        journey = Journey("saddle", name, (1.0, 0.5), 0.1, steps=0)
+        assert journey.gradient_step == pytest.approx([-0.1, 0.0375])
+        assert journey.kept_step.tolist() == [0, 0]
+    assert Journey("saddle", "SGD", (1.0, 0.5), 0.1, steps=9).kept_step.tolist() == [0, 0]
 
 
 @pytest.mark.parametrize("landscape", LANDSCAPES)
@@ -91,7 +125,65 @@ def test_the_picture_says_where_each_ends(explorer):
     explorer.learning_rate.value = 10.0  # far out numbers are infinite
     explorer.steps.value = 200
     assert explorer.wait(SOON)
+    assert "SGD goes away without end." in explorer._picture.alt
+    assert "Adam ends at (" in explorer._picture.alt
     assert explorer.error is None
+
+
+class TestArrows:
+    START, RATE = (1.0, -0.5), 0.2  # on the bowl, where the gradient is the place
+
+    @pytest.fixture(params=[(760, 460), (380, 580)])
+    def figure(self, request):
+        figure = LandscapeFigure(size=request.param)
+        journeys = [Journey("bowl", name, self.START, self.RATE, steps=2) for name in OPTIMIZERS]
+        figure.draw(journeys)
+        return figure
+
+    @staticmethod
+    def drawn(figure, name):
+        """From where to where the arrows go, as weights: what it keeps, and the gradient step."""
+        lines = [np.array(line.get_data()).T[:2] for line in figure._lines[name][1:3]]
+        place = figure._map.transData.inverted().transform
+        return [place(pixels) if len(pixels) else pixels for pixels in lines]
+
+    def test_they_are_four_times_the_steps_worked_out_by_hand(self, figure):
+        start = np.array(self.START)
+        # Plain: 1 - 0.2 a step. With momentum 0.9: -0.2, then 0.9 * -0.2 - 0.2 * 0.8 = -0.34.
+        for name, end in (("SGD", 0.64), ("momentum", 0.46)):
+            _, gradient = self.drawn(figure, name)
+            assert gradient == pytest.approx(np.array([end, end - 4 * 0.2 * end])[:, None] * start)
+        kept, _ = self.drawn(figure, "momentum")
+        assert kept == pytest.approx(np.array([0.46, 0.46 - 4 * 0.34])[:, None] * start)
+        assert not self.drawn(figure, "SGD")[0].size
+
+    def test_one_that_is_too_short_to_be_seen_is_left_out(self, figure):
+        figure.draw([Journey("bowl", "momentum", (0.01, 0.0), 0.1, steps=1)])
+        assert [arrow.size for arrow in self.drawn(figure, "momentum")] == [0, 0]
+
+    def test_the_legend_says_what_they_are(self, figure):
+        words = [text.get_text() for text in figure._figure.texts]
+        assert {"4 × velocity or scaled step", "4 × gradient step"} <= {*words}
+
+    def test_the_text_alternative_says_the_numbers(self):
+        journey = Journey("bowl", "momentum", (1.0, -0.5), 0.2, steps=2)
+        assert describe_race([journey]).endswith(
+            "momentum ends at (0.46, -0.23) with a loss of 0.132; there its velocity is "
+            "(-0.34, 0.17), its gradient step is (-0.092, 0.046)."
+        )
+        words = describe_race([Journey("bowl", "Adam", (1.0, 0.0), 0.2, steps=1)])
+        assert "its scaled step is (-0.2, 0), its gradient step is (-0.16, 0)." in words
+
+
+def test_in_a_narrow_page_the_losses_stand_below_the_landscape(explorer):
+    explorer._picture.set_state({"room": 380})
+    figure = explorer._figures["race"]
+    assert explorer.size == figure.size == (380, 580)
+    assert figure._loss.bbox.y1 < figure._map.bbox.y0
+    explorer._picture.set_state({"room": 760})
+    figure = explorer._figures["race"]
+    assert explorer.size == (760, 460)
+    assert figure._loss.bbox.x0 > figure._map.bbox.x1
 
 
 def test_a_race_of_nobody_is_refused_in_words(explorer):
