@@ -228,6 +228,26 @@ def test_07_the_higher_test_suggests_the_better_rate_and_a_higher_rate_is_better
     assert below(higher, wide)
 
 
+def test_07_the_rules_disagree_and_the_valley_of_the_validation_loss_is_far_too_low():
+    picks, losses = each("07", "rules"), each("07", "rules-trained")
+    assert picks.keys() == losses.keys()
+    for rates in picks.values():
+        assert max(rates) <= 2 * min(rates)
+    apart = [
+        high / low
+        for monitor in ("loss", "val_loss")
+        for low, high in zip(
+            picks[f"{monitor}, valley"], picks[f"{monitor}, steepest"], strict=True
+        )
+    ]
+    assert min(apart) > 4
+    assert max(apart) == pytest.approx(60)
+    valley = losses.pop("val_loss, valley")
+    assert all(below(others, valley) for others in losses.values())
+    for monitor in ("loss", "val_loss"):
+        assert mean(losses[f"{monitor}, steepest"]) < mean(losses[f"{monitor}, minimum"])
+
+
 @pytest.mark.parametrize(("rate", "helps"), [("0.03", 0), ("0.1", 0), ("0.4", 1), ("0.8", 1)])
 def test_11_decay_hurts_at_low_first_rates_and_helps_at_high_ones(rate, helps):
     hard, half, without = (each("11", "rows")[f"{rate}, × {factor}"] for factor in (0.1, 0.5, 1.0))
