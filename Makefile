@@ -30,7 +30,7 @@ define NEWLINE
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup develop lab test notebooks illustrations pages explorable docs links bench api release storm mutants lint check-isa clean
+.PHONY: help setup develop lab test notebooks illustrations pages explorable docs links bench api release storm mutants properties lint check-isa clean
 
 help:  ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -97,6 +97,9 @@ storm: develop  ## Ten minutes of random movements in JupyterLab (ARGS="--minute
 mutants: develop $(INSTALLED)-mutants  ## Change the code in 300 places, one at a time, and count what the tests notice
 	$(VENV)/bin/python tools/run_mutants.py $(ARGS)
 
+properties: develop  ## Try the properties with many new examples (ARGS="--hypothesis-seed=3" repeats those of 3)
+	$(RUN) pytest tests/properties --hypothesis-profile=long --hypothesis-seed=$(shell date +%s) $(ARGS)
+
 lint: develop  ## Check formatting, lint, types and spelling
 	$(RUN) ruff format --check .
 	$(RUN) ruff check .
@@ -108,6 +111,6 @@ check-isa: develop  ## Test as other processors would compute, one after another
 	  $(RUN) pytest $(PARALLEL) $(NBVAL) $(TESTS) $(ARGS)$(NEWLINE)))
 
 clean:  ## Remove .venv and everything that can be made again
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 	find . -name .ipynb_checkpoints -prune -exec rm -rf {} +

@@ -100,8 +100,8 @@ class Pinning(Generic[Shown]):
 
 def as_csv(rows: Sequence[Row]) -> str:
     """Return comma-separated values, for any spreadsheet: no cell of theirs is a formula to it."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
+    file = io.StringIO(newline=None)  # every line ends in "\n", also one within a cell
+    writer = csv.writer(file)
     names = _columns(rows)
     writer.writerow(map(_inert, names))
     writer.writerows([_inert(row.get(name)) for name in names] for row in rows)

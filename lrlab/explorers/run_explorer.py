@@ -240,7 +240,11 @@ class RunExplorer(ExperimentExplorer["Run | None"]):
     def _offer(self, run: Run) -> None:
         """Have a button for each metric that is one number."""
         history = run.history
-        both = [name for name in history if f"val_{name}" in history and name != "loss"]
+        both = [
+            name
+            for name in history
+            if f"val_{name}" in history and name != "loss" and not name.startswith("val_")
+        ]
         metrics = tuple(name for name in both if history[name] and np.ndim(history[name][0]) == 0)
         if metrics != self._metrics:
             self._metrics = metrics
