@@ -2,7 +2,11 @@
 
 import contextlib
 import io
+import json
+import os
 import re
+import subprocess
+import sys
 import time
 
 from lrlab.backend import keras
@@ -68,5 +72,49 @@ def printed_by(code, **given):
     into = io.StringIO()
     with contextlib.redirect_stdout(into):
         exec(compile(code, "program", "exec"), {"__name__": "__main__", **given})  # noqa: S102
-    found = re.findall(r"^(\w+): (\S+)$", into.getvalue(), re.MULTILINE)
+    return numbers(into.getvalue())
+
+
+def numbers(printed):
+    """The numbers of the lines `name: 0.1234` that a program has printed, by name."""
+    found = re.findall(r"^(\w+): (\S+)$", printed, re.MULTILINE)
     return {name: float(value) for name, value in found}
+
+
+RUN_ALL = """
+import contextlib, io, json, sys
+with contextlib.suppress(ModuleNotFoundError):
+    import lrlab
+assert "lrlab" not in sys.modules, "lrlab must be out of reach"
+printed = {}
+for name, code in json.load(sys.stdin).items():
+    into = io.StringIO()
+    with contextlib.redirect_stdout(into):
+        exec(compile(code, name, "exec"), {"__name__": "__main__"})
+    printed[name] = into.getvalue()
+print(json.dumps(printed))
+"""
+
+
+def without_lrlab(arguments, tmp_path, **more):
+    """Run a fresh Python that cannot import lrlab."""
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    env |= {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(tmp_path / "shadow")}
+    (tmp_path / "shadow" / "lrlab").mkdir(parents=True)
+    blocked = "raise ModuleNotFoundError('lrlab is out of reach', name='lrlab')\n"
+    (tmp_path / "shadow" / "lrlab" / "__init__.py").write_text(blocked)
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=tmp_path,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=600,
+        **more,
+    ).stdout
+
+
+def all_without_lrlab(programs, tmp_path):
+    """What each of some programs prints, by name, one after the other in one such Python."""
+    return json.loads(without_lrlab(["-c", RUN_ALL], tmp_path, input=json.dumps(programs)))

@@ -3,9 +3,7 @@
 import contextlib
 import functools
 import io
-import json
 import math
-import os
 import re
 import subprocess
 import sys
@@ -14,7 +12,9 @@ from lrlab.backend import keras
 
 import numpy as np
 import pytest
+import small
 from keras import layers
+from small import all_without_lrlab, without_lrlab
 
 from lrlab import Experiment, OneCycle, StepDecay, data, models
 
@@ -124,9 +124,9 @@ def runs():
 
 def numbers(printed):
     """The numbers that a program prints, `name: 0.1234` a line, by name."""
-    found = re.findall(r"^(\w+): (\S+)$", printed, re.MULTILINE)
+    found = small.numbers(printed)
     assert len(found) == len(printed.splitlines()), printed
-    return {name: float(value) for name, value in found}
+    return found
 
 
 def assert_prints(printed, run):
@@ -151,46 +151,11 @@ def formatted(code):
     return subprocess.run(ruff, input=code, capture_output=True, text=True, check=True).stdout
 
 
-RUN_ALL = """
-import contextlib, io, json, sys
-with contextlib.suppress(ModuleNotFoundError):
-    import lrlab
-assert "lrlab" not in sys.modules, "lrlab must be out of reach"
-printed = {}
-for name, code in json.load(sys.stdin).items():
-    into = io.StringIO()
-    with contextlib.redirect_stdout(into):
-        exec(compile(code, name, "exec"), {"__name__": "__main__"})
-    printed[name] = into.getvalue()
-print(json.dumps(printed))
-"""
-
-
-def without_lrlab(arguments, tmp_path, **more):
-    """Run a fresh Python that cannot import lrlab."""
-    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    env |= {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(tmp_path / "shadow")}
-    (tmp_path / "shadow" / "lrlab").mkdir(parents=True)
-    blocked = "raise ModuleNotFoundError('lrlab is out of reach', name='lrlab')\n"
-    (tmp_path / "shadow" / "lrlab" / "__init__.py").write_text(blocked)
-    return subprocess.run(
-        [sys.executable, *arguments],
-        cwd=tmp_path,
-        env=env,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=600,
-        **more,
-    ).stdout
-
-
 @pytest.fixture(scope="module")
 def printed(runs, tmp_path_factory):
     """What all programs print, one after the other, in a fresh Python without lrlab."""
     programs = {case: run.code for case, run in runs.items()}
-    path = tmp_path_factory.mktemp("programs")
-    return json.loads(without_lrlab(["-c", RUN_ALL], path, input=json.dumps(programs)))
+    return all_without_lrlab(programs, tmp_path_factory.mktemp("programs"))
 
 
 class TestCompletePrograms:
