@@ -86,7 +86,9 @@ def _one_cycle_steps(values: Mapping[str, Any], epochs: int, steps_per_epoch: in
     times = f"{share:.2g} × {counted(epochs, 'epoch')} × {steps_per_epoch} batches"
     words = f"up for {times} = {share * epochs * steps_per_epoch:.4g} steps, then down"
     if values["cycle_momentum"]:
-        words += "; the optimizer is SGD, with a momentum from 0.95 down to 0.85 and back"
+        words += (
+            "; the optimizer is SGD, its momentum by the same formula from 0.95 to 0.85 and back"
+        )
     return words
 
 

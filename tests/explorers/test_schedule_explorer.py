@@ -323,6 +323,17 @@ class TestWords:
         assert rates == pytest.approx(planned, rel=1e-5, abs=1e-7)
         assert (kind == "constant") == (len({round(rate, 9) for rate in rates}) == 1)
 
+    def test_so_it_gives_the_momentum_of_one_cycle_where_that_moves(self, explorer):
+        explorer.move(kind="one-cycle", cycle_momentum=True)
+        explorer.wait(SOON)
+        assert "by the same formula from 0.95 to 0.85 and back" in explorer._formula.value
+        formula = KINDS["one-cycle"].formula
+        momentum = explorer.settings().optimizer(EPOCHS, BATCHES).momentum_schedule
+        for step, start, end, done in ((3, 0.95, 0.85, 3 / 7.5), (15, 0.85, 0.95, 7.5 / 22.5)):
+            names = vars(math) | {"start": start, "end": end, "done": done}
+            computed = eval(formula, names)  # noqa: S307 - our own formula
+            assert float(momentum(step)) == pytest.approx(computed, rel=1e-5)
+
     def test_one_epoch_is_not_called_epochs(self):
         plan = Plan("cosine", (("initial_learning_rate", 0.5), ("decay_epochs", 1)))
         assert plan.in_steps(EPOCHS, BATCHES) == "decay_steps = 1 epoch × 5 batches = 5"
