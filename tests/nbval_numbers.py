@@ -63,7 +63,7 @@ def _tolerant(sanitize):
     def wrapped(cell, value):
         value = sanitize(cell, value)
         if isinstance(value, dict):  # a chart
-            value = json.dumps(value)
+            value = json.dumps(value, sort_keys=True)
         return Output(value) if isinstance(value, str) else value
 
     return wrapped

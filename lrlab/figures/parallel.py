@@ -188,7 +188,10 @@ def _chart(
     ink = THEMES[theme]
     names = [axis.name for axis in axes]
     # A title a word a line where there are many: each has little room.
-    titles = {name: textwrap.wrap(name, 8 if len(names) > 3 else 16) for name in names}
+    titles = {
+        name: textwrap.wrap(name, 8 if len(names) > 3 else 16, break_long_words=False)
+        for name in names
+    }
     lines_of = f"({json.dumps(titles)})[datum.label]"
     room = _LINE * max(map(len, titles.values()))
     plain: dict[str, Any] = {"domain": False, "ticks": False, "title": None, "labelAngle": 0}

@@ -248,6 +248,21 @@ def test_07_the_rules_disagree_and_the_valley_of_the_validation_loss_is_far_too_
         assert mean(losses[f"{monitor}, steepest"]) < mean(losses[f"{monitor}, minimum"])
 
 
+def test_11_halving_drops_the_best_where_it_decides_before_the_first_drop():
+    kept = [line.rsplit(" ", 1)[1] for line in lines("11", "first") if "best cell kept" in line]
+    assert kept == ["True", "False", "True"]
+
+
+def test_11_the_five_best_of_many_settings_come_from_one_first_rate():
+    (output,) = outputs("11", "many")
+    words = output["data"]["text/plain"]
+    (first, factors, intervals) = re.search(
+        r"The best 5 have (.+?), (.+?), (.+?)\.$", words
+    ).groups()
+    assert first == "first rate 0.8"
+    assert (factors, intervals) == ("decay factor from 0.2 to 0.8", "epochs per drop from 2 to 6")
+
+
 @pytest.mark.parametrize(("rate", "helps"), [("0.03", 0), ("0.1", 0), ("0.4", 1), ("0.8", 1)])
 def test_11_decay_hurts_at_low_first_rates_and_helps_at_high_ones(rate, helps):
     hard, half, without = (each("11", "rows")[f"{rate}, × {factor}"] for factor in (0.1, 0.5, 1.0))
