@@ -92,8 +92,8 @@ def sweep(
             the beginning of the whole one: no schedule is squeezed. Settings are compared by
             their validation loss, the mean over the seeds. `sweep.rungs` and `print(sweep)` say
             what was dropped: a late starter may be dropped wrongly.
-        min_epochs: With halving, what every setting trains for at least. More of them spare late
-            starters.
+        min_epochs: With halving, what every setting trains for at least. Let them reach beyond
+            what you compare, such as a warm-up or a first drop.
         callbacks: Keras callbacks. Each run has copies of its own.
         executor: Where to train: None is here, one run after another. Any
             `concurrent.futures.Executor` spreads the runs over its workers: a `ProcessPoolExecutor`
@@ -106,6 +106,7 @@ def sweep(
             loss, metrics, epochs, batch size, and versions of lrlab, Keras, TensorFlow and NumPy.
             Code is compared by what comes of it: one epoch of a stored run is trained again.
         on_run: Called with each run, in the order in which they finish; those of the file first.
+            With halving also with those that were stopped early, and again with what goes on.
         progress: Whether to show a progress bar.
 
     Raises:
