@@ -293,6 +293,7 @@ def imports_any(path: Path, *forbidden: str) -> set[str]:
 MAY_IMPORT = {
     "backend": ("", "keras tensorflow"),
     "checks": ("", ""),
+    "files": ("", ""),
     "data": ("checks", "sklearn"),
     "quadratic": ("", ""),
     "landscapes": ("", ""),
@@ -305,14 +306,14 @@ MAY_IMPORT = {
     "callbacks": ("backend checks figures keras_code training", "scipy ipywidgets IPython"),
     "figures": ("landscapes quadratic", "matplotlib PIL"),
     "sweeps": ("backend checks experiment figures schedules", "pandas"),
-    "export": ("checks figures schedules", ""),
+    "export": ("checks figures files schedules", ""),
     "explorers": (
         "backend callbacks checks data experiment figures landscapes models optimizers quadratic "
         "schedules",
         "ipywidgets anywidget",
     ),
-    "exercises": ("figures", "anywidget"),
-    "course": ("backend exercises explorers figures quadratic schedules", ""),
+    "exercises": ("figures files", "anywidget"),
+    "course": ("backend exercises explorers figures files quadratic schedules", ""),
     "server": ("", ""),
     "__init__": ("", ""),
 }

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import lrlab
+from lrlab.files import write_whole
 
 __all__ = ["Copied", "copy_course"]
 
@@ -60,6 +61,7 @@ def copy_course(folder: str | Path) -> Copied:
 
     Raises:
         ValueError: If something else than a folder has that name.
+        OSError: If one cannot be written. Called again, it goes on with that one.
 
     Example:
         >>> import tempfile
@@ -87,12 +89,12 @@ def copy_course(folder: str | Path) -> Copied:
             done.same.append(name)
         elif (there is None and not path.exists()) or there == before.get(name, ""):
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
+            write_whole(path, content)
             done.written.append(name)
         else:
             done.kept.append(name)
             now.pop(name)
-    (folder / _LIST).write_text(json.dumps(now, indent=1) + "\n", encoding="utf-8")
+    write_whole(folder / _LIST, json.dumps(now, indent=1) + "\n")
     return done
 
 

@@ -13,6 +13,7 @@ from lrlab.course.handed_in import HandedIn, Student, read_answers
 from lrlab.explorers.pins import Row, as_csv
 from lrlab.figures.ink import counted
 from lrlab.figures.page import filled_page
+from lrlab.files import write_whole
 
 __all__ = ["write_report"]
 
@@ -86,8 +87,8 @@ def write_report(folder: str | Path, to: str | Path = "report") -> str:
         ("students", [_row_of_student(student, handed_in) for student in handed_in.students]),
         ("questions", [_row_of_question(each) for each in asked]),
     ):
-        (to / f"{name}.csv").write_text(as_csv(rows), encoding="utf-8-sig", newline="")
-    (to / "report.html").write_text(_page(handed_in, asked), encoding="utf-8")
+        write_whole(to / f"{name}.csv", as_csv(rows).encode("utf-8-sig"))
+    write_whole(to / "report.html", _page(handed_in, asked))
     counts = (
         counted(len(handed_in.students), "student"),
         counted(len(asked), "question"),

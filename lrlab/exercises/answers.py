@@ -9,6 +9,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from lrlab.files import write_whole
+
 __all__ = [
     "FILE",
     "done",
@@ -93,6 +95,7 @@ def save_answers(path: str | Path, *, name: str = "") -> Path:
 
     Raises:
         ValueError: If nothing was answered yet.
+        OSError: If the file cannot be written; one that is there stays as it is.
 
     Example:
         >>> import tempfile
@@ -190,18 +193,11 @@ def _store(answers: Answers, path: Path | None) -> None:
 
 
 def _write(path: Path, answers: Any) -> None:
-    """Write a file at once: whoever reads it meanwhile finds the old one or the new one."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    words = json.dumps(answers, indent=1, ensure_ascii=False)
-    try:
-        beside.write_text(f"{words}\n", encoding="utf-8")
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    write_whole(path, json.dumps(answers, indent=1, ensure_ascii=False) + "\n")
 
 
 def _say_not_kept(error: OSError) -> None:
     _TROUBLE.append(
         f"Your answers last until this kernel ends: `{FILE}` cannot be used "
-        f"({error.strerror or error})."
+        f"({os.strerror(error.errno) if error.errno else error})."
     )

@@ -15,6 +15,7 @@ from lrlab.export.charts import Limits, bundle, charts
 from lrlab.figures.history import Curves, can_be_drawn, describe
 from lrlab.figures.ink import result_text, rounded
 from lrlab.figures.page import filled_page
+from lrlab.files import write_whole
 from lrlab.schedules import StepDecay
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def export_html(
 
     Raises:
         ValueError: If the runs are no such grid; missing positions are named.
+        OSError: If the file cannot be written; one that is there stays as it is.
         ImportError: Without Altair and vl-convert, the extra `lrlab[export]`.
 
     Example:
@@ -94,7 +96,7 @@ def export_html(
         "page": json.dumps(page, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c"),
     }
     path = Path(path)
-    path.write_text(filled_page(_TEMPLATE, title, parts), "utf-8")
+    write_whole(path, filled_page(_TEMPLATE, title, parts))
     return path
 
 

@@ -89,7 +89,8 @@ class RunFile:
     """A file of the runs of one experiment; what a killed process left half-written is cut off.
 
     Its first line says which experiment that is, and each further one holds a run under its key. A
-    damaged line is passed over with a warning. A file has one writer at a time.
+    damaged line is passed over with a warning. A file has one writer at a time. On a disk that is
+    full, runs wait for room.
 
     Args:
         path: Made if it is not there.
@@ -101,16 +102,22 @@ class RunFile:
     Raises:
         ValueError: If the file is something else or of another experiment, or somebody is writing
             to it.
-        OSError: If it cannot be written.
+        OSError: If it cannot be begun.
     """
 
     def __init__(self, path: str | os.PathLike[str], header: Mapping[str, Any]) -> None:
         self.path = Path(path)
-        self._file = self.path.open("ab")
+        # Unbuffered: what was not written is then known to the byte.
+        self._file = self.path.open("ab", buffering=0)
+        self._waiting = b""  # for room on the disk
         self._synced = 0.0
         try:
             self._lock()
             self.records = self._read(header)
+        except OSError as error:
+            self._file.close()
+            words = f"{error.strerror}; nothing was trained. Make room, or give another path"
+            raise OSError(error.errno, words, str(self.path)) from error
         except BaseException:
             self._file.close()
             raise
@@ -187,17 +194,40 @@ class RunFile:
 
     def append(self, key: str, record: Record, about: Mapping[str, Any]) -> None:
         """Write a run, with a few words about it for a person who opens the file."""
-        self._write({"lrlab_run": key, **about, "run": record})
         self.records[key] = record
+        waited = bool(self._waiting)
+        try:
+            self._write({"lrlab_run": key, **about, "run": record})
+        except OSError as error:
+            if not waited:
+                words = (
+                    f"{str(self.path)!r} cannot be written ({error.strerror}). The sweep goes on"
+                )
+                warnings.warn(
+                    f"{words}, and its runs are written once there is room.", stacklevel=2
+                )
 
     def _write(self, line: Mapping[str, Any]) -> None:
-        self._file.write(json.dumps(line, allow_nan=False).encode() + b"\n")
-        self._file.flush()  # the system has it now, and keeps it if this process is killed
-        if time.monotonic() - self._synced > _SECONDS_TO_DISK:  # and if the machine fails
+        self._waiting += json.dumps(line, allow_nan=False).encode() + b"\n"
+        self._flush()
+        if time.monotonic() - self._synced > _SECONDS_TO_DISK:  # kept if the machine fails
             os.fsync(self._file.fileno())
             self._synced = time.monotonic()
 
+    def _flush(self) -> None:
+        """Give to the system what waits; it keeps it if this process is killed."""
+        while self._waiting:
+            self._waiting = self._waiting[self._file.write(self._waiting) :]
+
     def close(self) -> None:
-        """Wait until all of it is on the disk."""
-        os.fsync(self._file.fileno())
-        self._file.close()
+        """Wait until all of it is on the disk, or say that it is not."""
+        try:
+            self._flush()
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            lost = self._waiting.count(b"\n")
+            words = f"The last runs ({lost}) are not in {str(self.path)!r} ({error.strerror}). They"
+            words += " are in this sweep alone: another one would train them again."
+            warnings.warn(words, stacklevel=2)
+        finally:
+            self._file.close()

@@ -104,7 +104,8 @@ def sweep(
             the same path trains only what is missing there: runs of other rates, seeds or
             callbacks. It must be of the same experiment: data, model, first weights, optimizer,
             loss, metrics, epochs, batch size, and versions of lrlab, Keras, TensorFlow and NumPy.
-            Code is compared by what comes of it: one epoch of a stored run is trained again.
+            Code is compared by what comes of it: one epoch of a stored run is trained again. On a
+            disk that is full the sweep goes on, warns, and writes its runs once there is room.
         on_run: Called with each run, in the order in which they finish; those of the file first.
             With halving also with those that were stopped early, and again with what goes on.
         progress: Whether to show a progress bar.
@@ -112,6 +113,7 @@ def sweep(
     Raises:
         ValueError: If an argument cannot work, before anything is trained, or if the runs of the
             file are not of this experiment.
+        OSError: If the file cannot be begun, before anything is trained.
         SweepError: If a run fails or its worker dies. It has the runs that had finished.
 
     Example:
