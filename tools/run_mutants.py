@@ -4,7 +4,7 @@ Usage: make mutants ARGS="--count 300 --seed 0 --workers 2"
 
 1. The tests run once, and coverage.py writes down which of them run which line.
 2. A seed chooses mutants: a `<` that becomes `<=`, an `and` that becomes `or`, a call left out.
-3. Each is tried in a copy of the repository, with tests that run its line, the quickest first.
+3. Each is tried in a copy of the repository, with tests that run its line, the nearest first.
 
 A mutant that no test notices has survived. All is kept in build/mutants, so that a run that was
 ended goes on where it was; remove that folder to begin again.
@@ -282,7 +282,7 @@ class Covering:
         }
 
     def tests(self, mutant: Mutant, limit: float) -> list[str]:
-        """Return the quickest tests of a mutant's line, that take so many seconds in all.
+        """Return the tests of a mutant's line, the nearest and quickest first, of so many seconds.
 
         Those of the whole file, where the line runs as that is imported.
         """
@@ -290,7 +290,14 @@ class Covering:
         found = (
             lines.get(mutant.line) or lines.get(mutant.first_line) or set().union(*lines.values())
         )
-        ordered = sorted(found, key=lambda test: (self.seconds[test], test))
+        path = Path(mutant.path)
+
+        def distance(test: str) -> tuple[bool, bool, float, str]:
+            near = test.startswith(f"tests/{path.parent.name}/")
+            nearest = near and path.stem in test.partition("::")[0]
+            return not nearest, not near, self.seconds[test], test
+
+        ordered = sorted(found, key=distance)
         spent = accumulate(self.seconds[test] for test in ordered)
         return [
             test for test, so_far in zip(ordered, spent, strict=True) if so_far <= limit
@@ -419,7 +426,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=300, help="how many mutants")
     parser.add_argument("--seed", type=int, default=0, help="which ones")
     parser.add_argument("--workers", type=int, default=2, help="how many at once")
-    parser.add_argument("--limit", type=float, default=60.0, help="seconds of tests for each")
+    parser.add_argument("--limit", type=float, default=40.0, help="seconds of tests for each")
     arguments = parser.parse_args()
     measure_coverage()
     everything = all_mutants()
