@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lrlab.course.hints import first_wrong
+from lrlab.course.hints import as_letters, first_wrong
 from lrlab.exercises.judging import Hint, exercise, prediction, quick
 from lrlab.schedules import is_keras_schedule, preview
 
@@ -21,6 +21,23 @@ prediction(
     },
     right="Within the first epoch",
 )
+
+
+@exercise("04-order")
+def _order(answer: Any) -> str:
+    """Of schedules with a mean rate of 0.33, 0.25, 0.14 and 0.08, from the highest."""
+    order = as_letters(answer, "BDCA")
+    if order == "BDCA":
+        return "The longer the rate stays high, the lower the loss. With A it is 0 after 5 epochs."
+    if order[-1] != "A":
+        raise Hint("A is at 0 after 5 of the 15 epochs. What can it learn in the other ten?")
+    if order.index("C") < order.index("D"):
+        raise Hint("C is halved every 3 epochs, from the first on. How long does D stay high?")
+    raise Hint(
+        "With a power of 0.5, B stays high until shortly before the end. Sketch it beside D."
+    )
+
+
 quick(
     "04-quick-steps",
     "640 samples, batches of 32, 10 epochs. For a `CosineDecay` over all of them, "

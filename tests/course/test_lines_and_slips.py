@@ -21,6 +21,7 @@ RIGHT = {
     "01-order": "BDAC",
     "02-order": "CADB",
     "03-slip": 2,
+    "04-order": "bdca",
     "07-slip": 3,
     "08-order": ["b", "a", "d", "c"],
     "09-line": lambda mean, square, rate: rate * mean / square**0.5,
@@ -57,6 +58,11 @@ def test_the_right_answer_passes(exercise, answer):
         ("02-order", "ACDB", "falls faster"),
         ("02-order", "ABC", "four letters once each"),
         ("02-order", 3, "four letters once each"),
+        ("04-order", "ACDB", "from the wrong end"),
+        ("04-order", "BDAC", "after 5 of the 15 epochs"),
+        ("04-order", "BCDA", "halved every 3 epochs"),
+        ("04-order", "DBCA", "until shortly before the end"),
+        ("04-order", 0.5, "four letters once each"),
         ("08-order", "CDAB", "from the wrong end"),
         ("08-order", "ABDC", "B makes 3 steps an epoch"),
         ("08-order", "BACD", "C makes 180 steps an epoch"),
@@ -136,6 +142,21 @@ def test_the_line_with_the_slip_of_03_makes_the_rates_that_its_words_say():
         exec(code.replace("if", line).replace("epochs=15", "epochs=15, verbose=0"), names)  # noqa: S102 - what the page shows
         recorded = model.history.history["learning_rate"]
         assert recorded == pytest.approx(np.repeat(rates, 5))
+
+
+def test_the_schedules_of_04_end_in_the_right_order_from_every_start():
+    digits = lrlab.data.digits()
+    experiment = lrlab.Experiment(lambda: lrlab.models.mlp(digits), digits)
+    assert experiment.steps_per_epoch == 45
+    rows = re.findall(r"^([A-D])   (\w+)\((.+)\)$", words_of("04", "try-order-words"), re.MULTILINE)
+    ends = {}
+    for name, kind, arguments in rows:
+        schedule = eval(f"keras.optimizers.schedules.{kind}({arguments})")  # noqa: S307 - ours
+        runs = [experiment.run(schedule, seed=seed) for seed in (0, 1, 2)]
+        ends[name] = [run.final["val_loss"] for run in runs]
+    assert len(ends) == 4
+    for lower, higher in pairwise(ends[name.upper()] for name in RIGHT["04-order"]):
+        assert all(one < other for one, other in zip(lower, higher, strict=True))
 
 
 def test_the_trainings_of_08_end_in_the_right_order_from_every_start():

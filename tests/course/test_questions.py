@@ -31,6 +31,7 @@ QUESTIONS = {
     "03-slip": "a6ae7965",
     "04-decay-steps": "6a382e37",
     "04-warm-up": "98b588d9",
+    "04-order": "7af3c25d",
     "05-cuts": "bfb7276c",
     "05-together": "fcc7d0e3",
     "06-beat": "6fd534f1",
