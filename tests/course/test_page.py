@@ -34,7 +34,8 @@ def test_each_position_of_its_page_is_a_default_training(few_positions, tmp_path
 
 def test_what_is_missing_is_said_before_anything_is_trained(few_positions, monkeypatch, capsys):
     monkeypatch.delitem(vars(lrlab), "export_html", raising=False)
-    for name in ("lrlab.export", "lrlab.export.page", "lrlab.export.charts"):
+    export = ("lrlab.export", "lrlab.export.page", "lrlab.export.charts", "lrlab.figures.vega")
+    for name in export:
         monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.setitem(sys.modules, "vl_convert", None)
     monkeypatch.setattr(lrlab, "sweep", lambda *_: pytest.fail("it trains"))
