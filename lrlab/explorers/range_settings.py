@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -50,6 +52,21 @@ class Settings(NamedTuple):
     def name(self) -> str:
         """What is tested, in words."""
         return self.setting.replace("_", " ")
+
+
+def over_values(program: str, settings: Settings, seeds: Sequence[int]) -> str:
+    """Return the program of a training at the last value as one over all values and seeds."""
+    name, values = settings.setting, settings.values
+    given, seeding = program.split("keras.utils.set_random_seed(", 1)
+    fit, _ = seeding.partition(")\n")[2].split("for name, values in history", 1)
+    training = fit.replace(f"{name}={values[-1]!r}", f"{name}=value")
+    body = f"keras.utils.set_random_seed(seed)\n{training}"
+    body += 'losses.append(history.history["val_loss"][-1])\n'
+    return (
+        f"import statistics\n\n{given}for value in {values}:\n    losses = []\n"
+        f"    for seed in {[*seeds]}:\n{textwrap.indent(body, ' ' * 8)}"
+        f'    print(f"{settings.name()} {{value:g}}: {{statistics.median(losses):.4f}}")\n'
+    )
 
 
 def _grid(lowest: float, highest: float) -> list[float]:

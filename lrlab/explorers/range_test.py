@@ -20,7 +20,13 @@ from lrlab.explorers.controls import (
     usual_epochs,
 )
 from lrlab.explorers.frame import Frame, Work
-from lrlab.explorers.range_settings import OF_THE_TEST, VALUES, Settings, check_range
+from lrlab.explorers.range_settings import (
+    OF_THE_TEST,
+    VALUES,
+    Settings,
+    check_range,
+    over_values,
+)
 from lrlab.explorers.rate_map import optimizer_with
 from lrlab.explorers.run_explorer import ExperimentExplorer
 from lrlab.figures.rates import RULES, Measured, RangeFigure, describe_range_test
@@ -164,14 +170,14 @@ class RangeTestExplorer(ExperimentExplorer[Measured]):
 
     @property
     def code(self) -> str:
-        """The plain Keras program of the same range test, or of the training that ended lowest."""
+        """The plain Keras program of the same range test, or of the trainings at all values."""
         settings = self.settings()
         if settings.setting == "learning_rate":
             test = self._new_test(settings)
             return self.experiment.code(test.lowest, callbacks=[test])
-        best = None if self.measured is None else self.measured.best
-        experiment, rate = self._at(settings, settings.values[0] if best is None else best)
-        return experiment.code(rate)
+        experiment, rate = self._at(settings, settings.values[-1])
+        seeds = range(experiment.seed, experiment.seed + self._seeds)
+        return over_values(experiment.code(rate), settings, seeds)
 
     def label(self, settings: Settings) -> str:
         """Return what was tested, and what is not as usual."""

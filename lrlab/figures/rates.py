@@ -293,7 +293,9 @@ class RangeFigure(Plot):
                 y = untrained - LINE_HEIGHT
             beyond = {"lowest": "≤ ", "highest": "≥ "}.get(measured.edge, "")
             words = f"best {beyond}{measured.best:.2g}"
-            self._write(beside, y, words, "validation")
+            self._write(
+                min(beside, self.size[0] - typeface().getlength(words)), y, words, "validation"
+            )
 
     def _make_axes(self, rates: tuple[float, float], scale: str, rows: int) -> None:
         width, height = self.size

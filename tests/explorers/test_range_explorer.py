@@ -320,15 +320,18 @@ class TestOtherSettings:
             assert (row["setting"], row["suggestion"]) == (setting, "")
             assert float(row["best"]) == measured.best
 
-    def test_the_code_is_that_of_the_best(self, experiment, monkeypatch):
-        monkeypatch.setitem(explorers.range_settings.VALUES, "momentum", (0.5, 0.9))
-        with finished(experiment, setting="momentum", seeds=1) as explorer:
-            best = explorer.measured.best
-            names = {"build_model": model, **GIVEN}
-            exec(compile(explorer.code, "program", "exec"), names)  # noqa: S102
-            assert names["model"].optimizer.momentum == best
-            loss = names["history"].history["val_loss"][-1]
-            assert loss == pytest.approx(explorer.measured.final[best][0], rel=1e-4)
+    @pytest.mark.parametrize("setting", ["momentum", "weight_decay"])
+    def test_the_code_trains_at_all_values_from_all_seeds(
+        self, experiment, setting, monkeypatch, capsys
+    ):
+        values = (0.0, 0.5, 0.9) if setting == "momentum" else (0.01, 0.5)
+        monkeypatch.setitem(explorers.range_settings.VALUES, setting, values)
+        with finished(experiment, setting=setting, seeds=3) as explorer:
+            assert formatted(explorer.code) == explorer.code
+            exec(compile(explorer.code, "program", "exec"), {"build_model": model, **GIVEN})  # noqa: S102
+            said = [line.rsplit(" ", 2)[-2:] for line in capsys.readouterr().out.splitlines()]
+            printed = {float(value.rstrip(":")): float(loss) for value, loss in said}
+            assert printed == pytest.approx(explorer.measured.middles, abs=2e-4)
 
     def test_only_the_controls_that_count_are_seen(self, explorer):
         def seen():
