@@ -115,7 +115,7 @@ class RangeTestExplorer(ExperimentExplorer[Measured]):
         check_range(as_learning_rate(lowest, "lowest"), as_learning_rate(highest, "highest"))
         self.measured: Measured | None = None
         self.reason = ""
-        self._start_loss = 0.0
+        self._start_loss = 0.0  # of the first start
         self._look: tuple[Any, ...] = ()  # of the figure
         self._tests: dict[tuple[Any, ...], LearningRateRangeTest] = {}
         # By what was tried, at which rate and for how many epochs, then by seed.
@@ -245,7 +245,7 @@ class RangeTestExplorer(ExperimentExplorer[Measured]):
                 for run in runs:
                     last = run
                     yield None
-            self._start_loss = last.start_loss
+            self._start_loss = self._start_loss or last.start_loss
             lost = last.verdict == "diverged"
             loss = np.nan if lost else last.final["val_loss"]
             self._final.setdefault(self._key(settings, value), {})[seed] = loss
@@ -261,7 +261,7 @@ class RangeTestExplorer(ExperimentExplorer[Measured]):
             yield "Testing …" if self._tests else "Compiling the model, once …"
             both = [test, self._telling(test)]
             run = yield from self.train(test.lowest, callbacks=both, seed=seed)
-            self._start_loss = run.start_loss
+            self._start_loss = self._start_loss or run.start_loss
             self._tests[key] = test
         return self._tests[key]
 
