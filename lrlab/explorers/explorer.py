@@ -90,6 +90,7 @@ class Explorer(Pinning[Shown], ipywidgets.VBox, Generic[Shown]):
         self._answered: Any = None  # `asked` of what the picture shows
         self._silent = False  # whether the work that goes on has said nothing yet
         self._figures: dict[str, Any] = {}
+        self._made_of: dict[str, tuple[Any, dict[str, Any]]] = {}  # arguments, of each figure
         self._drawing = threading.RLock()  # of pins, frame and figures
         self._picture = PictureView(alt="The first run is on its way.")
         self.lay_out()
@@ -326,11 +327,12 @@ class Explorer(Pinning[Shown], ipywidgets.VBox, Generic[Shown]):
             self._figures.clear()
             self._picture.show(widths=[*layouts], width=now.width, height=now.height)
 
-    def figure(self, name: str, make: Callable[[], Any]) -> Any:
-        """Return the figure of this name, which is made once for a look."""
+    def figure(self, name: str, make: Callable[..., Any], *arguments: Any, **look: Any) -> Any:
+        """Return the figure of this name, which is made once, and again for other arguments."""
         with self._drawing:
-            if name not in self._figures:
-                self._figures[name] = make()
+            if name not in self._figures or self._made_of[name] != (arguments, look):
+                self._figures[name] = make(*arguments, **look)
+                self._made_of[name] = arguments, look
             return self._figures[name]
 
     def redraw(self) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any, TypeAlias
 
 from lrlab.checks import as_learning_rate
@@ -163,7 +162,7 @@ class LandscapeExplorer(Explorer[Race]):
 
     def draw(self, settings: Race, shown: Race) -> tuple[bytes, str]:
         """Draw the landscape, and the ways that the optimizers go on it."""
-        figure = self.figure("race", partial(LandscapeFigure, size=self.size, theme=self.theme))
+        figure = self.figure("race", LandscapeFigure, size=self.size, theme=self.theme)
         figure.draw(shown)
         return figure.png(), describe_race(shown)
 

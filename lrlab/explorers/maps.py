@@ -8,7 +8,6 @@ import time
 from abc import abstractmethod
 from collections.abc import Sequence
 from contextlib import closing
-from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -257,10 +256,18 @@ class MapExplorer(RunExplorer):
         """Draw the map as far as it is filled, and below it the curves of the chosen cell."""
         self._draw_curves()
         sides, label = self._sides(), self.value_label  # read once: they may change meanwhile
-        labels = (*(control.description for control in sides), label)
-        if "map" in self._figures and self._figures["map"].labels != labels:
-            del self._figures["map"]
-        heat_map = self.figure("map", partial(self._new_map, sides, labels))
+        up, across = sides
+        heat_map = self.figure(
+            "map",
+            HeatMap,
+            up.stops,
+            across.stops,
+            row_label=up.description,
+            column_label=across.description,
+            value_label=label,
+            size=self.size,
+            theme=self.theme,
+        )
         row, column = (control.stops.index(control.value) for control in sides)
         heat_map.draw(self._values(sides), (row, column))
         return heat_map.png(), heat_map.describe()
@@ -275,18 +282,6 @@ class MapExplorer(RunExplorer):
         elif not self._curves_picture.value:  # nothing was ever trained
             return
         self.show(*super().draw(chosen, run), words, on=self._curves_picture)
-
-    def _new_map(self, sides: Sequence[Any], labels: Sequence[str]) -> HeatMap:
-        (rows, columns), (row, column, value) = (control.stops for control in sides), labels
-        return HeatMap(
-            rows,
-            columns,
-            row_label=row,
-            column_label=column,
-            value_label=value,
-            size=self.size,
-            theme=self.theme,
-        )
 
 
 def nearest(numbers: Sequence[float], wanted: float) -> float:

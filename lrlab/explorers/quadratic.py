@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 from lrlab.checks import as_learning_rate
@@ -122,8 +121,8 @@ class QuadraticExplorer(Explorer[Descent]):
     def draw(self, settings: Descent, shown: Descent) -> tuple[bytes, str]:
         """Draw the bowl, and the steps on it."""
         weights = len(shown.start)
-        new_figure = partial(BowlFigure, weights, size=self.size, theme=self.theme)
-        figure = self.figure(f"{weights} weights", new_figure)
+        look = {"size": self.size, "theme": self.theme}
+        figure = self.figure(f"{weights} weights", BowlFigure, weights, **look)
         figure.draw(shown, [pin for pin in self.pins if len(pin[1].start) == weights])
         return figure.png(), describe_bowl(shown)
 

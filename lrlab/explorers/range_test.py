@@ -6,7 +6,6 @@ import html
 import time
 from collections.abc import Generator, Mapping
 from contextlib import closing
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -116,7 +115,6 @@ class RangeTestExplorer(ExperimentExplorer[Measured]):
         self.measured: Measured | None = None
         self.reason = ""
         self._start_loss = 0.0  # of the first start
-        self._look: tuple[Any, ...] = ()  # of the figure
         self._tests: dict[tuple[Any, ...], LearningRateRangeTest] = {}
         # By what was tried, at which rate and for how many epochs, then by seed.
         self._final: dict[tuple[Any, ...], dict[int, float]] = {}
@@ -350,18 +348,11 @@ class RangeTestExplorer(ExperimentExplorer[Measured]):
     def draw(self, settings: Settings, shown: Measured) -> tuple[bytes, str]:
         """Draw the test, and the losses of the trainings."""
         name = f"validation loss after {settings.epochs} epochs"
-        look = name, *settings.axis((self.lowest.min, self.highest.max)), settings.name()
-        if look != self._look:
-            self._figures.pop("rates", None)
-            self._look = look
-        figure = self.figure("rates", partial(self._new_figure, *look))
-        figure.draw(shown)
-        return figure.png(), describe_range_test(shown)
-
-    def _new_figure(
-        self, name: str, limits: tuple[float, float], scale: Any, across: str
-    ) -> RangeFigure:
-        return RangeFigure(
+        across = settings.name()
+        limits, scale = settings.axis((self.lowest.min, self.highest.max))
+        figure = self.figure(
+            "rates",
+            RangeFigure,
             self._start_loss,
             name,
             rates=limits,
@@ -371,6 +362,8 @@ class RangeTestExplorer(ExperimentExplorer[Measured]):
             theme=self.theme,
             test=across == "learning rate",
         )
+        figure.draw(shown)
+        return figure.png(), describe_range_test(shown)
 
     def _words(self, measured: Measured, progress: str) -> str:
         suggestion, best = measured.suggestion, measured.best

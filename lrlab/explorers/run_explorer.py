@@ -321,9 +321,7 @@ class RunExplorer(ExperimentExplorer["Run | None"]):
             self._offer(shown)
             curves, intended = self.curves(shown), self.intended(settings)
             answers = self._answers_of(shown) if self._shows_model else None
-        if "curves" in self._figures and self._figures["curves"].epochs != self.longest:
-            del self._figures["curves"]
-        figure = self.figure("curves", self.new_figure)
+        figure = self.figure("curves", lambda longest: self.new_figure(), self.longest)
         epochs = max(self.experiment.epochs, curves.epochs)
         figure.draw(curves, self._pinned, intended, epochs=epochs)
         if self.over_rates is not None:
