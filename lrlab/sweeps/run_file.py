@@ -57,17 +57,18 @@ def run_from(
     )
 
 
-def first_epochs(record: Record, epochs: int, steps_per_epoch: int) -> Record:
-    """Return what the same run is when it is stopped after so many epochs, if it has gone on."""
-    history = record["history"]
-    if len(history["loss"]) <= epochs:
-        return record
-    used, steps = record["learning_rates"], epochs * steps_per_epoch
+def first_epochs(record: Record, epochs: int | None = None, steps_per_epoch: int = 0) -> Record:
+    """Return what a run is that is stopped after so many epochs, or that was stopped."""
+    # Both are measured at the end of a run.
+    history, used = record["history"], record["learning_rates"]
+    stopped = {"moved": 0.0, "chance": "nan"}
+    if epochs is None or len(history["loss"]) <= epochs:
+        return record | stopped
+    steps = epochs * steps_per_epoch
     return record | {
         "history": {name: values[:epochs] for name, values in history.items()},
         "learning_rates": steps if isinstance(used, int) else used[:steps],
-        "moved": 0.0,  # which is measured at the end
-        "chance": "nan",
+        **stopped,
     }
 
 

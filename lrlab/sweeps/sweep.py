@@ -216,7 +216,9 @@ class _Work:
             trained = each.experiment
             names = (_name(key, longer, each) for longer in range(epochs, trained.epochs + 1))
             if name := next((name for name in names if name in records), None):
-                found[key] = first_epochs(records[name], epochs, trained.steps_per_epoch)
+                found[key] = records[name]
+                if epochs < trained.epochs:
+                    found[key] = first_epochs(found[key], epochs, trained.steps_per_epoch)
                 runs.setdefault(trained, []).append(self._run(each, found[key], epochs))
         for trained in runs.keys() - self.checked:
             check_first_epoch(trained, runs[trained], cloudpickle.loads(self.fresh))

@@ -134,15 +134,17 @@ def train_here(
     experiment: Experiment, schedule: Schedule, callbacks: bytes, seed: int, epochs: int
 ) -> Record:
     """Train a run, or the first epochs of it, and return its record."""
-    from lrlab.sweeps.run_file import record_of
+    from lrlab.sweeps.run_file import first_epochs, record_of
 
     rates, own = experiment.preview(schedule), cloudpickle.loads(callbacks)
-    if epochs == experiment.epochs:
-        run = experiment.run(schedule, callbacks=own, seed=seed)
-    else:
+    if not own or epochs == experiment.epochs:
+        # Without callbacks all epochs are one call, which cannot be stopped once it has begun.
+        run = experiment.variant(epochs=epochs).run(schedule, callbacks=own, seed=seed)
+    else:  # they are told how long the whole training is
         with closing(experiment.follow(schedule, callbacks=own, seed=seed)) as runs:
             *_, run = islice(runs, epochs)
-    return record_of(run, rates)
+    record = record_of(run, rates)
+    return record if epochs == experiment.epochs else first_epochs(record)
 
 
 def _experiment_named(name: str, pickled: bytes | None) -> Experiment | None:

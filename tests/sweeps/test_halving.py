@@ -176,6 +176,19 @@ class TestHalving:
         assert [run.schedule for run in found.runs] == grid[10:]
         assert found.epochs_trained == 15 * 1 + 5 * 3 + 5 * 9
 
+    def test_without_callbacks_nothing_is_trained_ahead(self, experiment, monkeypatch):
+        """All epochs of a run are one call, so a short run has to be asked for."""
+        asked, run = [], Experiment.run
+
+        def counted(self, *arguments, **options):
+            asked.append(self.epochs)
+            return run(self, *arguments, **options)
+
+        monkeypatch.setattr(Experiment, "run", counted)
+        found = quietly(experiment, RATES, halving=3)
+        assert asked == [3] * 9 + [9] * 3
+        assert sum(asked) == found.epochs_trained
+
     def test_few_settings_are_all_trained_to_the_end(self, experiment):
         found = quietly(experiment, RATES[:3], halving=3)
         assert found.complete
