@@ -104,9 +104,12 @@ def _rate_of_epoch(schedule: Callable[..., float], epoch: int, *before: float) -
 
 def _rates_of_steps(schedule: Callable[[Any], Any], steps: int) -> np.ndarray:
     """Evaluate a Keras schedule on the int64 steps of an optimizer."""
-    if type(schedule).__module__.startswith(("keras.", "lrlab.")):
-        return _rates_at_once(schedule, np.arange(steps))
-    return _rates_one_by_one(schedule, steps)
+    known: Any = schedule if type(schedule).__module__.startswith(("keras.", "lrlab.")) else None
+    # Where cycles become longer, a logarithm decides in which of two a step is, and its last bit
+    # depends on how many are taken at once.
+    if known is None or known.get_config().get("t_mul", 1) != 1:
+        return _rates_one_by_one(schedule, steps)
+    return _rates_at_once(known, np.arange(steps))
 
 
 def _rates_at_once(schedule: Any, steps: np.ndarray) -> np.ndarray:
