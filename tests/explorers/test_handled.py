@@ -94,7 +94,8 @@ def test_the_sliders_follow_and_the_code_does(piecewise):
     assert piecewise.boundaries.value == (2, 5)
     assert piecewise.end_learning_rate.value == 0.01
     run, code = piecewise.wait(SOON), piecewise.code
-    assert "boundaries=[9, 24]" in code
+    assert "PiecewiseConstantDecay(" in code
+    assert "[9, 24]" in code
     printed = printed_by(code, build_model=model, **data())
     assert printed["val_loss"] == pytest.approx(run.final["val_loss"], abs=1e-4)
 
