@@ -110,10 +110,11 @@ def makers_of_callbacks(validated):
 def fits(draw):
     """Data and arguments for a fit, and what makes its callbacks."""
     samples = draw(st.sampled_from([1, 7, 24, 33]))
+    begins = draw(st.sampled_from([0, 0, 1]))
     arguments = {
         "batch_size": draw(st.sampled_from([1, 8, 16, 40])) if samples < 20 else 16,
-        "epochs": draw(st.integers(1, 4)),
-        "initial_epoch": draw(st.sampled_from([0, 0, 1])),
+        "epochs": begins + draw(st.integers(1, 3)),
+        "initial_epoch": begins,
         "verbose": 0,
     }
     if draw(st.booleans()):
