@@ -161,6 +161,14 @@ class TestASweepWhoseDiskIsFull:
         assert trained == []
         assert sweep(experiment, RATES, path=path, progress=False).complete
 
+    def test_nor_where_the_folder_is_read_only(self, experiment, trained, folder):
+        path = folder / "runs.jsonl"
+        words = r"nothing was trained\. .*another path.*jsonl"
+        with read_only(folder), pytest.raises(PermissionError, match=words):
+            sweep(experiment, RATES, path=path, progress=False)
+        assert trained == []
+        assert list(folder.iterdir()) == []
+
 
 class TestAFileThatIsWrittenWhole:
     def test_is_the_old_one_where_the_disk_is_full(self, tmp_path):

@@ -108,8 +108,10 @@ class RunFile:
 
     def __init__(self, path: str | os.PathLike[str], header: Mapping[str, Any]) -> None:
         self.path = Path(path)
-        # Unbuffered: what was not written is then known to the byte.
-        self._file = self.path.open("ab", buffering=0)
+        try:  # unbuffered: what was not written is then known to the byte
+            self._file = self.path.open("ab", buffering=0)
+        except OSError as error:
+            raise self._not_begun(error) from error
         self._waiting = b""  # for room on the disk
         self._synced = 0.0
         try:
@@ -117,11 +119,14 @@ class RunFile:
             self.records = self._read(header)
         except OSError as error:
             self._file.close()
-            words = f"{error.strerror}; nothing was trained. Make room, or give another path"
-            raise OSError(error.errno, words, str(self.path)) from error
+            raise self._not_begun(error) from error
         except BaseException:
             self._file.close()
             raise
+
+    def _not_begun(self, error: OSError) -> OSError:
+        words = f"{error.strerror}; nothing was trained. Make room, or give another path"
+        return OSError(error.errno, words, str(self.path))
 
     def _lock(self) -> None:
         """Keep others out until the file is closed, or this process has ended in whatever way."""
