@@ -32,6 +32,7 @@ from typing import Any
 REPOSITORY = Path(__file__).resolve().parent.parent
 BUILD = REPOSITORY / "build" / "mutants"
 ROOMS = ("schedules", "training", "experiment", "keras_code", "exercises")
+KILLED = ("killed", "timeout")
 TESTS = [f"tests/{room}" for room in (*ROOMS, "callbacks", "course", "sweeps")]
 _COPIED = ("lrlab", "tests", "notebooks", "docs", "tools", "benchmarks", "conftest.py")
 _COPIED_TOO = (
@@ -346,11 +347,17 @@ def is_noticed(mutant: Mutant, tests: list[str], tree: Path, seconds: float) -> 
     return "survived" if done.returncode == 0 else "killed"
 
 
-def try_all(mutants: list[Mutant], workers: int, limit: float) -> None:
-    """Try those that were not tried yet, and write down what became of each."""
-    results = BUILD / "results.jsonl"
-    tried = {record["mutant"] for record in read_results()}
-    todo = [mutant for mutant in mutants if _name(mutant) not in tried]
+def try_all(mutants: list[Mutant], workers: int, limit: float, again: bool) -> None:
+    """Try those that were not tried yet, and write down what became of each.
+
+    And `again` those that have survived, for which a higher limit means more tests.
+    """
+    results, ends = BUILD / "results.jsonl", read_results()
+    todo = [
+        mutant
+        for mutant in mutants
+        if _name(mutant) not in ends or (again and ends[_name(mutant)] not in KILLED)
+    ]
     covering, trees = Covering(), SimpleQueue[Path]()
     for number in range(min(workers, len(todo))):
         trees.put(copy_of_repository(number))
@@ -370,11 +377,11 @@ def try_all(mutants: list[Mutant], workers: int, limit: float) -> None:
         list(pool.map(attempt, todo))
 
 
-def read_results() -> list[dict[str, Any]]:
-    """Return what was written down so far."""
+def read_results() -> dict[str, str]:
+    """Return what was written down so far: of each mutant its name and its last end."""
     results = BUILD / "results.jsonl"
     lines = results.read_text(encoding="utf-8").splitlines() if results.exists() else []
-    return [json.loads(line) for line in lines]
+    return {record["mutant"]: record["end"] for record in map(json.loads, lines)}
 
 
 def _name(mutant: Mutant) -> str:
@@ -414,7 +421,7 @@ def table(ends: list[tuple[str, str]]) -> Iterator[str]:
         of_room = Counter(end for where, end in ends if room in (where, "all"))
         tried = of_room.total()
         if tried:
-            killed = of_room["killed"] + of_room["timeout"]
+            killed = sum(of_room[end] for end in KILLED)
             low, high = interval(killed, tried)
             share = f"{killed / tried:.0%} | {low:.0%} to {high:.0%}"
             yield f"| {room} | {tried} | {killed} | {share} |"
@@ -427,17 +434,18 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="which ones")
     parser.add_argument("--workers", type=int, default=2, help="how many at once")
     parser.add_argument("--limit", type=float, default=40.0, help="seconds of tests for each")
+    parser.add_argument("--again", action="store_true", help="also try what survived, again")
     arguments = parser.parse_args()
     measure_coverage()
     everything = all_mutants()
     chosen = random.Random(arguments.seed).sample(everything, min(arguments.count, len(everything)))
-    try_all(chosen, arguments.workers, arguments.limit)
-    names = {_name(mutant): mutant for mutant in chosen}
-    ends = [(names[r["mutant"]], r["end"]) for r in read_results() if r["mutant"] in names]
+    try_all(chosen, arguments.workers, arguments.limit, arguments.again)
+    found = read_results()
+    ends = [(mutant, found[_name(mutant)]) for mutant in chosen]
     print(f"\n{len(ends)} of {len(everything)} mutants, seed {arguments.seed}\n")
     print("\n".join(table([(Path(mutant.path).parent.name, end) for mutant, end in ends])))
     for mutant, end in ends:
-        if end not in ("killed", "timeout"):
+        if end not in KILLED:
             print(f"{end}: {describe(mutant)}")
 
 
