@@ -23,7 +23,7 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 from queue import SimpleQueue
@@ -33,7 +33,8 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 BUILD = REPOSITORY / "build" / "mutants"
 ROOMS = ("schedules", "training", "experiment", "keras_code", "exercises")
 KILLED = ("killed", "timeout")
-TESTS = [f"tests/{room}" for room in (*ROOMS, "callbacks", "course", "sweeps")]
+TESTS = [f"tests/{room}" for room in (*ROOMS, "callbacks", "course", "sweeps", "properties")]
+TESTS.append("tests/explorers/test_fine_tuning.py")  # which tries lrlab/experiment/fine_tuning.py
 _COPIED = ("lrlab", "tests", "notebooks", "docs", "tools", "benchmarks", "conftest.py")
 _COPIED_TOO = (
     "pyproject.toml",
@@ -364,14 +365,14 @@ def try_all(mutants: list[Mutant], workers: int, limit: float, again: bool) -> N
 
     def attempt(mutant: Mutant) -> None:
         tests, tree = covering.tests(mutant, limit), trees.get()
-        end = "no test"
+        outcome = "no test"
         if tests:
-            end = is_noticed(mutant, tests, tree, sum(covering.seconds[test] for test in tests))
+            outcome = is_noticed(mutant, tests, tree, sum(covering.seconds[test] for test in tests))
         trees.put(tree)
-        record = {"mutant": _name(mutant), "end": end, "tests": len(tests)} | asdict(mutant)
+        record = {"mutant": _name(mutant), "outcome": outcome, "tests": len(tests)}
         with results.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
-        print(end, describe(mutant), sep="  ", flush=True)
+        print(outcome, describe(mutant), sep="  ", flush=True)
 
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(attempt, todo))
@@ -381,7 +382,7 @@ def read_results() -> dict[str, str]:
     """Return what was written down so far: of each mutant its name and its last end."""
     results = BUILD / "results.jsonl"
     lines = results.read_text(encoding="utf-8").splitlines() if results.exists() else []
-    return {record["mutant"]: record["end"] for record in map(json.loads, lines)}
+    return {record["mutant"]: record["outcome"] for record in map(json.loads, lines)}
 
 
 def _name(mutant: Mutant) -> str:

@@ -9,6 +9,7 @@ import pytest
 import lrlab
 from lrlab.exercises import drill
 from lrlab.experiment.verdicts import Verdict
+from lrlab.figures.ink import number_text
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +90,17 @@ def test_neither_picture_nor_words_name_a_verdict_before_the_answer(a_drill):
         a_drill.answer = "good"
         a_drill.pressed += 1
         a_drill.pressed += 1
+
+
+def test_the_words_are_the_losses_and_an_answer_is_told_why(a_drill):
+    run, asked = a_drill._run, right(a_drill)
+    losses = ", ".join(number_text(loss) for loss in (run.start_loss, *run.history["loss"]))
+    assert f"after each epoch: {losses}." in a_drill.alt
+    reasons = a_drill._about.reasons
+    assert reasons[asked].startswith(run.reason)
+    others = [reason for verdict, reason in reasons.items() if verdict != asked]
+    assert len(others) == 4
+    assert all(reason.startswith("That would be a loss that ") for reason in others)
 
 
 def test_draws_near_a_rate_that_had_the_verdict_before(experiment, monkeypatch):

@@ -255,6 +255,7 @@ class TestOneCycle:
         cycle = OneCycle(1, np.int64(8), np.float64(0.5), 10, np.float32(100))
         assert cycle == OneCycle(1.0, 8, 0.5, 10.0, 100.0)
         assert type(cycle.div_final) is type(cycle(3)) is float
+        assert type(cycle.epochs) is int
         assert pickle.loads(pickle.dumps(cycle)) == cycle
         with pytest.raises(FrozenInstanceError):
             cycle.div = 2
