@@ -33,8 +33,12 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 BUILD = REPOSITORY / "build" / "mutants"
 ROOMS = ("schedules", "training", "experiment", "keras_code", "exercises")
 KILLED = ("killed", "timeout")
-TESTS = [f"tests/{room}" for room in (*ROOMS, "callbacks", "course", "sweeps", "properties")]
-TESTS.append("tests/explorers/test_fine_tuning.py")  # which tries lrlab/experiment/fine_tuning.py
+TESTS = sorted(
+    f"tests/{path.name}"
+    for path in (REPOSITORY / "tests").iterdir()
+    if (path.is_dir() or path.name.startswith("test_"))
+    and path.name not in ("__pycache__", "notebooks", "project")
+)
 _COPIED = ("lrlab", "tests", "notebooks", "docs", "tools", "benchmarks", "conftest.py")
 _COPIED_TOO = (
     "pyproject.toml",
