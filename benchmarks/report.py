@@ -301,7 +301,8 @@ def classroom_section(classroom: Figures) -> str:
         f"If one in ten drags at any moment: {30 * cores:.0f} cores.\n\n"
         f"{len(first)} kernels one after another, started, used and ended: first curve after "
         f"{spread_text(first, 's')}, the last one after {time_text(first[-1])}. Left behind: "
-        f"{row['processes left']} processes, {row['megabytes left']:.0f} MB."
+        f"{row['processes left']} of their processes, and {row['megabytes left']:+.0f} MB of the "
+        "machine's memory in use, with whatever else went on there."
     )
 
 

@@ -172,7 +172,7 @@ def test_a_class_is_worked_out_from_what_was_measured(results):
     assert "A class of 300 with a notebook open each: 150 GB of memory." in text  # 300 x 512 MB
     assert "If one in ten drags at any moment: 15 cores." in text  # 30 x 0.5
     assert "20 kernels one after another" in text
-    assert "Left behind: 0 processes, 12 MB." in text
+    assert "Left behind: 0 of their processes, and +12 MB" in text
 
 
 def test_a_trial_and_a_busy_machine_are_said_so(results):
