@@ -34,6 +34,8 @@ nb_ipywidgets_js: dict[str, dict[str, str]] = {}
 # Explorers have a widget, which needs a kernel, and the picture of it that is shown instead.
 nb_mime_priority_overrides = [("*", "application/vnd.jupyter.widget-view+json", None)]
 nb_merge_streams = True
+# Parallel coordinates have Vega-Lite beside their picture, for pages that draw it themselves.
+suppress_warnings = ["mystnb.unknown_mime_type"]
 myst_heading_anchors = 3
 myst_enable_extensions = ["attrs_inline", "colon_fence"]
 
