@@ -126,6 +126,26 @@ def copy_optimizer(optimizer: Any) -> keras.optimizers.Optimizer:
     return type(optimizer).from_config(config)
 
 
+def optimizer_with(
+    optimizer: keras.optimizers.Optimizer, **settings: float
+) -> keras.optimizers.Optimizer:
+    """Return an optimizer as another one, but for its momentum, its weight decay or both.
+
+    Raises:
+        ValueError: If it has no momentum, and one above 0 is asked for.
+    """
+    config = optimizer.get_config()
+    momentum = settings.get("momentum", 0)
+    if momentum and "momentum" not in config:
+        raise ValueError(
+            f"`momentum` must be 0 where the optimizer has none. Received: {momentum:g} "
+            f"with {type(optimizer).__name__}. Try weight_decay."
+        )
+    config |= {name: value for name, value in settings.items() if name in config}
+    config["weight_decay"] = config["weight_decay"] or None
+    return type(optimizer).from_config(config)
+
+
 @contextmanager
 def settings_kept(optimizer: keras.optimizers.Optimizer) -> Iterator[None]:
     """Refuse, and undo, what a callback sets in an optimizer that has been compiled.

@@ -26,7 +26,6 @@ from lrlab.explorers.range_settings import (
     check_range,
     over_values,
 )
-from lrlab.explorers.rate_map import optimizer_with
 from lrlab.explorers.run_explorer import ExperimentExplorer
 from lrlab.figures.rates import RULES, Measured, RangeFigure, describe_range_test
 
@@ -271,6 +270,8 @@ class RangeTestExplorer(ExperimentExplorer[Measured]):
 
     def _at(self, settings: Settings, value: float) -> tuple[Experiment, float]:
         """What is trained for a value of what is tested, and at which rate."""
+        from lrlab.experiment.compiling import optimizer_with
+
         experiment = self.experiment
         if settings.setting == "learning_rate":
             return experiment, value

@@ -14,8 +14,6 @@ from lrlab.explorers.maps import MapExplorer, check_some, nearest
 from lrlab.schedules import StepDecay
 
 if TYPE_CHECKING:
-    import keras
-
     from lrlab.experiment import Experiment, Run
     from lrlab.schedules import Schedule
 
@@ -171,6 +169,8 @@ class LearningRateMapExplorer(MapExplorer):
         return self._variant_of(replace(cell, learning_rate=1.0, decay_factor=1.0))
 
     def _make_variant(self, cell: Cell) -> Experiment:
+        from lrlab.experiment.compiling import optimizer_with
+
         base = super(MapExplorer, self).experiment
         settings = {"momentum": cell.momentum, "weight_decay": cell.weight_decay}
         return base.variant(
@@ -217,26 +217,6 @@ class LearningRateMapExplorer(MapExplorer):
     def row(self, settings: Cell, shown: Run | None) -> Mapping[str, Any]:
         """Return the settings of a cell, and what came of its run."""
         return {**asdict(settings), **super().row(settings, shown)}
-
-
-def optimizer_with(
-    optimizer: keras.optimizers.Optimizer, **settings: float
-) -> keras.optimizers.Optimizer:
-    """Return an optimizer as another one, but for its momentum, its weight decay or both.
-
-    Raises:
-        ValueError: If it has no momentum, and one above 0 is asked for.
-    """
-    config = optimizer.get_config()
-    momentum = settings.get("momentum", 0)
-    if momentum and "momentum" not in config:
-        raise ValueError(
-            f"`momentum` must be 0 where the optimizer has none. Received: {momentum:g} "
-            f"with {type(optimizer).__name__}. Try weight_decay."
-        )
-    config |= {name: value for name, value in settings.items() if name in config}
-    config["weight_decay"] = config["weight_decay"] or None
-    return type(optimizer).from_config(config)
 
 
 def _in_words(name: str) -> str:
