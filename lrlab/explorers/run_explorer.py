@@ -240,11 +240,8 @@ class RunExplorer(ExperimentExplorer["Run | None"]):
     def _offer(self, run: Run) -> None:
         """Have a button for each metric that is one number."""
         history = run.history
-        both = [
-            name
-            for name in history
-            if f"val_{name}" in history and name != "loss" and not name.startswith("val_")
-        ]
+        own = (n for n in history if n != "loss" and not n.startswith("val_"))
+        both = (name for name in own if f"val_{name}" in history)
         metrics = tuple(name for name in both if history[name] and np.ndim(history[name][0]) == 0)
         if metrics != self._metrics:
             self._metrics = metrics
