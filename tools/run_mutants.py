@@ -39,13 +39,9 @@ TESTS = sorted(
     if (path.is_dir() or path.name.startswith("test_"))
     and path.name not in ("__pycache__", "notebooks", "project")
 )
-_COPIED = ("lrlab", "tests", "notebooks", "docs", "tools", "benchmarks", "conftest.py")
-_COPIED_TOO = (
-    "pyproject.toml",
-    "constraints.txt",
-    "README.md",
-    "CONTRIBUTING.md",
-    "hatch_build.py",
+_COPIED = (
+    *("lrlab", "tests", "notebooks", "docs", "tools", "benchmarks", "conftest.py"),
+    *("pyproject.toml", "constraints.txt", "README.md", "CONTRIBUTING.md", "hatch_build.py"),
 )
 
 _OTHER_COMPARISON = {
@@ -328,8 +324,6 @@ def copy_of_repository(number: int) -> Path:
             shutil.copytree(source, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, tree)
-    for name in _COPIED_TOO:
-        shutil.copy(REPOSITORY / name, tree)
     return tree
 
 
