@@ -18,7 +18,7 @@ from nbconvert.filters.markdown import markdown2html
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 # A folded cell is named by its first line, a comment, as in JupyterLab. One tagged `hide-input`,
-# which draws a picture, keeps its output in view.
+# which draws a picture, keeps its output in view. One tagged `remove-cell` is for who runs it.
 FOLDING = """
 {%- extends 'lab/index.html.j2' -%}
 {%- macro folded(tag, cell, shown) -%}
@@ -32,7 +32,9 @@ FOLDING = """
 {%- endif -%}
 {%- endmacro -%}
 {%- block any_cell -%}
+{%- if 'remove-cell' not in cell.metadata.get('tags', []) -%}
 {{ folded('hide-cell', cell, super()) }}
+{%- endif -%}
 {%- endblock any_cell -%}
 {%- block input_group -%}
 {{ folded('hide-input', cell, super()) }}

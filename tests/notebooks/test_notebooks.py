@@ -2,6 +2,9 @@
 
 import json
 import re
+import subprocess
+import sys
+import tomllib
 from pathlib import Path
 
 import nbformat
@@ -205,9 +208,56 @@ def test_what_a_solution_answers_stands_in_no_other_cell(path):
 def test_what_else_is_folded_says_what_it_is_in_its_first_line(path):
     """Data that were shown before, and code that only draws."""
     for cell in code_cells(path):
-        if is_folded(cell) and not is_solution(cell):
+        if is_folded(cell) and not is_solution(cell) and cell.id != "install":
             assert re.match(r"# [A-Z]\w+ ", cell.source)
             assert cell.metadata.tags == ["hide-input" if cell.outputs else "hide-cell"]
+
+
+INSTALL = """\
+# Installs lrlab where it is missing, as in Colab. Elsewhere it does nothing.
+import importlib.util
+
+if importlib.util.find_spec("lrlab") is None:
+    %pip install -q "lrlab[{extras}]\""""
+EXTRAS = {"11_the_map.ipynb": "tensorflow,cluster,export,tensorboard"}
+# What its argument, a cell, asks of pip: here, and where nothing is installed.
+ASKED_OF_PIP = """
+import importlib.util, sys
+from IPython.core.interactiveshell import InteractiveShell
+shell, asked = InteractiveShell(), []
+shell.register_magic_function(asked.append, magic_name="pip")
+for found in (importlib.util.find_spec, lambda name: None):
+    importlib.util.find_spec = found
+    shell.run_cell(sys.argv[1]).raise_error()
+    print(asked)
+"""
+
+
+@every_notebook
+def test_a_folded_cell_before_the_first_import_installs_lrlab_where_it_is_missing(path):
+    """Pages leave it out. JupyterLab shows its first line."""
+    install, setup = code_cells(path)[:2]
+    extras = EXTRAS.get(path.name, "tensorflow")
+    assert install.source == INSTALL.format(extras=extras)
+    assert (install.id, install.outputs, is_folded(install)) == ("install", [], True)
+    assert install.metadata.tags == ["remove-cell"]
+    assert setup.source.startswith("import lrlab\n")
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["project"]
+    assert {*extras.split(",")} <= {*project["optional-dependencies"]}
+
+
+@pytest.mark.parametrize("extras", ["tensorflow", *EXTRAS.values()])
+def test_that_cell_asks_pip_for_nothing_where_lrlab_is_installed(extras, tmp_path, monkeypatch):
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    done = subprocess.run(
+        [sys.executable, "-c", ASKED_OF_PIP, INSTALL.format(extras=extras)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout.splitlines() == ["[]", f"['install -q \"lrlab[{extras}]\"']"]
+    assert done.stderr == ""
 
 
 @every_notebook
