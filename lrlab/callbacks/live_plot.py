@@ -17,7 +17,7 @@ import numpy as np
 from lrlab.figures.curves import CurvesFigure, LossScale, check_arguments
 from lrlab.figures.history import Curves, describe
 from lrlab.figures.ink import Theme, result_text
-from lrlab.figures.picture import with_overlay
+from lrlab.figures.picture import frame_style, with_overlay
 from lrlab.figures.plot import check_look
 from lrlab.training.internals import optimizers_of, schedule_of, update_count
 
@@ -28,8 +28,9 @@ class LivePlot(keras.callbacks.Callback):
     """Watch a fit: loss over epochs, the learning rate aligned below it, redrawn in place.
 
     In Jupyter a picture appears when the first epoch ends and is replaced as others do, so pass
-    `verbose=0` to `fit`. Without a kernel (IPython is not imported, or its shell has none, as in a
-    terminal) nothing is drawn, and Keras's own output is what you see; `png()` has the picture.
+    `verbose=0` to `fit`. It says its values under the pointer, or by arrow keys. Without a kernel
+    (IPython is not imported, or its shell has none, as in a terminal) nothing is drawn, and Keras's
+    own output is what you see; `png()` has the picture.
 
     Every `fit` gets a picture of its own. One that goes on where the last one ended, with
     `initial_epoch`, shows the earlier epochs too.
@@ -38,10 +39,9 @@ class LivePlot(keras.callbacks.Callback):
     nothing is called a loss, all that it logs.
 
     When training ends, a still picture takes the place of the live one, whose widgets are closed.
-    It is stored with the notebook, so that it shows on GitHub, and in a page it says its values
-    under the pointer or by arrow keys, without a kernel. With the environment variable
-    LRLAB_WAIT=1 that is the only time it is published: a notebook run so holds one output, the same
-    each time.
+    It is stored with the notebook, so that it shows on GitHub, and in a page it says its values,
+    too, without a kernel. With the environment variable LRLAB_WAIT=1 that is the only time it is
+    published: a notebook run so holds one output, the same each time.
 
     The learning rate of an epoch is that of its last update: the `learning_rate` that Keras's
     scheduler callbacks log if they come earlier in `callbacks`, or else what the optimizer says.
@@ -114,12 +114,12 @@ class LivePlot(keras.callbacks.Callback):
         self._image = self._handle = None
         if not _in_kernel() or _waits():
             return
-        from ipywidgets import Image
+        from lrlab.callbacks.live_picture import LivePicture
 
         if self._figure is not None:
             self._figure.reset_view()
-        width, height = self._look["size"]
-        self._image = Image(value=_NOTHING, format="png", width=width, height=height)
+        look = frame_style(self._look["size"], self._look["theme"])
+        self._image = LivePicture(value=_NOTHING, look=look)
         self._handle = _display(self, display_id=True)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -249,7 +249,7 @@ class LivePlot(keras.callbacks.Callback):
         bundle: dict[str, Any] = {"text/plain": repr(self)}
         if self._image is not None:
             view = "application/vnd.jupyter.widget-view+json"
-            bundle[view] = self._image._repr_mimebundle_()[view]
+            bundle[view] = self._image._repr_mimebundle_()[0][view]
         bundle["image/png"] = self.png() if self._image is None else bytes(self._image.value)
         if self._image is None and not _waits():
             bundle["text/html"] = with_overlay(bundle["image/png"], self._alt, self._look["theme"])

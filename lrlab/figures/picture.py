@@ -22,6 +22,7 @@ __all__ = [
     "WIDTH",
     "Picture",
     "address_of",
+    "frame_style",
     "overlay",
     "with_caption",
     "with_overlay",
@@ -108,18 +109,23 @@ for (const place of document.querySelectorAll(".lrlab-still:not([tabindex])")) {
 """
 
 
+def frame_style(size: tuple[int, int], theme: Theme) -> str:
+    """Return the CSS of what stands around a picture of such a size, and its values."""
+    width, height = size
+    look = (
+        f"position: relative; width: {width}px; max-width: 100%; aspect-ratio: {width} / {height}"
+    )
+    return f"{css_variables(theme, 'lrlab-')} {look}"
+
+
 def with_overlay(png: bytes, alt: str, theme: Theme) -> str:
     """Return HTML that shows a picture of a figure, and its values under the pointer.
 
     It needs no kernel and no widget. Where a page takes scripts away, the picture is left.
     """
-    width, height = Image.open(io.BytesIO(png)).size
-    look = (
-        f"position: relative; width: {width}px; max-width: 100%; aspect-ratio: {width} / {height}"
-    )
     alt, address = html.escape(alt), address_of(png)
     image = f'<img alt="{alt}" style="width: 100%; display: block" src="{address}">'
-    style = f"{css_variables(theme, 'lrlab-')} {look}"
+    style = frame_style(Image.open(io.BytesIO(png)).size, theme)
     return (
         f"<style>{overlay('css')}</style>"
         f'<div class="lrlab-frame lrlab-still" style="{style}">{image}</div>'

@@ -292,7 +292,7 @@ class TestInAPage:
         plot = LivePlot(size=(800, 400))
         train(plot)
         (image,) = page.images
-        assert (image.width, image.height) == ("800", "400")
+        assert "width: 800px; max-width: 100%; aspect-ratio: 800 / 400" in image.look
         assert Image.open(io.BytesIO(page.frames[-1])).size == (800, 400)
 
     def test_frames_are_throttled_but_for_the_last(self, page, monkeypatch):

@@ -339,6 +339,38 @@ def test_the_picture_follows_a_dark_page_that_does_not_say_so(notebook, explorer
     assert box.evaluate(rated) == before
 
 
+def test_a_live_plot_says_its_values_while_the_fit_goes_on(context, lab):
+    """Each epoch of this one waits for the test."""
+    cells = [
+        "import keras, lrlab, numpy as np, pathlib, time\n"
+        "class Wait(keras.callbacks.Callback):\n"
+        "    def on_epoch_end(self, epoch, logs=None):\n"
+        "        while not pathlib.Path(f'go on {epoch + 1}').exists(): time.sleep(0.05)",
+        "model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])\n"
+        "model.compile('sgd', 'mse')\n"
+        "x = np.ones((4, 1))\n"
+        "_ = model.fit(x, x, epochs=3, verbose=0, callbacks=[lrlab.LivePlot(), Wait()])",
+    ]
+    with Notebook(context.new_page(), lab, lab.write("going_on.ipynb", cells)) as notebook:
+        notebook.command("notebook:run-all-cells")
+        live = notebook.page.locator(".lrlab-live")
+        drawn = "document.querySelector('.lrlab-live img')?.naturalWidth > 1"
+        notebook.page.wait_for_function(drawn, timeout=60_000)
+        values = live.locator(".lrlab-values")
+        live.locator("img").hover(position={"x": 84 + 548, "y": 150})
+        expect(values).to_contain_text("epoch 1training loss")
+        (lab.folder / "go on 1").touch()
+        expect(values).to_contain_text("epoch 2training loss")
+        live.focus()
+        live.press("Home")
+        expect(values).to_contain_text("epoch 1training loss")
+        for epoch in (2, 3):
+            (lab.folder / f"go on {epoch}").touch()
+        notebook.wait_until_run()
+        expect(live).to_have_count(0)
+        expect(notebook.page.locator(".lrlab-still")).to_have_count(1)
+
+
 def test_the_picture_that_a_live_plot_leaves_says_its_values_without_a_kernel(context, lab):
     cells = [
         "import keras, lrlab, numpy as np",
