@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from matplotlib import patheffects
 
 from lrlab.figures.heat_map import HeatMap
 from lrlab.figures.ink import DASHES, FONT, Theme, number_text
+from lrlab.figures.plot import LINE_HEIGHT
 from lrlab.figures.screen import typeface
 from lrlab.quadratic import Descent
 
@@ -114,8 +116,11 @@ class BowlMap(HeatMap):
         style: dict[str, Any] = {"color": self._ink["text"], "path_effects": halo, **FONT}
         style |= {"ha": "center", "va": "center", "animated": True}
         for low, high, words in zip(ends, ends[1:], _REGIMES, strict=False):
-            if (high - low) * self._cell[0] > typeface().getlength(words):
-                self._moving.append(self._axes.text((low + high) / 2, middle, words, **style))
+            room = (high - low) * self._cell[0]
+            if room > LINE_HEIGHT:
+                said, turned = _fitted(words, room)
+                place = (low + high) / 2, middle
+                self._moving.append(self._axes.text(*place, said, rotation=turned, **style))
 
     def _across(self, rates: Sequence[float]) -> np.ndarray:
         """Where rates lie across the columns, by ratios; at the side if they lie beyond."""
@@ -124,6 +129,14 @@ class BowlMap(HeatMap):
         places = [0, *(np.arange(len(known)) + 0.5), len(known)]
         across: np.ndarray = np.interp(np.log(rates), [ends[0], *known, ends[1]], places)
         return across
+
+
+def _fitted(words: str, room: float) -> tuple[str, float]:
+    """Words in lines that are narrow enough, or else turned upright, by so many degrees."""
+    for said in (words, fill(words, len(words) // 2 + 2), words.replace(" ", "\n")):
+        if max(map(typeface().getlength, said.split("\n"))) < room:
+            return said, 0
+    return words, 90
 
 
 def _check(momenta: Sequence[float], rates: Sequence[float], curvature: float) -> None:

@@ -15,6 +15,7 @@ from matplotlib.transforms import IdentityTransform
 
 from lrlab.figures.ink import FONT, Theme, number_text, short_number_text
 from lrlab.figures.plot import LINE_HEIGHT, Plot
+from lrlab.figures.screen import typeface
 from lrlab.figures.ticks import within_reach
 from lrlab.figures.traces import Region, Trace, with_traces
 
@@ -195,7 +196,9 @@ class HeatMap(Plot):
         self._axes = axes = self._add_axes(_LEFT, _BOTTOM, width, height, grid=False)
         axes.set(xlim=(0, len(self.columns)), ylim=(0, len(self.rows)))
         self._cell = width / len(self.columns), height / len(self.rows)  # pixels
-        every = math.ceil(50 / self._cell[0]), math.ceil(17 / self._cell[1])
+        widest = max(typeface().getlength(number_text(value)) for value in self.columns)
+        apart = max(50, widest + 8), 17  # pixels, from label to label
+        every = [math.ceil(pixels / cell) for pixels, cell in zip(apart, self._cell, strict=True)]
         for axis, settings, step in zip(
             (axes.xaxis, axes.yaxis), (self.columns, self.rows), every, strict=True
         ):

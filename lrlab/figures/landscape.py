@@ -19,7 +19,7 @@ from lrlab.landscapes import KEPT, LANDSCAPES, OPTIMIZERS, Journey
 __all__ = ["REACH", "LandscapeFigure", "describe_race"]
 
 REACH = 2.0, 1.5  # how far the weights go that are in view
-_LEFT, _RIGHT, _LOW, _HEADER = 60, 16, 56, 48  # pixels; above is a row of words
+_LEFT, _RIGHT, _LOW, _HEADER = 65, 16, 56, 48  # pixels; above is a row of words
 _GAP, _BETWEEN, _LOSS_HEIGHT = 70, 60, 100  # between the axes, beside or above each other
 _LOSSES = 1e-4, 10.0
 _AHEAD = 4  # how many times as long as the steps the arrows are drawn
@@ -50,7 +50,7 @@ class LandscapeFigure(Plot):
     def __init__(self, *, size: tuple[int, int] = SIZE, theme: Theme = "light") -> None:
         super().__init__(size, theme)
         self._journeys: tuple[Journey, ...] = ()
-        self._background = "bowl", -1  # the landscape and the steps that are drawn
+        self._background = "bowl", -1, ""  # the landscape, the steps and the arrows in words
         self._narrow = self._rows > 1
         self._rows *= 2  # with those that say what the arrows are
         high = size[1] - _HEADER - (self._rows - 1) * LINE_HEIGHT - _LOW
@@ -70,24 +70,27 @@ class LandscapeFigure(Plot):
         self._loss.set(yscale="log", ylim=_LOSSES)
         self._loss.set_yticks([1e-4, 1e-2, 1], ["1e-4", "0.01", "1"])
         self._loss.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-        self._name_axes(self._loss, "step", "loss", gap=51)
-        arrows = (
-            (f"{_AHEAD} × velocity or scaled step", _KEPT),
-            (f"{_AHEAD} × gradient step", _GRADIENT),
-        )
-        for k, (words, look) in enumerate(arrows):
-            x = _RIGHT + 34 if self._narrow else _LEFT + 34 + 280 * k
+        self._name_axes(self._loss, "step", "loss", gap=56)
+        legend = ((f"{_AHEAD} × gradient step", _GRADIENT), ("", _KEPT))
+        for k, (words, look) in enumerate(legend):
+            x = _RIGHT + 34 if self._narrow else _LEFT + 34 + 200 * k
             row = 2 + k if self._narrow else 1
-            self._add_legend(x, words, (-32, -8), row=row, color=self._ink["text"], **look)
+            made = self._add_legend(x, words, (-32, -8), row=row, color=self._ink["text"], **look)
+        self._kept_line, self._kept_words = made
         self._lines = {name: self._make_lines(k) for k, name in enumerate(OPTIMIZERS)}
         self._start = self._add_marks(self._map, "text", "s", 11, mfc="none", mew=2)
 
     def draw(self, journeys: Sequence[Journey]) -> None:
         """Draw the journeys of optimizers from one start on one landscape."""
         self._journeys, first = tuple(journeys), journeys[0]
-        if (first.landscape, first.steps) != self._background:
-            self._background = first.landscape, first.steps
+        keep = " or ".join(
+            dict.fromkeys(KEPT[j.optimizer] for j in journeys if j.optimizer in KEPT)
+        )
+        if (first.landscape, first.steps, keep) != self._background:
+            self._background = first.landscape, first.steps, keep
             self._loss.set_xlim(0, max(first.steps, 1))
+            self._kept_line.set_visible(bool(keep))
+            self._kept_words.set_text(f"{_AHEAD} × {keep}" if keep else "")
             self._stale = True
         self._begin()
         self._start.set_data([first.start[0]], [first.start[1]])

@@ -242,12 +242,12 @@ class Plot:
 
     def _add_legend(
         self, x: float, words: str, marks: Sequence[float], *, row: int = 0, **style: Any
-    ) -> list[Artist]:
+    ) -> tuple[Artist, Text]:
         """Words above the axes, and a line or marks of that style at places counted from them."""
         y = self._row(row)
         places = [x + mark for mark in marks]
         line = Line2D(places, [y + 5] * len(places), transform=IdentityTransform(), **style)
-        return [self._figure.add_artist(line), self._text(x, y, words)]
+        return self._figure.add_artist(line), self._text(x, y, words)
 
     def _add_line(self, axes: Axes, colour: str, **style: Any) -> Line2D:
         """A line that changes from frame to frame, and so never lies in the background."""

@@ -162,8 +162,22 @@ class TestArrows:
         assert [arrow.size for arrow in self.drawn(figure, "momentum")] == [0, 0]
 
     def test_the_legend_says_what_they_are(self, figure):
-        words = [text.get_text() for text in figure._figure.texts]
-        assert {"4 × velocity or scaled step", "4 × gradient step"} <= {*words}
+        for names, kept in (
+            (OPTIMIZERS, {"4 × velocity or scaled step"}),
+            (["SGD"], set()),  # it keeps nothing
+            (["SGD", "momentum"], {"4 × velocity"}),
+            (["Adam"], {"4 × scaled step"}),
+        ):
+            figure.draw([Journey("bowl", name, self.START, self.RATE) for name in names])
+            words = {text.get_text() for text in figure._figure.texts}
+            assert {each for each in words if each[:1] == "4"} == {"4 × gradient step", *kept}
+            assert figure._kept_line.get_visible() == bool(kept)
+
+    def test_the_name_of_the_losses_touches_no_label(self, figure):
+        figure.png()
+        (name,) = (text for text in figure._figure.texts if text.get_text() == "loss")
+        labels = [label.get_window_extent().x0 for label in figure._loss.get_yticklabels()]
+        assert 0 <= name.get_window_extent().x0 < name.get_window_extent().x1 < min(labels) - 2
 
     def test_the_text_alternative_says_the_numbers(self):
         journey = Journey("bowl", "momentum", (1.0, -0.5), 0.2, steps=2)

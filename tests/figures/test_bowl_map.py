@@ -2,6 +2,7 @@
 
 import doctest
 import io
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -78,11 +79,24 @@ def test_the_lines_lie_where_the_regimes_change():
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_names_of_the_regimes_stand_in_the_picture(theme):
-    made = BowlMap(theme=theme)
-    names = [text.get_text() for text in made._axes.texts if text.get_text() in bowl_map._REGIMES]
-    assert names == list(bowl_map._REGIMES)
+@pytest.mark.parametrize("width", [380, 560, 760])
+def test_the_names_of_the_regimes_stand_in_the_picture_beside_each_other(theme, width):
+    made = BowlMap(theme=theme, size=(width, 420))
     assert Image.open(io.BytesIO(made.png())).size == made.size
+    names = [text for text in made._axes.texts if text.get_text()]
+    assert [text.get_text().replace("\n", " ") for text in names] == list(bowl_map._REGIMES)
+    boxes = [made._axes.bbox.padded(-1), *(text.get_window_extent() for text in names)]
+    whole, *boxes = boxes
+    assert all(whole.x0 < box.x0 and box.x1 < whole.x1 + 2 for box in boxes)
+    assert all(one.x1 <= other.x0 for one, other in pairwise(boxes))
+
+
+@pytest.mark.parametrize("width", [380, 560, 760])
+def test_no_label_below_the_map_touches_the_next(width):
+    made = BowlMap(size=(width, 420))
+    made.png()
+    boxes = [label.get_window_extent() for label in made._axes.get_xticklabels()]
+    assert all(other.x0 - one.x1 > 3 for one, other in pairwise(boxes))
 
 
 def test_fast_pairs_are_brighter_than_slow_ones_in_greyscale():
