@@ -24,6 +24,7 @@ from lrlab.server import ASKED_FOR, XLA_FLAGS
 
 TOPICS = (
     *("retrain", "typed", "grid", "sweep", "live_plot", "frame", "start", "growth", "classroom"),
+    "notebooks",
 )
 
 

@@ -251,6 +251,24 @@ def start_section(start: Figures) -> str:
     )
 
 
+def notebooks_section(notebooks: Figures) -> str:
+    """The notebooks of the course, each beside an import of Keras."""
+    rows = [
+        (
+            f"`{name}`",
+            spread_text(taken["notebook"], "s"),
+            spread_text(taken["import keras"], "s"),
+            spread_text(ratios(taken["notebook"], taken["import keras"]), "x"),
+        )
+        for name, taken in notebooks.items()
+    ]
+    return (
+        "## The notebooks\n\nAll cells of each, from top to bottom in a fresh kernel, imports "
+        "and compilations included, and `import keras` in another beside it.\n\n"
+        + table(("", "all cells", "`import keras`", "to `import keras`"), rows)
+    )
+
+
 def growth_section(growth: Figures) -> str:
     """Time against what grows."""
     rows = []
@@ -332,6 +350,7 @@ def page(results: Figures, machine: Figures) -> str:
         "start": lambda: start_section(results["start"]),
         "growth": lambda: growth_section(results["growth"]),
         "classroom": lambda: classroom_section(results["classroom"]),
+        "notebooks": lambda: notebooks_section(results["notebooks"]),
     }
     written = [write() for topic, write in sections.items() if topic in results]
     return "\n\n".join([head, goals_section(results), *written]) + "\n"

@@ -5,18 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from benchmarks.kernels import fresh_kernel
+from benchmarks.kernels import IMPORT_KERAS, fresh_kernel
 from benchmarks.timing import QUICK_REPEATS, Figures, measured_alone
 
 _IMPORT = "import time; began = time.perf_counter(); import {}; print(time.perf_counter() - began)"
 _RETRAININGS = (0, 10, 100, 250, 500, 1000)
 
-_KERAS = """
-import json, time
-began = time.perf_counter()
-import keras
-print(json.dumps(time.perf_counter() - began))
-"""
 _FIRST_CURVE = """
 import json, sys, time
 began = time.perf_counter()
@@ -54,7 +48,7 @@ def measure(repeats: int) -> Figures:
         for name, taken in imports.items():
             taken.append(_import(name))
         with fresh_kernel() as kernel:
-            kernels["import keras"].append(kernel.ask(_KERAS))
+            kernels["import keras"].append(kernel.ask(IMPORT_KERAS))
         with fresh_kernel() as kernel:
             figures = kernel.ask(_FIRST_CURVE)
             loaded.append(figures.pop("TensorFlow loaded"))
