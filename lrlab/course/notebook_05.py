@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import lrlab
-from lrlab.course.hints import as_run
+from lrlab.course.hints import as_letters, as_run
 from lrlab.exercises.judging import Hint, exercise, prediction, quick
 
 _FIRST, _WANTED, _MOST_CUTS, _SHORT, _LONG = 0.05, 0.03, 2, 15, 40
@@ -25,7 +25,7 @@ prediction(
 )
 quick(
     "05-quick-stop",
-    "`EarlyStopping` and `ReduceLROnPlateau` watch the same loss. Which one waits longer?",
+    "`EarlyStopping` and `ReduceLROnPlateau` watch the same loss. Which one must wait longer?",
     {
         "`ReduceLROnPlateau`": "Then training ends before a cut.",
         "`EarlyStopping`": "A lower rate needs some epochs to show what it is worth.",
@@ -93,6 +93,22 @@ def _together(answer: Any) -> str:
             "more patience than ReduceLROnPlateau."
         )
     return _low_enough(run, f"With {_times(len(cuts))} and a stop after {epochs} epochs")
+
+
+@exercise("05-order")
+def _order(answer: Any) -> str:
+    order = as_letters(answer, "DBCA")
+    if order.index("D") > order.index("B") or order.index("C") > order.index("A"):
+        raise Hint("With the same `min_delta` the shorter patience cuts first.")
+    if order != "DBCA":
+        raise Hint(
+            "Which is the last epoch that beats the best by more than 0.01, and which by more than "
+            "0.0001, the default? `patience` counts from there."
+        )
+    return (
+        "Epoch 2 is the last that is better by more than 0.01, and epoch 7 by more than 0.0001. "
+        "So D cuts after epoch 4, B after 6, C after 9 and A after 11."
+    )
 
 
 def _reacting(answer: Any) -> tuple[lrlab.Run, list[int]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lrlab.course.hints import Slips, as_run, compare_rates
+from lrlab.course.hints import Slips, as_run, compare_rates, find_slip
 from lrlab.exercises.judging import Hint, exercise, prediction, quick
 from lrlab.schedules import RatesByEpoch
 
@@ -89,6 +89,22 @@ def _reach(answer: Any) -> str:
 def _moves(answer: Any) -> str:
     compare_rates(answer, _by(2, 10), _EPOCHS, _SLIPS, "Epochs count from 0.")
     return "0.1 in epochs 0 and 1, 0.5 in 2 to 9, 0.05 from 10 on."
+
+
+@exercise("06-slip")
+def _slip(answer: Any) -> str:
+    find_slip(
+        answer,
+        3,
+        {
+            1: "a callback of your own is such a class.",
+            2: "Keras calls it when an epoch is over, with the number of that epoch.",
+            4: "assigning sets the rate of the epochs that follow.",
+            5: "it is compiled with a rate of 0.5.",
+            6: "it trains 15 epochs, and calls `Dial` after each.",
+        },
+    )
+    return "Epochs count from 0: when epoch 12 is over, 13 are done. Write `if epoch == 11`."
 
 
 def _by(first: int, second: int) -> Callable[[int], float]:

@@ -22,6 +22,8 @@ RIGHT = {
     "02-order": "CADB",
     "03-slip": 2,
     "04-order": "bdca",
+    "05-order": "DBCA",
+    "06-slip": 3,
     "07-slip": 3,
     "08-order": ["b", "a", "d", "c"],
     "09-line": lambda mean, square, rate: rate * mean / square**0.5,
@@ -63,6 +65,11 @@ def test_the_right_answer_passes(exercise, answer):
         ("04-order", "BCDA", "halved every 3 epochs"),
         ("04-order", "DBCA", "until shortly before the end"),
         ("04-order", 0.5, "four letters once each"),
+        ("05-order", "ACBD", "from the wrong end"),
+        ("05-order", "BDCA", "the shorter patience cuts first"),
+        ("05-order", "DBAC", "the shorter patience cuts first"),
+        ("05-order", "DCBA", "`patience` counts from there"),
+        ("05-order", 2, "four letters once each"),
         ("08-order", "CDAB", "from the wrong end"),
         ("08-order", "ABDC", "B makes 3 steps an epoch"),
         ("08-order", "BACD", "C makes 180 steps an epoch"),
@@ -101,7 +108,8 @@ def test_each_mistake_has_its_hint(exercise, answer, words):
 
 
 @pytest.mark.parametrize(
-    ("exercise", "lines"), [("03-slip", 7), ("07-slip", 7), ("11-slip", 6), ("12-slip", 5)]
+    ("exercise", "lines"),
+    [("03-slip", 7), ("06-slip", 6), ("07-slip", 7), ("11-slip", 6), ("12-slip", 5)],
 )
 def test_of_each_line_without_a_slip_is_said_what_it_does(exercise, lines):
     others = [line for line in range(1, lines + 1) if line != RIGHT[exercise]]
@@ -157,6 +165,38 @@ def test_the_schedules_of_04_end_in_the_right_order_from_every_start():
     assert len(ends) == 4
     for lower, higher in pairwise(ends[name.upper()] for name in RIGHT["04-order"]):
         assert all(one < other for one, other in zip(lower, higher, strict=True))
+
+
+def test_the_settings_of_05_cut_in_the_right_order():
+    names = {"__name__": "05"}
+    exec(words_of("05", "setup"), names)  # noqa: S102 - what the page shows
+    rows = re.findall(r"^([A-D])   (.+)$", words_of("05", "try-order-words"), re.MULTILINE)
+    first = {}
+    for name, settings in rows:
+        plateau = eval(f"keras.callbacks.ReduceLROnPlateau({settings})")  # noqa: S307 - ours
+        rates = names["experiment"].run(0.05, callbacks=[plateau]).history["learning_rate"]
+        first[name] = int(np.flatnonzero(np.diff(rates))[0])  # the epoch after which it cuts
+    assert [first[name] for name in RIGHT["05-order"]] == [4, 6, 9, 11]
+
+
+def test_the_line_with_the_slip_of_06_trains_13_epochs_at_the_first_rate():
+    (code,) = re.findall(r"```python\n(.+)```", words_of("06", "try-slip-words"), re.DOTALL)
+    ones = np.ones((1, 1), "float32")
+
+    def new_model():
+        model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+        model.compile(keras.optimizers.SGD(0.5), loss="mse")
+        return model
+
+    for last, epochs in ((12, 13), (11, 12)):
+        names = {"keras": keras, "new_model": new_model, "x_train": ones, "y_train": ones}
+        names |= {"settings": {"verbose": 0}, "log": lrlab.LearningRateLog()}
+        code_of = code.replace("epoch == 12", f"epoch == {last}").replace(
+            "[Dial()]", "[log, Dial()]"
+        )
+        exec(code_of, names)  # noqa: S102 - what the page shows
+        recorded = names["model"].history.history["learning_rate"]
+        assert recorded == pytest.approx([0.5] * epochs + [0.05] * (15 - epochs))
 
 
 def test_the_trainings_of_08_end_in_the_right_order_from_every_start():
