@@ -92,7 +92,7 @@ quick(
 )
 quick(
     "03-quick-batches",
-    "Every step looks at *all* samples. The rate is good, and the loss still falls when "
+    "Every step looks at all samples. The rate is good, and the loss still falls when "
     "training ends. What does a step decay do?",
     {
         "it makes training slower": (
