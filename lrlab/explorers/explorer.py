@@ -132,7 +132,8 @@ class Explorer(Pinning[Shown], ipywidgets.VBox, Generic[Shown]):
             control.observe(self._control_moved, "value")
         self._closed = False
         moving = [control.model_id for control in controls]
-        self._picture.show(explorer=self.model_id, controls=moving, stale=True)
+        me = {"explorer": self.model_id, "kind": type(self).__name__}
+        self._picture.show(**me, controls=moving, stale=True)
         if earlier := take_the_place_of_earlier_ones(self):
             self._picture.show(value=earlier)
 

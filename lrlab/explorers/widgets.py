@@ -55,8 +55,8 @@ class PictureView(TogetherView):
     A page greys the picture while it is `stale`. Where one of the `controls` (model ids) has moved
     and no picture comes, that one asks, `{"waits": 3}`. The answer is a message of the picture's,
     the same with "stale" and whether it is. Where none comes the page says what is wrong with the
-    kernel that has made the `explorer` (a model id). In JupyterLab, and in Notebook 7, it keeps the
-    picture in the notebook's file.
+    kernel that has made the `explorer` (a model id), one of a `kind`. In JupyterLab, and in
+    Notebook 7, it keeps the picture in the notebook's file, also of one in somebody's own box.
 
     The values that are drawn, which are inside the file, are shown under the pointer and, where
     arrow keys do nothing else, by these.
@@ -73,6 +73,7 @@ class PictureView(TogetherView):
     words = traitlets.Unicode().tag(sync=True)
     stale = traitlets.Bool().tag(sync=True)
     explorer = traitlets.Unicode().tag(sync=True)
+    kind = traitlets.Unicode().tag(sync=True)
     controls = traitlets.List(traitlets.Unicode()).tag(sync=True)
     width = traitlets.Int().tag(sync=True)
     height = traitlets.Int().tag(sync=True)

@@ -165,6 +165,35 @@ def test_a_half_finished_session_keeps_its_pictures(browser: Browser, lab: Lab) 
     page.close()
 
 
+def test_an_explorer_in_somebodys_own_box_keeps_its_picture(browser: Browser, lab: Lab) -> None:
+    page = browser.new_page(viewport={"width": 1280, "height": 1000})
+    box = (
+        "import ipywidgets\n"
+        "explorer = lrlab.LearningRateExplorer(tiny)\n"
+        "ipywidgets.VBox([ipywidgets.HTML('Mine'), ipywidgets.HBox([explorer])])"
+    )
+    half = HalfFinished(page, lab, [TINY, box])
+    half.notebook.run_all()
+    half.explorer.wait_for_picture()
+    expect(half.explorer.root).not_to_have_class(STALE)
+    picture = half.move()
+    file = half.save()
+    assert kept(file) == [picture]
+    text = file.cells[1].outputs[1].data["text/plain"]
+    assert text.startswith("LearningRateExplorer: ")
+
+    # The kernel lives, then it has ended.
+    half.reload()
+    expect(half.explorer.root).to_be_visible(timeout=30_000)
+    expect(page.locator(".lrlab-kept")).to_be_hidden()
+    assert half.complaints == []
+    page.evaluate("jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+    expect(half.explorer.readout).to_have_text(GONE)
+    half.reload()
+    expect(page.locator(".lrlab-kept img")).to_be_visible(timeout=30_000)
+    page.close()
+
+
 def test_a_picture_that_is_not_of_the_controls_says_so(
     open_notebook: Callable[[str], Notebook], lab: Lab, no_complaints: None
 ) -> None:

@@ -7,7 +7,7 @@ const VIEW = "application/vnd.jupyter.widget-view+json";
 const CHILD = ".jp-OutputArea-child";
 // Beside the picture: an error, or the repr, in place of the explorer.
 const STYLE = `<style>
-${CHILD}:has(+ ${CHILD} .lrlab-kept):not(:has(.lrlab-explorer)) { display: none; }
+${CHILD}:has(+ ${CHILD} .lrlab-kept):not(:has(.lrlab-explorer, .lrlab-kept)) { display: none; }
 </style>`;
 const KEPT = "Run this cell to get its controls.";
 
@@ -32,21 +32,32 @@ const asOutput = (explorer, kind, image, words) => {
   };
 };
 
+// Whether a widget is the one with that model id, or a box with it inside.
+const holds = (widget, id) =>
+  widget.model_id === id || (widget.get("children") ?? []).some((child) => holds(child, id));
+
 // Keeps what `shown` returns, after each change and before the notebook is saved; returns what ends
 // that. JupyterLab and Notebook 7 have a notebook to write into, others do not.
 const keep = (model, shown) => {
-  const context = model.widget_manager.context;
+  const manager = model.widget_manager;
+  const context = manager.context;
   if (!context?.model?.cells) return () => {};
   const explorer = model.get("explorer");
+  const shows = new Set([explorer]); // and the boxes that it stands in, by their model ids
+  const viewsOf = (outputs) =>
+    [...Array(outputs?.length ?? 0).keys()].map((place) => outputs.get(place).data[VIEW]?.model_id);
+  const lookForBoxes = async () => {
+    for (const id of [...context.model.cells].flatMap(({ outputs }) => viewsOf(outputs)))
+      if (id && !shows.has(id) && manager.has_model(id) && holds(await manager.get_model(id), explorer))
+        shows.add(id);
+  };
   const write = () => {
     const [image, words] = shown();
     if (!image.src.startsWith("data:image/png")) return;
     for (const { outputs } of context.model.cells) {
-      const all = [...Array(outputs?.length ?? 0).keys()].map((place) => outputs.get(place));
-      const own = all.findIndex(({ data }) => data[VIEW]?.model_id === explorer);
-      if (own < 0) continue;
-      const kind = String(all[own].data["text/plain"]).split(":")[0];
-      const output = asOutput(explorer, kind, image, words);
+      if (!viewsOf(outputs).some((id) => shows.has(id))) continue;
+      const all = [...Array(outputs.length).keys()].map((place) => outputs.get(place));
+      const output = asOutput(explorer, model.get("kind"), image, words);
       const place = all.findIndex(({ metadata }) => metadata.lrlab === explorer);
       if (place < 0) outputs.add(output);
       else if (all[place].data["text/html"] !== output.data["text/html"]) outputs.set(place, output);
@@ -55,7 +66,7 @@ const keep = (model, shown) => {
   let timer = 0;
   const soon = () => {
     clearTimeout(timer);
-    timer = setTimeout(write, IDLE);
+    timer = setTimeout(() => lookForBoxes().then(write), IDLE);
   };
   const save = (_, state) => state === "started" && write();
   model.on("change:value", soon);
