@@ -30,7 +30,7 @@ define NEWLINE
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup develop lab test notebooks illustrations pages explorable docs links bench api release storm mutants properties lint check-isa clean
+.PHONY: help setup develop lab test notebooks illustrations pages explorable docs links bench api release versions storm mutants properties lint check-isa clean
 
 help:  ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -90,6 +90,9 @@ api: develop  ## List the public API again, after a change that is meant
 
 release: develop $(INSTALLED)-release  ## Check all that a release needs, build and try it (ARGS=--trial: all the same)
 	$(VENV)/bin/python tools/make_release.py $(ARGS)
+
+versions:  ## Test with the oldest, pinned, newest and nightly versions, each in an environment of its own
+	$(PYTHON) tools/try_versions.py $(ARGS)
 
 storm: develop  ## Ten minutes of random movements in JupyterLab (ARGS="--minutes 60 --seed 3 --front voila")
 	$(VENV)/bin/python tests/storm.py $(ARGS)
