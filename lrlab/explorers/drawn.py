@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from lrlab.explorers.controls import Drawing, training_length
@@ -73,10 +74,9 @@ class DrawnScheduleExplorer(RunExplorer):
         return RatesByEpoch(self.learning_rates.value[: self.epochs.value])
 
     def label(self, settings: RatesByEpoch) -> str:
-        """Return the first, the highest and the last rate."""
-        first, highest, last = settings.rates[0], max(settings.rates), settings.rates[-1]
-        ends = f"{first:.2g} … {last:.2g}"
-        return ends if highest in (first, last) else f"{first:.2g} … {highest:.2g} … {last:.2g}"
+        """Return the first, the highest and the last rate, or the only one."""
+        rates = [settings.rates[0], max(settings.rates), settings.rates[-1]]
+        return " … ".join(rate for rate, _ in groupby(f"{rate:.2g}" for rate in rates))
 
     def row(self, settings: RatesByEpoch, shown: Run | None) -> Mapping[str, Any]:
         """Return the rates, which stand in the file alone, and what came of the run."""

@@ -9,6 +9,8 @@ from typing import Any
 
 from lrlab.backend import keras, tf
 
+import numpy as np
+
 from lrlab.training.internals import as_arrays
 
 
@@ -33,19 +35,25 @@ class Batches:
         """Cut a structure of tensors of shape (samples, ...), taken in the given order."""
         samples = next(a for a in keras.tree.flatten(arrays) if a is not None).shape[0]
         full = samples // batch_size
-        if order is not None:
-            arrays = map_arrays(lambda array: tf.gather(array, order), arrays)
-
-        whole, rest = arrays, None
-        if samples % batch_size:
-            whole = map_arrays(lambda array: array[: full * batch_size], arrays)
-            rest = map_arrays(lambda array: array[full * batch_size :], arrays)
+        cut = full * batch_size
+        if order is None:  # NumPy cuts without copying, before TensorFlow has begun to
+            views = map_arrays(np.asarray, arrays)
+        else:
+            views = arrays = map_arrays(lambda array: tf.gather(array, order), arrays)
 
         def stack(array: Any) -> Any:
-            return tf.reshape(array, [full, batch_size, *array.shape[1:]])
+            return tf.reshape(array[:cut], [full, batch_size, *array.shape[1:]])
 
+        rest = None
+        if samples % batch_size:
+            rest = map_arrays(lambda array: tf.convert_to_tensor(array[cut:]), views)
         count = math.ceil(samples / batch_size)
-        return cls(arrays, map_arrays(stack, whole), rest, count, batch_size, samples)
+        return cls(arrays, map_arrays(stack, views), rest, count, batch_size, samples)
+
+    @property
+    def shapes(self) -> Any:
+        """Shape and dtype of each array of the whole and of the rest."""
+        return map_arrays(lambda array: (tuple(array.shape), array.dtype.name), self.parts)
 
     @property
     def parts(self) -> tuple[Any, Any]:

@@ -229,11 +229,10 @@ def fit(
     train, validation = Batches.cut(arrays, batch_size), None
     if validation_arrays is not None:
         validation = Batches.cut(validation_arrays, given["validation_batch_size"] or batch_size)
-    inputs = keras.utils.unpack_x_y_sample_weight(train[0])[0]
     if (
         type(model).train_step is keras.Model.train_step  # which calls the model
         and not all(layer.built for layer in flatten_layers(model))
-        and hasattr(inputs, "shape")
+        and hasattr(inputs := keras.utils.unpack_x_y_sample_weight(train[0])[0], "shape")
     ):
         build_weights(model, inputs)  # for callbacks that keep or look at the first weights
     program = Program.of(model)

@@ -62,6 +62,7 @@ class Program:
         self._lender: Program | None = None
         self._xla_graphs: dict[str, Any] = {}
         self._borrowed: dict[Any, Any] = {}
+        self._known: dict[Any, dict[Any, Any]] = {}
         self.epochs = self._with_or_without_xla(self._epochs)
         self.train = self._with_or_without_xla(self._train)
         self.evaluate = self._with_or_without_xla(self._evaluate)
@@ -323,7 +324,8 @@ class Program:
         at_once = EPOCHS_A_CALL
         if shuffle:
             at_once = min(at_once, max(1, _PLACES_A_CALL // train.samples))
-        known: dict[Any, Any] = {}
+        shapes = [batches and batches.shapes for batches in (train, validation)]
+        known = self._known.setdefault((repr(shapes), shuffle is None), {})
 
         def run(epochs: int) -> Iterator[dict[str, Any]]:
             done = 0

@@ -143,7 +143,7 @@ class TestKeeping:
         explorer.learning_rates.value = [0.1] * EPOCHS
         explorer.wait(SOON)
         explorer.pin()
-        assert [label for label, _ in explorer.pins] == ["0.5 … 1 … 0.01", "0.1 … 0.1"]
+        assert [label for label, _ in explorer.pins] == ["0.5 … 1 … 0.01", "0.1"]
         (first, second) = csv.DictReader(io.StringIO(explorer.pins_csv))
         assert first["learning_rates"] == "0.5 1 0.6 0.2 0.05 0.01"
         assert second["learning_rates"] == " ".join(["0.1"] * EPOCHS)

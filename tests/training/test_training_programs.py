@@ -42,6 +42,7 @@ def test_twenty_retrainings_at_other_rates_and_lengths_trace_once(build: Any) ->
             shuffle=False,
         )
     assert program_of(model).traces == 2
+    assert len(program_of(model)._known) == 2  # asked for once, called twenty times
 
 
 @pytest.mark.parametrize("samples", [len(X), len(X) - 7])  # the last batch smaller, and not
