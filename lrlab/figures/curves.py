@@ -212,8 +212,9 @@ class CurvesFigure(Plot):
         x, rates = _staircase(run)
         self._rate.set_data(x, np.clip(rates, low, high))
         self._mark_beyond(self._rate_axes, x, rates)
-        steps = np.arange(len(intended)) * self._planned / max(len(intended), 1)
-        self._intended.set_data(steps, np.clip(intended, low, high))
+        to_the_end = np.append(intended, intended[-1:])  # the last step ends there
+        steps = np.linspace(0, self._planned, len(to_the_end))
+        self._intended.set_data(steps, np.clip(to_the_end, low, high))
 
     def _write_numbers(self, run: Curves) -> None:
         """The last values, in the legend and at the end of the rate."""

@@ -32,6 +32,14 @@ def drawn(current, epochs=4, *, pinned=(), intended=None, start_loss=2.4, **opti
     return figure
 
 
+def test_the_intended_line_goes_to_the_end_of_the_axis_with_few_values_as_with_many():
+    right = [
+        where(drawn(GOOD, intended=np.full(values, 0.001)), VALIDATION)[1].max()
+        for values in (4, 400)
+    ]
+    assert abs(right[0] - right[1]) <= 8  # the space between two dots
+
+
 class TestCurves:
     def test_a_history_without_loss_is_refused(self):
         with pytest.raises(ValueError, match=r"Received: \['accuracy'\]"):
