@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 import lrlab
 from lrlab.course import PATH
@@ -72,6 +73,22 @@ def test_the_gallery_has_a_picture_of_each(gallery):
         name for name in lrlab.__all__ if name.endswith("Explorer")
     }
     assert all((DOCS / path).is_file() for path, _ in shown)
+
+
+def test_what_moves_in_the_gallery_is_small_and_shown_where_it_fits(gallery):
+    """One that is there light and dark is shown on a page of that kind alone."""
+    text = gallery + (DOCS / "sweeps.md").read_text(encoding="utf-8")
+    shown = dict(re.findall(r"!\[.{80,}\]\(explorers/films/(.+)\.webp\)\{\.moving(.*)\}", text))
+    files = {path.stem: path for path in DOCS.glob("explorers/films/*.webp")}
+    assert shown.keys() == files.keys()
+    for name, only in shown.items():
+        film, _, theme = name.rpartition("-")
+        assert only == (f" .only-{theme}" if f"{film}-dark" in files else "")
+        with Image.open(files[name]) as picture:
+            assert picture.n_frames > 10
+    sizes = [path.stat().st_size for path in files.values()]
+    assert max(sizes) < 300_000
+    assert sum(sizes) < 2_500_000
 
 
 @pytest.fixture(scope="module")
