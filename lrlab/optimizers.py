@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from lrlab.backend import keras
@@ -68,13 +68,16 @@ class SGDWithMomentumSchedule(keras.optimizers.SGD):
         config: dict[str, Any] = super().get_config()
         return config | {"momentum_schedule": schedule}
 
-    def as_plain_keras(self, schedule: Any) -> tuple[str, str]:
+    def as_plain_keras(self, schedule: Any, write: Callable[[Any], str]) -> tuple[str, str]:
         """Return the lines that define the same without lrlab, and the name of the class.
 
         Args:
             schedule: That of the rate, whose class is defined already.
+            write: Returns the expression that makes a schedule of Keras's own.
         """
         momentum = self.momentum_schedule
+        if not hasattr(momentum, "as_plain_keras"):
+            return _PLAIN.replace("Momentum()", write(momentum)), "MomentumSGD"
         definition, expression = momentum.as_plain_keras()
         head, *lines = definition.splitlines()
         if type(schedule) is type(momentum):  # only the numbers that are not those of the rate

@@ -139,7 +139,7 @@ def _curve(run: Run) -> Picture:
         guessing = f" Guessing has {number_text(run.chance)}."
     if lost:
         axes.text(lost[0], high, " from here on no number", **style)
-    room = 0.15 * (high - low)
+    room = 0.15 * (high - low or high)  # one level, and no loss that is a number
     axes.set(xlim=(0, len(losses) - 1), ylim=(low - room, high + room))
     axes.set(xlabel="epoch", ylabel="training loss")
     said = ", ".join(number_text(loss) if math.isfinite(loss) else "no number" for loss in losses)

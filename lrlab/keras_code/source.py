@@ -332,7 +332,9 @@ def source_of_compile(
     before, lines = [], ["model.compile("]
     for name, value in arguments.items():
         if hasattr(value, "as_plain_keras"):
-            definition, kind = value.as_plain_keras(schedule)
+            definition, kind = value.as_plain_keras(
+                schedule, functools.partial(_source_of_part, given)
+            )
             before += ["", "", *definition.splitlines(), "", ""]
             settings = {} if rate is None else {"learning_rate": rate}
             settings["momentum"] = 1.0
@@ -353,6 +355,12 @@ def source_of_compile(
             value = serialize_or_name(value, name, given)
         lines.append(f"    {name}={source(value, 4, len(name) + 1)},")
     return "\n".join([*before, *lines, ")"])
+
+
+def _source_of_part(given: list[str], schedule: Any) -> str:
+    """Write the schedule of an optimizer's momentum, as an attribute of its class."""
+    name = "momentum_schedule"
+    return source(serialize_or_name(schedule, name, given), 4, len(name) + 3)
 
 
 def source_of_build(optimizer: Any, building: str) -> str:

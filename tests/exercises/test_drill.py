@@ -1,6 +1,7 @@
 """Training curves without a name: each is real and new, and nothing says what is right."""
 
 import doctest
+from types import SimpleNamespace
 from typing import get_args
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import lrlab
 from lrlab.exercises import drill
 from lrlab.experiment.verdicts import Verdict
+from lrlab.figures import comparisons
 from lrlab.figures.ink import number_text
 
 
@@ -118,3 +120,40 @@ def test_a_drill_of_nothing_is_refused():
 
 def test_the_example_runs():
     assert doctest.testmod(drill).failed == 0
+
+
+def test_rates_are_drawn_from_all_decades_and_from_no_other(a_drill):
+    a_drill._seen.clear()
+    rates = [a_drill._draw("good")[1] for _ in range(500)]
+    assert drill._LOWEST <= min(rates) < 3 * drill._LOWEST
+    assert drill._HIGHEST / 3 < max(rates) <= drill._HIGHEST
+    middle = (drill._LOWEST * drill._HIGHEST) ** 0.5
+    assert 200 < sum(rate < middle for rate in rates) < 300
+
+
+@pytest.mark.parametrize(
+    ("losses", "chance", "words"),
+    [
+        ([1.0, 0.5], 2.0, {"guessing ": (2, 2.0)}),
+        ([1.0, np.nan], 2.0, {"guessing ": (2, 2.0), " from here on no number": (2, 3.0)}),
+        ([np.nan, np.inf], np.nan, {" from here on no number": (1, 3.0)}),
+    ],
+)
+def test_a_picture_says_where_guessing_is_and_from_where_there_is_no_number(
+    monkeypatch, losses, chance, words
+):
+    drawn = []
+
+    def panels(height):
+        figure, axes = comparisons_panels(height)
+        drawn.extend(axes)
+        return figure, axes
+
+    comparisons_panels = comparisons.new_panels
+    monkeypatch.setattr(comparisons, "new_panels", panels)
+    run = SimpleNamespace(start_loss=3.0, history={"loss": losses}, chance=chance)
+    picture = drill._curve(run)
+    (axes,) = drawn
+    assert {text.get_text(): text.get_position() for text in axes.texts} == words
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("epoch", "training loss")
+    assert ("Guessing has" in picture.alt) == np.isfinite(chance)

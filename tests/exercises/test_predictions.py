@@ -154,6 +154,19 @@ class TestQuickQuestion:
         state = str(question.get_state(question.keys))
         assert not [reason for reason in REASONS.values() if reason in state]
 
+    def test_one_that_was_answered_before_says_so_at_once(self, monkeypatch):
+        monkeypatch.setattr(predictions, "earlier_answer", {"kept": "higher"}.get)
+        about = predictions.Question("Which is it?", REASONS, "lower")
+        assert "Right is “lower”" in predictions.QuickQuestion(about, "kept").said
+        assert predictions.QuickQuestion(about, "another").said == ""
+
+    def test_the_page_has_all_that_it_shows_and_nothing_else(self, question):
+        shown = {"question", "labels", "chosen", "scored", "button", "pressed", "said"}
+        traits = question.class_own_traits() | predictions.Prediction.class_own_traits()
+        own = {name for name in traits if not name.startswith("_")}
+        assert own == shown | {"picture", "alt"}
+        assert own <= {*question.keys}
+
     def test_its_heading_is_not_that_of_a_prediction(self, question):
         question.answer = "lower"
         assert "Right (your answer)" in question.score()._repr_html_()

@@ -20,6 +20,8 @@ from experiments import (
 )
 from keras import layers
 
+from lrlab.experiment.compiling import classes_of
+
 ks = keras.optimizers.schedules
 
 
@@ -118,6 +120,31 @@ class TestModelAndOptimizer:
 
         with pytest.raises(ValueError, match=r"several outputs.*2 outputs. Give `loss=`"):
             experiment_of(build)
+
+    @pytest.mark.parametrize(
+        ("last", "loss", "above", "below"),
+        [
+            (keras.ops.sigmoid, "binary_crossentropy", 0.6, 0.4),  # nothing says what it gives
+            ("sigmoid", "binary_crossentropy", 0.6, 0.4),
+            (None, "from_logits", 0.2, -0.2),
+        ],
+        ids=str,
+    )
+    def test_one_output_stands_for_a_class_by_what_it_gives(self, last, loss, above, below):
+        def build():
+            activation = layers.Lambda(last) if callable(last) else layers.Activation(last)
+            return keras.Sequential([keras.Input((4,)), layers.Dense(1), activation])
+
+        y = (X[:, 0] > 0).astype("int64")
+        model = experiment_of(build, (X, y, X, y)).model
+        logits = getattr(model.loss, "from_logits", False)
+        assert logits == (loss == "from_logits")
+        outputs = np.array([[above], [below], [np.nan]])
+        assert classes_of(outputs, model).tolist() == [1, 0, -1]
+
+    def test_several_outputs_stand_for_the_class_of_the_greatest(self):
+        outputs = np.array([[0.1, 0.7, 0.2], [0.5, 0.3, 0.2], [0.1, np.inf, 0.2]])
+        assert classes_of(outputs, experiment_of(dense).model).tolist() == [1, 0, -1]
 
     @pytest.mark.parametrize("activation", ["sigmoid", None])
     def test_one_output_tells_two_classes_apart(self, activation):

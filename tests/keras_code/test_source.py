@@ -9,7 +9,14 @@ import pytest
 from keras import layers
 
 from lrlab import data, models
-from lrlab.keras_code.source import source, source_of_model
+from lrlab.keras_code.source import (
+    put_in_brackets,
+    source,
+    source_of_compile,
+    source_of_model,
+    source_of_schedule,
+)
+from lrlab.optimizers import SGDWithMomentumSchedule
 
 
 def run(code):
@@ -155,3 +162,68 @@ class TestSource:
 
     def test_text_stands_in_double_quotes(self):
         assert source("relu", 0) == '"relu"'
+
+    def test_a_dict_of_plain_values_means_itself(self):
+        value = {"a": 1, "b": [1, 2], "long": ["word" * 9, "word" * 9]}
+        assert eval(source(value, 0)) == value  # noqa: S307
+        assert source({"a": 1}, 0) == '{"a": 1}'
+
+    def test_what_has_several_lines_is_put_on_lines_of_its_own(self):
+        assert put_in_brackets("[", ["f(\n        1\n    )", "2"], "]") == (
+            "[\n    f(\n        1\n    ),\n    2,\n]"
+        )
+        assert put_in_brackets("[", ["1", "2"], "]") == "[1, 2]"
+
+    @pytest.mark.parametrize("kind", ["sparse", "ragged", "optional"])
+    def test_an_input_keeps_what_it_takes(self, kind):
+        code = source_of_model(keras.Sequential([keras.Input((3,), **{kind: True}), layers.ReLU()]))
+        assert f"keras.Input(shape=(3,), {kind}=True)" in code
+
+
+class TestSchedule:
+    def test_one_of_the_epoch_is_a_list_below_an_empty_line(self):
+        definition, rate, callbacks = source_of_schedule(lambda epoch: 0.1 / 2**epoch, 3, [])
+        assert definition[0] == ""
+        assert definition[-1] == "learning_rates = [0.1, 0.05, 0.025]"
+        assert rate is None  # which the optimizer need not be given
+        assert callbacks == [
+            "keras.callbacks.LearningRateScheduler(lambda epoch: learning_rates[epoch])"
+        ]
+
+    def test_one_without_a_source_is_said_to_be_given(self):
+        given = []
+        schedule = eval("lambda epoch, rate: rate / 2")  # noqa: S307 - nobody finds its text
+        _, _, (callback,) = source_of_schedule(schedule, 3, given)
+        assert given == ["schedule"]
+        assert "schedule" in callback
+
+
+class TestCompile:
+    @pytest.mark.parametrize("rate", [None, 0.3])
+    @pytest.mark.parametrize(
+        "optimizer",
+        [
+            keras.optimizers.SGD(0.7, momentum=0.9),
+            keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.7, momentum=0.9)),
+        ],
+    )
+    def test_an_optimizer_gets_the_rate_or_that_of_its_class(self, optimizer, rate):
+        code = source_of_compile({"optimizer": optimizer, "loss": "mse"}, rate, [])
+        assert "0.7" not in code
+        assert ("learning_rate=0.3" in code) == (rate is not None)
+        assert "momentum=0.9" in code
+
+    @pytest.mark.parametrize("rate", [None, 0.3])
+    def test_so_does_one_whose_momentum_follows_a_schedule(self, rate):
+        schedule = keras.optimizers.schedules.PiecewiseConstantDecay([2], [0.2, 0.1])
+        optimizer = SGDWithMomentumSchedule(momentum_schedule=schedule)
+        code = source_of_compile({"optimizer": optimizer, "loss": "mse"}, rate, [], schedule)
+        last = code[code.index("model.compile(") :]
+        assert ("learning_rate=0.3" in last) == (rate is not None)
+        assert "momentum=1.0" in last
+        names = {"keras": keras}
+        exec(code.removesuffix(last), names)  # noqa: S102
+        momentum = names["MomentumSGD"](momentum=1.0).momentum_schedule
+        assert [float(momentum(step)) for step in (0, 2, 3)] == [np.float32(0.2)] * 2 + [
+            np.float32(0.1)
+        ]

@@ -180,3 +180,11 @@ def test_no_other_file_knows_the_insides(path: Path) -> None:
     strings = {node.value for node in nodes(path) if isinstance(node, ast.Constant)}
     assert not (private_names(path) | strings) & {*ATTRIBUTES}
     assert private_names(path) <= GIVEN_BY_US | SOMEBODY_ELSES
+
+
+def test_a_thread_draws_from_another_generator_only_for_a_while() -> None:
+    keras.random.normal((1,))  # from one that is there now, if none was
+    before, other = internals.present_generator(), keras.random.SeedGenerator(7)
+    with internals.drawing_from(other):
+        assert internals.present_generator() is other
+    assert internals.present_generator() is before is not None

@@ -389,6 +389,10 @@ def custom_activation(x: Any) -> Any:
     return x + keras.random.normal(keras.ops.shape(x)[1:], seed=1)
 
 
+def of_ones_own(*args: Any, **kwargs: Any) -> Any:
+    return 0.0
+
+
 @pytest.mark.parametrize(
     ("build", "expected"),
     [
@@ -412,3 +416,18 @@ def test_xla_is_for_small_dense_deterministic_models(
     build: Callable[[], keras.Model], expected: bool
 ) -> None:
     assert uses_xla(build()) is expected
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "activity_regularizer",
+        "bias_constraint",
+        "bias_regularizer",
+        "kernel_constraint",
+        "kernel_regularizer",
+    ],
+)
+def test_no_part_of_a_layer_may_be_of_ones_own(part: str) -> None:
+    assert uses_xla(classifier(layers.Dense(4, **{part: None})))
+    assert not uses_xla(classifier(layers.Dense(4, **{part: of_ones_own})))
