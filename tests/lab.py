@@ -37,6 +37,8 @@ QUIET = (
 SECONDS_TO_START = 60
 
 RATE = "learning rate"
+# What anywidget says in the console of a page that is slow; `lrlab.widgets` makes up for it.
+GIVEN_UP = "[anywidget] Failed to initialize model."
 # Every explorer with a slider of its own; what MAKE does not name is given the experiment `tiny`.
 EVERY_KIND = {
     "LearningRateExplorer": RATE,

@@ -22,7 +22,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from lab import EVERY_KIND, MAKE, TINY, Lab, Notebook, browsing, serving, serving_voila
+from lab import EVERY_KIND, GIVEN_UP, MAKE, TINY, Lab, Notebook, browsing, serving, serving_voila
 from playwright.sync_api import Locator, Page, expect
 from playwright.sync_api import TimeoutError as NotThere
 
@@ -40,6 +40,7 @@ BETWEEN_CHECKS = 12  # movements
 SECONDS_TO_REST = 90
 # What the front ends say themselves.
 NOT_OURS = (
+    GIVEN_UP,
     # JupyterLab, when a kernel ends that it has asked something.
     *("Canceled future", "Could not restore the debugger state", "Error: Kernel is dead"),
     # Notebook 7 as it loads; and Voila, which looks for fonts in the network and loads parts of it.

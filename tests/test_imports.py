@@ -305,14 +305,15 @@ MAY_IMPORT = {
     "experiment": ("backend checks data keras_code schedules training", "scipy"),
     "callbacks": ("backend checks figures keras_code training", "scipy anywidget IPython"),
     "figures": ("landscapes quadratic", "matplotlib PIL"),
+    "widgets": ("", "anywidget"),
     "sweeps": ("backend checks experiment figures schedules", "pandas"),
     "export": ("checks figures files schedules", ""),
     "explorers": (
         "backend callbacks checks data experiment figures landscapes models optimizers quadratic "
-        "schedules",
-        "ipywidgets anywidget",
+        "schedules widgets",
+        "ipywidgets",
     ),
-    "exercises": ("figures files", "anywidget"),
+    "exercises": ("figures files widgets", ""),
     "course": ("backend exercises explorers figures files quadratic schedules", ""),
     "server": ("", ""),
     "__init__": ("", ""),

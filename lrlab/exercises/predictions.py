@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import anywidget
 import traitlets
 
 from lrlab.exercises.answers import earlier_answer, note_prediction
 from lrlab.exercises.card import as_card, as_html
 from lrlab.exercises.judging import Question
+from lrlab.widgets import Widget
 
 __all__ = ["Prediction", "QuickQuestion", "Score"]
 
@@ -56,7 +56,7 @@ class Score:
         return as_card("wrong", f"Not right ({self.what})", self.words, self.done)
 
 
-class Prediction(anywidget.AnyWidget):
+class Prediction(Widget):
     """A question and its choices; nothing is chosen at first.
 
     One of the course that was answered before, as the file beside the notebook says, shows that

@@ -63,6 +63,7 @@ class Explorer(Pinning[Shown], ipywidgets.VBox, Generic[Shown]):
     invitation = "Drag a slider, or click its handle and use the arrow keys: the picture follows."
     stored = "From an earlier run. Run this cell to get the sliders."  # below a stored picture
     unfinished = "The training was not done"  # how a TimeoutError begins
+    hint = ""  # what arrow keys in the picture do, if they do anything
     height = SIZE[1]  # of the figure, in pixels
     _closed = True  # until it is made, too: what cannot be made is closed as well
 
@@ -92,7 +93,7 @@ class Explorer(Pinning[Shown], ipywidgets.VBox, Generic[Shown]):
         self._figures: dict[str, Any] = {}
         self._made_of: dict[str, tuple[Any, dict[str, Any]]] = {}  # arguments, of each figure
         self._drawing = threading.RLock()  # of pins, frame and figures
-        self._picture = PictureView(alt="The first run is on its way.")
+        self._picture = PictureView(alt="The first run is on its way.", hint=self.hint)
         self.lay_out()
         self._picture.observe(lambda change: self.begin(), "displayed")
         self._picture.observe(lambda change: self.draw_afresh(), "dark")

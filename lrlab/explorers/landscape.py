@@ -22,7 +22,6 @@ from lrlab.landscapes import LANDSCAPES, OPTIMIZERS, Journey
 
 Race: TypeAlias = tuple[Journey, ...]
 
-_HINT = "The landscape: arrow keys move the start"
 _HIGH = 580  # pixels, of a narrow picture
 _KEYS = {
     "ArrowRight": (0.1, 0),
@@ -81,6 +80,7 @@ class LandscapeExplorer(Explorer[Race]):
         {'SGD': 0.25, 'momentum': 0.25, 'Adam': 0.25}
     """
 
+    hint = "The landscape: arrow keys move the start"
     unfinished = "The picture was not drawn"
 
     def __init__(
@@ -106,7 +106,6 @@ class LandscapeExplorer(Explorer[Race]):
         ]
         step = button("Step", "Go one step further", self.step)
         super().__init__(controls, buttons=[step])
-        self._picture.hint = _HINT
 
     def step(self) -> None:
         """Go one step further."""

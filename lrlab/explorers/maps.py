@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from lrlab.experiment import Experiment, Run
 
 _HALF = 330  # pixels, the height of the map and of the curves below it
-_HINT = "The map: arrow keys choose a cell"
 _STEPS = {"ArrowUp": (1, 0), "ArrowDown": (-1, 0), "ArrowRight": (0, 1), "ArrowLeft": (0, -1)}
 
 
@@ -57,6 +56,7 @@ class MapExplorer(RunExplorer):
 
     frames_per_second = 5.0
     height = _HALF
+    hint = "The map: arrow keys choose a cell"
     stopped = "Stopped. Choose an empty cell to go on."
 
     def __init__(self, experiment: Experiment | None, controls: Sequence[Checked]) -> None:
@@ -67,7 +67,6 @@ class MapExplorer(RunExplorer):
             width=WIDTHS[0], height=_HALF, alt="No run is chosen yet."
         )
         super().__init__(experiment, controls, below=[self._curves_picture])
-        self._picture.hint = _HINT
 
     # --- what a subclass says ---
 

@@ -6,11 +6,11 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import anywidget
 import traitlets
 
 from lrlab.figures.ink import css_variables
 from lrlab.figures.picture import overlay
+from lrlab.widgets import Widget
 
 if TYPE_CHECKING:
     from lrlab.figures.curves import CurvesFigure
@@ -28,7 +28,7 @@ _COLOURS = f"""
 """
 
 
-class TogetherView(anywidget.AnyWidget):
+class TogetherView(Widget):
     """A widget that can take several values in one message, whatever thread says so."""
 
     def __init__(self, **values: Any) -> None:
@@ -84,7 +84,7 @@ class PictureView(TogetherView):
     hint = traitlets.Unicode().tag(sync=True)
 
 
-class SliderView(anywidget.AnyWidget):
+class SliderView(Widget):
     """A slider over some `stops`, and a box beside it for any other value; or two of each.
 
     The stops stand at equal distances, whatever they are, and a value between two of them stands
@@ -133,7 +133,7 @@ class HandlesView(TogetherView):
         self.show(box=box, limits=list(figure.limits_below))
 
 
-class ToggleView(anywidget.AnyWidget):
+class ToggleView(Widget):
     """A button that stays pressed until it is pressed again; that of ipywidgets does not say so."""
 
     _esm = _static("toggle.js")
@@ -141,7 +141,7 @@ class ToggleView(anywidget.AnyWidget):
     value = traitlets.Bool().tag(sync=True)
 
 
-class CodeView(anywidget.AnyWidget):
+class CodeView(Widget):
     """Python code with a button that copies it, hidden until it is `shown`.
 
     A line that was not in the last code is marked.
@@ -152,7 +152,7 @@ class CodeView(anywidget.AnyWidget):
     shown = traitlets.Bool().tag(sync=True)
 
 
-class TableView(anywidget.AnyWidget):
+class TableView(Widget):
     """Rows of text under a caption, and a button that saves `csv` as a file; hidden while empty."""
 
     _esm = _static("table.js")

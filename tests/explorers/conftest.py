@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
-from lab import REPOSITORY, Lab, Notebook, browsing, serving
+from lab import GIVEN_UP, REPOSITORY, Lab, Notebook, browsing, serving
 from playwright.sync_api import Browser, BrowserContext
 
 
@@ -32,10 +32,13 @@ def complaints() -> list[str]:
 def context(browser: Browser, lab: Lab, complaints: list[str]) -> Iterator[BrowserContext]:
     context = browser.new_context(viewport={"width": 1280, "height": 1000})
     context.grant_permissions(["clipboard-read", "clipboard-write"], origin=lab.url)
-    context.on("weberror", lambda error: complaints.append(str(error.error)))
-    context.on(
-        "console", lambda said: complaints.append(said.text) if said.type == "error" else None
-    )
+
+    def complain(error: str) -> None:
+        if GIVEN_UP not in error:
+            complaints.append(error)
+
+    context.on("weberror", lambda error: complain(str(error.error)))
+    context.on("console", lambda said: complain(said.text) if said.type == "error" else None)
     yield context
     context.close()
 

@@ -3,11 +3,10 @@
 import base64
 import re
 from collections.abc import Callable
-from typing import Any
 
 import nbformat
 import pytest
-from lab import RATE, TINY, Lab, Notebook
+from lab import GIVEN_UP, RATE, TINY, Lab, Notebook
 from nbconvert import HTMLExporter
 from playwright.sync_api import Browser, Page, expect
 
@@ -53,15 +52,15 @@ class HalfFinished:
     def __init__(self, page: Page, lab: Lab, cells: list[str]) -> None:
         self.page, self.lab, self.name = page, lab, lab.write("half.ipynb", cells)
         self.complaints: list[str] = []
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("console", self._said)
+        page.on("pageerror", lambda error: self._said(str(error)))
+        page.on("console", lambda said: self._said(said.text) if said.type == "error" else None)
         self.notebook = Notebook(page, lab, self.name)
         self.explorer = self.notebook.explorer()
 
-    def _said(self, message: Any) -> None:
-        """Note errors, but for what ipywidgets says of a kernel that has ended."""
-        if message.type == "error" and "widget model not found" not in message.text:
-            self.complaints.append(message.text)
+    def _said(self, error: str) -> None:
+        """Note an error, but for what ipywidgets says of a kernel that has ended."""
+        if "widget model not found" not in error and GIVEN_UP not in error:
+            self.complaints.append(error)
 
     @property
     def context(self) -> str:

@@ -3,7 +3,17 @@
 import re
 
 import pytest
-from lab import ACTING, ACTS, EVERY_KIND, MAKE, TINY, ExplorerInPage, browsing, serving_voila
+from lab import (
+    ACTING,
+    ACTS,
+    EVERY_KIND,
+    GIVEN_UP,
+    MAKE,
+    TINY,
+    ExplorerInPage,
+    browsing,
+    serving_voila,
+)
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
@@ -64,4 +74,4 @@ def test_sliders_retrain_and_redraw_in_a_page_without_a_notebook(chromium, page_
         # Of the explorer and its button, feedback, score, question and two choices.
         expect(page.get_by_text(ACTS)).to_have_count(7)
         assert page.evaluate("window.acted") is None
-        assert errors == []
+        assert [error for error in errors if GIVEN_UP not in error] == []

@@ -139,17 +139,24 @@ export default {
           say();
         }
       });
-    let watching = !model.get("explorer"); // a second picture of an explorer is not watched
+    let [watching, kept] = [false, false];
     const ends = [];
     const words = () => inert(model.get("stale") ? "" : model.get("words"));
-    if (!watching) ends.push(keep(model, () => [image, words()]));
+    // Once it is known whose it is: a second picture of an explorer is nobody's.
+    const begin = () => {
+      const explorer = el.closest(".lrlab-explorer");
+      if (!model.get("explorer")) return;
+      kept ||= ends.push(keep(model, () => [image, words()]));
+      if (explorer) watching ||= ends.push(watch(explorer));
+    };
+    model.on("change:explorer", begin);
+    begin();
 
     let wide = 0;
     // Once it has its place in the page, there is an explorer, and a width to wrap words at.
     const shown = new ResizeObserver(() => {
-      const explorer = el.closest(".lrlab-explorer");
-      if (!explorer) return;
-      if (!watching) watching = ends.push(watch(explorer));
+      if (!el.closest(".lrlab-explorer")) return;
+      begin();
       if (pageIsDark(el) !== model.get("dark")) tellTheme();
       tellRoom();
       if (el.clientWidth !== wide) readout.style.height = ""; // that of words in other lines
@@ -162,6 +169,7 @@ export default {
       [theme, shown].forEach((observer) => observer.disconnect());
       for (const end of ends) Promise.resolve(end).then((end) => end());
       for (const [name, update] of Object.entries(parts)) model.off(`change:${name}`, update);
+      model.off("change:explorer", begin);
     };
   },
 };
