@@ -303,7 +303,7 @@ MAY_IMPORT = {
     "training": ("backend checks", "keras tensorflow"),
     "keras_code": ("backend schedules training", ""),
     "experiment": ("backend checks data keras_code schedules training", "scipy"),
-    "callbacks": ("backend checks figures keras_code training", "scipy anywidget IPython"),
+    "callbacks": ("backend checks figures keras_code training widgets", "scipy IPython"),
     "figures": ("landscapes quadratic", "matplotlib PIL"),
     "widgets": ("", "anywidget"),
     "sweeps": ("backend checks experiment figures schedules", "pandas"),

@@ -1,9 +1,9 @@
 """The picture in the page that follows a fit, and says its values under the pointer meanwhile."""
 
-import anywidget
 import traitlets
 
 from lrlab.figures.picture import overlay
+from lrlab.widgets import Widget
 
 __all__ = ["LivePicture"]
 
@@ -35,7 +35,7 @@ export default {
 """
 
 
-class LivePicture(anywidget.AnyWidget):
+class LivePicture(Widget):
     """A PNG file that is replaced as a fit goes on; the values of its curves are inside the file.
 
     The page reads them when somebody points at it, or presses an arrow key: a fit that keeps the
