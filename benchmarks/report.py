@@ -388,7 +388,7 @@ def headline(results: Figures, machine: Figures) -> str:
         f"One training ({HEADLINE}, {epochs} epochs, validation each epoch) on "
         f"{machine['processor']}, {machine['cores']} cores:\n\n"
         + table(("", "first run, compilation included", "every later run", "faster"), rows)
-        + "\n\nWhat people type takes longer, for callbacks are called between two epochs:\n\n"
+        + "\n\nWhat people type takes longer, because callbacks are called between two epochs:\n\n"
         + table(("`lrlab.fit` with", "every later run", "to the fastest"), typed_rows)
         + "\n\n![Time of a retraining for four models, on a logarithmic axis: plain Keras, lrlab, "
         "and the limit.](docs/benchmarks.png)\n\n"

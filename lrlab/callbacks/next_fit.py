@@ -75,7 +75,7 @@ def next_fit(
     initial_epoch = as_whole_number(initial_epoch, "initial_epoch", 0)
     if getattr(model, "optimizer", None) is None:
         raise ValueError(
-            "`model` must be compiled, for its optimizer has the learning rate. "
+            "`model` must be compiled: its optimizer has the learning rate. "
             f"Received: {model.name!r}, which is not. Call model.compile(...) before."
         )
     optimizers = optimizers_of(model.optimizer)

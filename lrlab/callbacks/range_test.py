@@ -200,7 +200,7 @@ class LearningRateRangeTest(keras.callbacks.Callback):
         if not hasattr(optimizer, "learning_rate"):
             raise ValueError(
                 "A range test raises the one learning rate of the optimizer. Received: a "
-                f"{type(optimizer).__name__} without one, for it has several, one for each group "
+                f"{type(optimizer).__name__} without one: it has several, one for each group "
                 "of variables. Compile with one of its optimizers alone for the test."
             )
         schedule = schedule_of(optimizer)
@@ -309,7 +309,7 @@ class LearningRateRangeTest(keras.callbacks.Callback):
         self.restore()
         if self._of_step and not self._losses:
             raise ValueError(
-                "`model.optimizer` must update the weights in a range test, for its rate is what "
+                "`model.optimizer` must update the weights in a range test: its rate is what "
                 f"rises. Received: no update in {len(self._of_step)} batches. Has the model a "
                 "`train_step` with an optimizer of its own? Give that one to `compile`. Or are "
                 "there fewer batches than `gradient_accumulation_steps`?"

@@ -112,7 +112,7 @@ def copy_optimizer(optimizer: Any) -> keras.optimizers.Optimizer:
     if not hasattr(optimizer, "learning_rate"):
         raise ValueError(
             "An experiment sets the one learning rate of its optimizer. Received: a "
-            f"{type(optimizer).__name__} without one, for it has several, one for each group of "
+            f"{type(optimizer).__name__} without one: it has several, one for each group of "
             "variables. Give a single optimizer; or train with model.fit or lrlab.fit, where each "
             "group keeps its own rate."
         )

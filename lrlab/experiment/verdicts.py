@@ -191,7 +191,7 @@ class _Evidence:
 
         thrown = max(losses) > start + _HARDLY * abs(start)
         self.slowed = rates[-1] < 0.5 * rates.max()
-        # What the long steps broke is not mended by the short ones after them.
+        # What the long steps broke is not fixed by the short ones after them.
         self.broke = self.slowed and (
             (thrown and gain < 0.5 * abs(unlearned))
             or (far and gain < _LITTLE_PROGRESS * abs(unlearned) and _fell_late(path, rates))
@@ -204,7 +204,7 @@ class _Evidence:
             began_high = rates[0] >= 0.5 * rates.max()
             self.way_out = (
                 f"The {'first' if began_high else 'longest'} steps, at rates of up to "
-                f"{rates.max():.3g}, broke the network, and lower rates do not mend it. "
+                f"{rates.max():.3g}, broke the network, and lower rates do not fix it. "
                 + ("Start lower." if began_high else "Lower the highest rate.")
             )
         elif thrown or far:

@@ -81,7 +81,7 @@ class LearningRateDialExplorer(RunExplorer):
         buttons = [
             button("Go on", "Train on, at the pace of the slider", self.go_on),
             button("One epoch", "Train for one epoch at the rate of the dial", self.step),
-            button("Start again", "Begin anew with the untrained model", self.start_again),
+            button("Start again", "Go back to the untrained model", self.start_again),
         ]
         super().__init__(experiment, controls, buttons=buttons)
 

@@ -80,6 +80,6 @@ def check_range(lowest: Any, highest: Any) -> None:
     """Raise a ValueError unless the lowest rate is below the highest."""
     if not lowest < highest:
         raise ValueError(
-            "The lowest rate must be below the highest, for the rate rises in the test. Received: "
+            "The lowest rate must be below the highest: the rate rises in the test. Received: "
             f"{lowest:.3g} and {highest:.3g}. Move the two apart."
         )

@@ -53,7 +53,7 @@ class StepDecay:
         factor = as_number(self.decay_factor)
         if not 0 < factor <= 1:
             raise ValueError(
-                "`decay_factor` must be above 0 and at most 1, for the rate is multiplied by it at "
+                "`decay_factor` must be above 0 and at most 1: the rate is multiplied by it at "
                 f"each drop. Received: decay_factor={self.decay_factor!r}. 0.5 halves the rate."
             )
         epochs = as_whole_number(self.epochs_per_drop, "epochs_per_drop", 1)
@@ -137,14 +137,14 @@ class OneCycle:
         fraction = as_number(self.warmup_fraction)
         if not 0 < fraction < 1:
             raise ValueError(
-                "`warmup_fraction` must be above 0 and below 1, for it is a share of the training. "
+                "`warmup_fraction` must be above 0 and below 1: it is a share of the training. "
                 f"Received: warmup_fraction={self.warmup_fraction!r}. 0.25 rises for a quarter."
             )
         for name in ("div", "div_final"):
             divisor = as_number(getattr(self, name))
             if not 1 <= divisor < math.inf:
                 raise ValueError(
-                    f"`{name}` must be a finite number of at least 1, for the highest rate divided "
+                    f"`{name}` must be a finite number of at least 1: the highest rate divided "
                     f"by it is not higher. Received: {name}={getattr(self, name)!r}. 25 is usual "
                     "for div, 1e5 for div_final."
                 )

@@ -1,5 +1,6 @@
 """Plain English: how sentences are counted, the words to avoid, and the glossary."""
 
+import ast
 import doctest
 import importlib.util
 import re
@@ -83,3 +84,26 @@ def test_learners_find_the_glossary(name):
     if path.suffix == ".ipynb":
         cells = nbformat.reads(text, as_version=4).cells
         assert any("glossary.md" in cell.source for cell in cells if cell.cell_type == "markdown")
+
+
+def said(path):
+    """Yield what a file of Python says to somebody: its strings of several words."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    docstrings = {
+        id(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr)  # alone on a line
+    }
+    for node in ast.walk(tree):
+        text = node.value if isinstance(node, ast.Constant) else None
+        if isinstance(text, str) and " " in text and id(node) not in docstrings:
+            yield text
+
+
+def test_widgets_and_messages_use_the_same_words_as_notebooks():
+    words, texts = tool.words_to_avoid(), 0
+    for path in sorted((REPOSITORY / "lrlab").rglob("*.py")):
+        for text in said(path):
+            texts += 1
+            assert not tool.found(text, words), (path.name, text)
+    assert texts > 1000
