@@ -128,7 +128,7 @@ class TestModelAndOptimizer:
             ("sigmoid", "binary_crossentropy", 0.6, 0.4),
             (None, "from_logits", 0.2, -0.2),
         ],
-        ids=str,
+        ids=["a function", "an activation", "logits"],
     )
     def test_one_output_stands_for_a_class_by_what_it_gives(self, last, loss, above, below):
         def build():
