@@ -4,6 +4,7 @@ import ast
 import doctest
 import importlib.util
 import re
+import statistics
 from pathlib import Path
 
 import nbformat
@@ -84,6 +85,14 @@ def test_learners_find_the_glossary(name):
     if path.suffix == ".ipynb":
         cells = nbformat.reads(text, as_version=4).cells
         assert any("glossary.md" in cell.source for cell in cells if cell.cell_type == "markdown")
+
+
+@pytest.mark.parametrize("path", sorted(REPOSITORY.glob("notebooks/*.ipynb")), ids=lambda p: p.stem)
+def test_a_notebook_is_written_in_short_sentences_and_in_words_of_today(path):
+    text = tool.prose(nbformat.read(path, as_version=4))
+    assert [s for s in tool.sentences(text) if tool.length(s) > tool.LONGEST] == []
+    assert statistics.median(map(tool.length, tool.sentences(text))) <= 14
+    assert not tool.found(text, tool.words_to_avoid())
 
 
 def said(path):
