@@ -203,13 +203,13 @@ class TestCompile:
     @pytest.mark.parametrize(
         "optimizer",
         [
-            keras.optimizers.SGD(0.7, momentum=0.9),
-            keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.7, momentum=0.9)),
+            keras.optimizers.SGD(0.75, momentum=0.9),
+            keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.75, momentum=0.9)),
         ],
     )
     def test_an_optimizer_gets_the_rate_or_that_of_its_class(self, optimizer, rate):
         code = source_of_compile({"optimizer": optimizer, "loss": "mse"}, rate, [])
-        assert "0.7" not in code
+        assert "0.75" not in code
         assert ("learning_rate=0.3" in code) == (rate is not None)
         assert "momentum=0.9" in code
 

@@ -23,6 +23,7 @@ from keras_twins import (
 )
 
 import lrlab
+from lrlab.training.session import CallbackNeeds
 
 optimizers = keras.optimizers
 HOOKS = [f"on_{kind}_{end}" for kind in ("train", "epoch", "test") for end in ("begin", "end")] + [
@@ -463,3 +464,11 @@ def test_a_progress_bar_of_ones_own_sees_every_batch() -> None:
     bar.on_train_batch_end = lambda batch, logs=None: seen.append(batch)
     lrlab.fit(linear(), X, Y, batch_size=2, epochs=1, verbose=1, callbacks=[bar])
     assert seen == list(range(38))
+
+
+@pytest.mark.parametrize(("profile_batch", "sees"), [(0, False), (2, True), ((2, 3), True)])
+def test_tensorboard_sees_batches_only_where_it_profiles_them(
+    profile_batch: Any, sees: bool
+) -> None:
+    callback = keras.callbacks.TensorBoard(profile_batch=profile_batch)
+    assert CallbackNeeds([callback]).train_batches is sees
