@@ -244,7 +244,6 @@ class Experiment:
         with self.session(members, seed) as (session, start):
             log = self.model.history  # of this training, whichever comes next
             if recorder:
-                self._rates.leave()
                 rate = self._first_rate if needs_rate(schedule) else rates[0]
                 self.model.optimizer.learning_rate = rate
             else:
@@ -361,6 +360,7 @@ class Experiment:
             program.prepare(*batches, shared=True)
             start = self._put_back(program, self.seed if seed is None else seed)
             forget_resumed_epoch(self.model)
+            self._rates.leave()
             members = keras.callbacks.CallbackList(
                 list(callbacks),
                 add_history=True,

@@ -43,7 +43,6 @@ class Rates:
         self.updates_a_step = 1
         self.steps_taken = keras.Variable(0, dtype="int64", trainable=False)
         self._table = tf.Variable([0.0], shape=(None,), trainable=False)
-        self._reads = _NOTHING
         self._read_by = tf.Variable(_NOTHING, trainable=False)
         self._counts = None
         if not (
@@ -80,18 +79,13 @@ class Rates:
         table = np.full(self._steps * max(self.updates_a_step, 1) + 1, rates[-1], np.float32)
         table[: len(rates)] = rates
         self._table.assign(table)
-        self._read(_UPDATES if by_update else _STEPS)
+        self._read_by.assign(_UPDATES if by_update else _STEPS)
         if at_once:
             self.move_on()
 
     def leave(self) -> None:
         """Leave the rate to whoever sets it."""
-        self._read(_NOTHING)
-
-    def _read(self, by: int) -> None:
-        if by != self._reads:
-            self._read_by.assign(by)
-            self._reads = by
+        self._read_by.assign(_NOTHING)
 
     def counts(self, steps: int) -> np.ndarray:
         """Return how many updates had been made before each of the first steps, if it was taken."""

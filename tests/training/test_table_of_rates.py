@@ -54,7 +54,7 @@ def test_what_is_left_to_others_is_not_set(rates: Rates) -> None:
     assert float(rates._model.optimizer.learning_rate) == np.float32(0.3)
 
 
-class _HalfAsOften(keras.Model):
+class _OwnStep(keras.Model):
     def train_step(self, data: Any) -> Any:
         return super().train_step(data)
 
@@ -63,7 +63,7 @@ class _HalfAsOften(keras.Model):
     ("model_class", "optimizer", "counts"),
     [
         (keras.Sequential, lambda: "sgd", False),
-        (_HalfAsOften, lambda: "sgd", True),
+        (_OwnStep, lambda: "sgd", True),
         (
             keras.Sequential,
             lambda: keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD()),
@@ -98,3 +98,13 @@ def test_a_callback_sees_the_rate_that_comes_after_an_epoch() -> None:
     assert len(X) // 16 + 1 == STEPS
     np.testing.assert_allclose(seen, 0.1)
     np.testing.assert_allclose(run.learning_rates[[0, STEPS - 1, STEPS]], [0.2, 0.2, 0.1])
+
+
+def test_a_session_begins_with_the_rate_of_the_optimizer_whatever_the_last_run_had() -> None:
+    experiment = experiment_of(dense, DATA, epochs=2)
+    expected = experiment.run(0.3).history["loss"]
+    experiment.run(0.01)
+    with experiment.session() as (session, _):
+        experiment.model.optimizer.learning_rate = 0.3
+        losses = [logs["loss"] for logs in session.epochs(2)]
+    assert losses == pytest.approx(expected)
