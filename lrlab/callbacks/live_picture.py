@@ -1,5 +1,7 @@
 """The picture in the page that follows a fit, and says its values under the pointer meanwhile."""
 
+from pathlib import Path
+
 import traitlets
 
 from lrlab.figures.picture import overlay
@@ -7,32 +9,7 @@ from lrlab.widgets import Widget
 
 __all__ = ["LivePicture"]
 
-_SHOW = """
-export default {
-  render({ model, el }) {
-    const place = document.createElement("div");
-    place.className = "lrlab-frame lrlab-live";
-    place.style.cssText = model.get("look");
-    const image = document.createElement("img");
-    Object.assign(image, { alt: "Curves of a fit that goes on.", decoding: "sync" });
-    image.style.cssText = "display: block; width: 100%";
-    place.append(image);
-    el.append(place);
-    const renew = showValues(place, image, () => model.get("value"), { keys: true });
-    const show = () => {
-      URL.revokeObjectURL(image.src);
-      image.src = URL.createObjectURL(new Blob([model.get("value")], { type: "image/png" }));
-      renew();
-    };
-    model.on("change:value", show);
-    show();
-    return () => {
-      model.off("change:value", show);
-      URL.revokeObjectURL(image.src);
-    };
-  },
-};
-"""
+_SHOW = Path(__file__).parent / "static" / "live_picture.js"
 
 
 class LivePicture(Widget):
@@ -42,7 +19,7 @@ class LivePicture(Widget):
     kernel busy is not asked, and sends no more than the picture. Its `look` is CSS.
     """
 
-    _esm = overlay("js") + _SHOW
+    _esm = overlay("js") + _SHOW.read_text(encoding="utf-8")
     _css = overlay("css")
     value = traitlets.Bytes().tag(sync=True)
     look = traitlets.Unicode().tag(sync=True)
