@@ -26,9 +26,8 @@ class Widget(anywidget.AnyWidget):
     """
 
     def __init_subclass__(cls, **settings: Any) -> None:
-        if isinstance(
-            vars(cls).get("_esm"), str
-        ):  # which ipywidgets makes a trait of, in a subclass
+        # Of a class that has one of its own; ipywidgets makes a trait of it.
+        if isinstance(vars(cls).get("_esm"), str):
             before, begins, after = cls._esm.partition(_BEGINS)
             cls._esm = f"{_MISS_NOTHING}{before}{begins} initialize: missNothing,{after}"
         super().__init_subclass__(**settings)

@@ -163,7 +163,7 @@ class Start:
         trainable = {id(weight) for weight in model.trainable_weights}
         pairs = zip(program.state.variables, self.state, strict=True)
         self._weights = [(weight, value) for weight, value in pairs if id(weight) in trainable]
-        self._length = _length(first.numpy().astype(float) for _, first in self._weights)
+        self._first_length = _length(first.numpy().astype(float) for _, first in self._weights)
         with drawing_from(program.generator):
             if makes_own_loss(model):
                 self.loss = float(model.test_step((x, y))["loss"])
@@ -177,8 +177,10 @@ class Start:
         Raises:
             ValueError: If they moved, and the optimizer whose rate a run is about did not do it.
         """
-        pairs = [(weight.value.value(), first) for weight, first in self._weights]
-        way = _length(now.numpy() - first.numpy().astype(float) for now, first in pairs)
+        way = _length(
+            weight.value.value().numpy() - first.numpy().astype(float)
+            for weight, first in self._weights
+        )
         if way and self._rates and not int(self._rates.updates):
             raise ValueError(
                 "A rate is that of `model.optimizer`. It made no update in this run, though the "
@@ -186,7 +188,7 @@ class Start:
                 f"{type(self._model).__name__} whose `train_step` has an optimizer of its own. Let "
                 "it call self.optimizer.apply_gradients(...)."
             )
-        return way / (self._length or 1)
+        return way / (self._first_length or 1)
 
     def chance(self) -> float:
         """Return the training loss of the best constant answer, regularized as the weights are."""

@@ -332,9 +332,8 @@ def source_of_compile(
     before, lines = [], ["model.compile("]
     for name, value in arguments.items():
         if hasattr(value, "as_plain_keras"):
-            definition, kind = value.as_plain_keras(
-                schedule, functools.partial(_source_of_part, given)
-            )
+            write = functools.partial(_source_of_momentum, given)
+            definition, kind = value.as_plain_keras(schedule, write)
             before += ["", "", *definition.splitlines(), "", ""]
             settings = {} if rate is None else {"learning_rate": rate}
             settings["momentum"] = 1.0
@@ -357,7 +356,7 @@ def source_of_compile(
     return "\n".join([*before, *lines, ")"])
 
 
-def _source_of_part(given: list[str], schedule: Any) -> str:
+def _source_of_momentum(given: list[str], schedule: Any) -> str:
     """Write the schedule of an optimizer's momentum, as an attribute of its class."""
     name = "momentum_schedule"
     return source(serialize_or_name(schedule, name, given), 4, len(name) + 3)

@@ -142,14 +142,13 @@ def test_rates_are_drawn_from_all_decades_and_from_no_other(a_drill):
 def test_a_picture_says_where_guessing_is_and_from_where_there_is_no_number(
     monkeypatch, losses, chance, words
 ):
-    drawn = []
+    make, drawn = comparisons.new_panels, []
 
     def panels(height):
-        figure, axes = comparisons_panels(height)
+        figure, axes = make(height)
         drawn.extend(axes)
         return figure, axes
 
-    comparisons_panels = comparisons.new_panels
     monkeypatch.setattr(comparisons, "new_panels", panels)
     run = SimpleNamespace(start_loss=3.0, history={"loss": losses}, chance=chance)
     picture = drill._curve(run)
