@@ -77,7 +77,7 @@ links: setup $(INSTALLED)-docs build/step_decay.html  ## Ask the network whether
 build/step_decay.html: | setup
 	$(VENV)/bin/lrlab page --to $@
 
-bench: develop $(INSTALLED)-bench  ## Measure everything, write benchmarks/RESULTS.md (ARGS=--quick for a trial)
+bench: develop $(INSTALLED)-bench  ## Measure everything, write benchmarks/RESULTS.md (ARGS="--machine NAME": beside others)
 	$(RUN) benchmarks $(ARGS)
 
 # What one command alone needs is installed when it is first called.

@@ -1,9 +1,10 @@
 """Measure everything, and write RESULTS.md, the README's table and docs/benchmarks.png.
 
-Usage: python -m benchmarks [--quick] [topic ...]
+Usage: python -m benchmarks [--quick] [--machine NAME] [topic ...]
 
 With topics named, only those are measured, and their part of the report is printed: a report is
-of one run.
+of one run. With a machine named, what it has measured is put beside the others in MACHINES.md, and
+nothing else is written.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import report
+from benchmarks import report, side_by_side
 from benchmarks.machine import busy, machine
 from benchmarks.timing import QUICK_REPEATS, REPEATS, REPOSITORY, Figures
 from lrlab.server import ASKED_FOR, XLA_FLAGS
@@ -48,6 +49,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("topics", nargs="*", help=f"of {', '.join(TOPICS)}; default: all")
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_REPEATS} repeats, a trial")
+    parser.add_argument("--machine", help="keep the figures as those of another machine, so named")
     options = parser.parse_args()
     for topic in options.topics:
         if topic not in TOPICS:
@@ -59,9 +61,12 @@ def main() -> int:
         results[topic] = measured(topic, repeats)
     here = machine() | {"repeats": repeats, "busy": max(others)}
     text = report.page(results, here)
-    if options.topics:
+    if options.machine:
+        side_by_side.keep(options.machine, results, here)
+    if options.machine or options.topics:
         print(text)
         return 0
+    side_by_side.keep(side_by_side.FIRST, results, here)
     (REPOSITORY / "benchmarks" / "RESULTS.md").write_text(text, encoding="utf-8")
     (REPOSITORY / "docs").mkdir(exist_ok=True)
     report.plot(results, REPOSITORY / "docs" / "benchmarks.png")

@@ -53,14 +53,19 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 # --- the sections of RESULTS.md -------------------------------------------------------------------
 
 
+def value_text(goal: Goal, value: float) -> str:
+    """Write a number with the unit of a goal."""
+    return f"{number_text(value)}{goal.unit}"
+
+
 def goals_section(results: Figures, goals: Sequence[Goal] = GOALS) -> str:
     """Hold what was measured against what was wanted."""
     words = {True: "yes", False: "**no**", None: "not measured"}
     rows = []
     for goal in goals:
         value = goal.measured(results)
-        shown = "" if value is None else f"{number_text(value)}{goal.unit}"
-        target = f"{goal.kind} {number_text(goal.target)}{goal.unit}"
+        shown = "" if value is None else value_text(goal, value)
+        target = f"{goal.kind} {value_text(goal, goal.target)}"
         rows.append((goal.what, target, shown, words[goal.reached(results)]))
     return "## Goals\n\n" + table(("", "goal", "measured", "reached"), rows)
 
@@ -332,7 +337,7 @@ def page(results: Figures, machine: Figures) -> str:
         "and the greatest of the repeats in brackets. The sides of a comparison take turns in one "
         "process or one run; whatever is short is the mean of up to ten calls a repeat. *First* "
         "is the first time in that process: building and compilation included, though not "
-        "TensorFlow's own start.\n\n"
+        "TensorFlow's own start. Other machines: [MACHINES.md](MACHINES.md).\n\n"
         f"{machine['processor']}, {machine['cores']} cores, {machine['system']}; other "
         f"programs used up to {machine['busy']:.0f} % of it before a topic. {versions}."
     )

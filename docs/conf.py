@@ -25,7 +25,7 @@ extensions = [
     "sphinx.ext.napoleon",
 ]
 root_doc = "docs/index"
-include_patterns = ["docs/**", "notebooks/*", "benchmarks/RESULTS.md", "C*.md"]
+include_patterns = ["docs/**", "notebooks/*", "benchmarks/*.md", "C*.md"]
 exclude_patterns = [".*", "build", "dist", "lrlab", "tests", "tools", "**/.ipynb_checkpoints"]
 
 # Notebooks: as they are stored.

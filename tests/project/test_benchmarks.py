@@ -2,12 +2,13 @@
 
 import copy
 import json
+import re
 from contextlib import contextmanager
 from types import SimpleNamespace
 
 import pytest
 
-from benchmarks import notebooks, report
+from benchmarks import notebooks, report, side_by_side
 from benchmarks.goals import (
     CNN,
     DRAGGED,
@@ -226,6 +227,45 @@ def test_a_trial_and_a_busy_machine_are_said_so(results):
     text = report.page(results, MACHINE | {"busy": 60.0, "repeats": 2})
     assert "A trial with 2 repeats only" in text
     assert "The machine was busy" in text
+
+
+def test_machines_stand_side_by_side_and_each_is_kept_once(results, tmp_path):
+    """Another machine leaves the first one's column alone; the same one again takes its place."""
+    slow = copy.deepcopy(results)
+    slow["start"]["kernels"]["import keras"] = [9.0]
+    for name, figures in (("first", results), ("slow", results), ("slow", slow)):
+        side_by_side.keep(name, figures, MACHINE, tmp_path)
+    text = (tmp_path / "MACHINES.md").read_text()
+    assert "|  | goal | first | slow |" in text
+    assert "`import keras` |  | 3 s | 9 s |" in text
+    assert "| at most 1.5x | 1.25x | 1.25x |" in text  # Experiment.run to the limit
+    assert "| at most 1.5x | **1.88x** | **1.88x** |" in text  # lrlab.fit, which misses it
+    assert text.count("- *slow*: A processor, 2 cores, Linux; 5 repeats") == 1
+
+
+def test_what_a_machine_has_not_measured_is_left_empty(results, tmp_path):
+    del results["frame"], results["start"]
+    side_by_side.keep("first", results, MACHINE, tmp_path)
+    text = (tmp_path / "MACHINES.md").read_text()
+    assert "`import keras` |  |  |" in text
+    assert "| complete retrainings a second while dragging | at least 25 |  |" in text
+
+
+def test_the_page_of_machines_is_that_of_what_is_kept():
+    kept = json.loads((side_by_side.FOLDER / "machines.json").read_text())
+    assert side_by_side.FIRST in kept
+    assert (side_by_side.FOLDER / "MACHINES.md").read_text() == side_by_side.page(kept)
+
+
+def test_the_first_machine_is_that_of_the_results():
+    """A run of everything writes both."""
+    kept = json.loads((side_by_side.FOLDER / "machines.json").read_text())
+    results = (side_by_side.FOLDER / "RESULTS.md").read_text()
+    for what, measured in kept[side_by_side.FIRST]["shown"].items():
+        number = measured.strip("*")
+        assert re.search(
+            rf"^\| {re.escape(what)} \| [^|]+ \| {re.escape(number)} \|", results, re.M
+        ) or ("import keras" in what and f"| `import keras` | {number}" in results)
 
 
 def test_the_readme_gets_the_table_between_the_markers_and_nowhere_else(results):
