@@ -44,7 +44,7 @@ def compile_model(
     else:
         arguments = {"optimizer": copy_optimizer(optimizer), "loss": loss, "metrics": metrics}
         if loss is None or (metrics is None and not _gives_several(model, dataset)):
-            default = default_loss_and_metrics(model, dataset, x)
+            default = default_loss_and_metrics(model, dataset, x, loss)
             arguments |= {name: default[name] for name in default if arguments[name] is None}
         model.compile(**arguments)
     kept = ("loss", "loss_weights", "metrics", "weighted_metrics")
@@ -244,19 +244,20 @@ def with_classes(dataset: Dataset, model: keras.Model, loss: Any) -> Dataset:
     return dataclasses.replace(dataset, **arrays, task="classification", classes=classes)
 
 
-def _loss_of_floats(model: keras.Model, dataset: Dataset) -> dict[str, Any]:
+def _loss_of_floats(model: keras.Model, dataset: Dataset, loss: Any) -> dict[str, Any]:
     """Return the loss and metrics for targets that are floats, by what the model gives."""
     activation = last_activation(model)
     y = np.concatenate([dataset.y_train, dataset.y_val])
     if y.ndim > 1 and y.shape[1] > 1:
         if activation is keras.activations.softmax:
-            if (y < 0).any() or not np.allclose(y.sum(axis=-1), 1, atol=1e-3):
+            if (y >= 0).all() and np.allclose(y.sum(axis=-1), 1, atol=1e-3):
+                return {"loss": "categorical_crossentropy", "metrics": ["accuracy"]}
+            if loss is None:
                 raise ValueError(
                     "What a softmax gives for a sample adds up to 1. Received: targets of which "
                     "not all rows do. For amounts to predict, give the last layer no activation; "
                     "where several classes hold at once, a sigmoid."
                 )
-            return {"loss": "categorical_crossentropy", "metrics": ["accuracy"]}
         if activation is keras.activations.sigmoid and ((y == 0) | (y == 1)).all():
             return {"loss": "binary_crossentropy", "metrics": ["binary_accuracy"]}
     return {"loss": "mse", "metrics": None}
@@ -309,10 +310,15 @@ def _without_last_one(shape: tuple[int, ...]) -> tuple[int, ...]:
     return shape[:-1] if shape and shape[-1] == 1 else shape
 
 
-def default_loss_and_metrics(model: keras.Model, dataset: Dataset, x: Any) -> dict[str, Any]:
-    """Return the loss and metrics for such data, by what the model gives for some inputs."""
+def default_loss_and_metrics(
+    model: keras.Model, dataset: Dataset, x: Any, loss: Any
+) -> dict[str, Any]:
+    """Return the loss and metrics for such data, by what the model gives for some inputs.
+
+    Where a loss was named, targets may be what it makes of them.
+    """
     if dataset.task == "regression":
-        return _loss_of_floats(model, dataset)
+        return _loss_of_floats(model, dataset, loss)
     if dataset.task == "several targets":
         raise ValueError(
             "Several targets have no usual loss. Received: "

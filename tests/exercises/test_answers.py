@@ -82,11 +82,12 @@ def test_the_first_answer_counts_though_the_cell_is_run_again(tmp_path):
 def test_an_exercise_is_saved_with_the_number_of_wrong_answers(tmp_path):
     lrlab.check("03-schedule", ...)
     lrlab.check("03-schedule", lambda epoch: 0.8)
+    lrlab.check("03-schedule", lambda epoch: 0.4)
     lrlab.check("03-schedule", lambda epoch: 0.8 * 0.5 ** (epoch // 4))
     lrlab.check("03-schedule", lambda epoch: 0.1, solution=True)  # not the student's
     (exercise,) = saved(tmp_path / "answers.json")["exercises"]
     assert (exercise["exercise"], exercise["passed"]) == ("03-schedule", True)
-    assert exercise["wrong_answers"] == 1
+    assert exercise["wrong_answers"] == 2
     assert "0.8 in epochs 0 to 3" in exercise["message"]
 
 

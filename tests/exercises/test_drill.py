@@ -1,6 +1,7 @@
 """Training curves without a name: each is real and new, and nothing says what is right."""
 
 import doctest
+import re
 from types import SimpleNamespace
 from typing import get_args
 
@@ -102,7 +103,14 @@ def test_the_words_are_the_losses_and_an_answer_is_told_why(a_drill):
     assert reasons[asked].startswith(run.reason)
     others = [reason for verdict, reason in reasons.items() if verdict != asked]
     assert len(others) == 4
-    assert all(reason.startswith("That would be a loss that ") for reason in others)
+    assert all(re.fullmatch("That would be a loss that [a-z, ]+[.]", reason) for reason in others)
+
+
+def test_stored_without_a_kernel_its_curve_can_be_seen_and_read(a_drill):
+    page = a_drill._repr_mimebundle_()[0]["text/html"]
+    assert page.startswith("<b>What is the verdict on this training?</b><ul><li>too low</li>")
+    assert page.endswith(f'<img alt="{a_drill.alt}" src="{a_drill.picture}">')
+    assert a_drill.picture.startswith("data:image/png;base64,")
 
 
 def test_draws_near_a_rate_that_had_the_verdict_before(experiment, monkeypatch):
@@ -156,3 +164,8 @@ def test_a_picture_says_where_guessing_is_and_from_where_there_is_no_number(
     assert {text.get_text(): text.get_position() for text in axes.texts} == words
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("epoch", "training loss")
     assert ("Guessing has" in picture.alt) == np.isfinite(chance)
+    across = [list(line.get_ydata()) for line in axes.lines[1:]]
+    assert across == ([[chance, chance]] if np.isfinite(chance) else [])
+    levels = [level for level in (3.0, chance, *losses) if np.isfinite(level)]
+    lowest, highest = axes.get_ylim()
+    assert lowest < min(levels) <= max(levels) < highest

@@ -8,6 +8,7 @@ import pytest
 from lrlab import exercises
 from lrlab.exercises import Feedback, Score, check
 from lrlab.exercises.card import as_html
+from lrlab.exercises.judging import JUDGES, exercise
 
 
 def test_an_unknown_exercise_is_refused_and_the_known_ones_named():
@@ -42,6 +43,17 @@ def test_of_a_solution_is_said_that_it_passes_and_no_more():
     assert passing.message == check("03-schedule", right).message
     failing = check("03-schedule", wrong, solution=True)
     assert repr(failing) == repr(check("03-schedule", wrong))
+
+
+def test_a_judge_is_found_by_its_name_and_stays_a_function(monkeypatch):
+    monkeypatch.setitem(JUDGES, "99-even", None)
+
+    @exercise("99-even")
+    def even(answer):
+        return f"{answer} is."
+
+    assert JUDGES["99-even"] is even
+    assert check("99-even", 2).message == even(2) == "2 is."
 
 
 def test_what_is_quoted_is_no_tag():

@@ -136,6 +136,17 @@ def test_no_constant_answer_is_better():
     assert model.evaluate(X, LABELS, verbose=0) == pytest.approx(chance, rel=1e-5)
 
 
+@pytest.mark.parametrize("label", [0, 1])
+def test_of_one_class_alone_guessing_costs_nothing(label):
+    model = model_of(1, "sigmoid", loss="binary_crossentropy")
+    assert best_constant_loss(model, X, np.full(200, label)) == pytest.approx(0, abs=1e-5)
+
+
+def test_of_one_sample_guessing_costs_nothing():
+    found = best_constant_loss(model_of(1, loss="mse"), X[:1], AMOUNTS[:1])
+    assert found == pytest.approx(0, abs=1e-9)
+
+
 def test_several_outputs_with_weights():
     inputs = keras.Input((3,))
     model = keras.Model(

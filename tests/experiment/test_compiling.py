@@ -142,6 +142,18 @@ class TestModelAndOptimizer:
         outputs = np.array([[above], [below], [np.nan]])
         assert classes_of(outputs, model).tolist() == [1, 0, -1]
 
+    def test_probabilities_of_0_and_1_are_no_logits(self):
+        """As of a sigmoid that nothing names, on inputs that are not scaled."""
+
+        def build():
+            last = layers.Lambda(keras.ops.sigmoid)
+            return keras.Sequential([keras.Input((4,)), layers.Dense(1), last])
+
+        x, y = 1e4 * X, (X[:, 0] > 0).astype("int64")
+        experiment = experiment_of(build, (x, y, x, y))
+        assert {0.0, 1.0} <= set(experiment.untrained()(x).numpy().ravel().tolist())
+        assert experiment.compile_arguments["loss"] == "binary_crossentropy"
+
     def test_several_outputs_stand_for_the_class_of_the_greatest(self):
         outputs = np.array([[0.1, 0.7, 0.2], [0.5, 0.3, 0.2], [0.1, np.inf, 0.2]])
         assert classes_of(outputs, experiment_of(dense).model).tolist() == [1, 0, -1]

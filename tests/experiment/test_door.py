@@ -92,6 +92,7 @@ RECOGNISED = {
         "binary_crossentropy",
         ["binary_accuracy"],
     ),
+    "zeros and ones, no activation": (ending_in(1), X, (LABELS > 0) * 1.0, "mse", None),
     "shares of one": (ending_in(1, "sigmoid"), X, LABELS / 3, "mse", None),
     "amounts": (ending_in(1), X, AMOUNT, "mse", None),
     "a row of amounts": (ending_in(1), X, AMOUNT[:, 0], "mse", None),
@@ -116,6 +117,34 @@ def test_the_loss_and_the_metrics_are_those_for_such_targets(name):
     else:
         assert compiled["loss"].get_config() == loss.get_config()
     assert compiled.get("metrics") == metrics
+
+
+@pytest.mark.parametrize(
+    ("name", "classes"),
+    [("whole floats", 3), ("a column of whole floats", 3), ("zeros and ones", 2)],
+)
+def test_floats_that_are_class_numbers_are_whole_numbers_from_then_on(name, classes):
+    build, x, y, _, _ = RECOGNISED[name]
+    dataset = made(build, x, y).dataset
+    assert (dataset.task, dataset.classes) == ("classification", classes)
+    for labels, given in ((dataset.y_train, y), (dataset.y_val, y[:20])):
+        assert labels.dtype == "int64"
+        np.testing.assert_array_equal(labels, given)
+
+
+def a_class_an_instant():
+    return keras.Sequential([keras.Input((2, 2)), layers.Dense(3, "softmax")])
+
+
+def test_a_class_an_instant_trains_as_plain_keras_does():
+    x, y = X.reshape(-1, 2, 2), np.column_stack([LABELS, LABELS[::-1]]).astype("float32")
+    run = made(a_class_an_instant, x, y, loss=SPARSE).run(0.1)
+    plain = plain_keras(a_class_an_instant, x, y, SPARSE, None)
+    np.testing.assert_allclose(run.history["val_loss"], plain["val_loss"], rtol=1e-5)
+    with pytest.raises(ValueError, match=r"\(75,\) and outputs of shape \(None, 2, 3\)"):
+        made(a_class_an_instant, x, LABELS, loss=SPARSE)
+    with pytest.raises(ValueError, match=r"Labels must lie in 0\.\.2.*from 1\.0 to 3"):
+        made(a_class_an_instant, x, y + 1, loss=SPARSE)
 
 
 @pytest.mark.parametrize(

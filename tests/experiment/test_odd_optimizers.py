@@ -1,5 +1,7 @@
 """Optimizers that have several rates, start from the weights, or are not the one that trains."""
 
+import re
+
 from lrlab.backend import keras, tf
 
 import numpy as np
@@ -17,6 +19,7 @@ from experiments import (
     without_input,
 )
 
+from lrlab import Experiment, data, models
 from lrlab.experiment.by_hand import Steered
 from lrlab.experiment.compiling import copy_optimizer
 from lrlab.training.state import starts_from_weights
@@ -58,6 +61,16 @@ class TestStartsFromWeights:
         assert run.moved < 0.3  # built within the step, its first one alone moves them further
         assert "# ScheduleFreeAdamW starts from the weights" in run.code
         assert_same(run, experiment, ran_code(experiment, run, build))
+
+    def test_its_code_says_why_in_sentences_and_runs_the_model_only_where_it_has_to(self):
+        moons, optimizer = data.moons(), optimizers.ScheduleFreeAdamW()
+        with_input = Experiment(lambda: models.mlp(moons), moons, epochs=1, optimizer=optimizer)
+        without = experiment_of(without_input, optimizer=optimizer)
+        for experiment, runs_first in ((with_input, False), (without, True)):
+            code = experiment.code(0.01)
+            why = code[code.index("# ScheduleFree") : code.index("\nmodel.optimizer.build")]
+            assert re.match(r"# ScheduleFree[^.]+ for that:\n# when [^.]+ zeros\.(\n|$)", why)
+            assert ("\nmodel(x_train[:1])" in why) == runs_first
 
     def test_so_it_does_within_a_scaled_loss(self):
         scaled = optimizers.LossScaleOptimizer(optimizers.ScheduleFreeAdamW())
@@ -127,12 +140,18 @@ class TestOptimizerOfItsOwn:
 
 
 class TestSettings:
-    def test_a_callback_that_sets_a_momentum_is_refused_and_undone(self, experiment):
+    @pytest.mark.parametrize("scaled", [False, True])
+    def test_a_callback_that_sets_a_momentum_is_refused_and_undone(self, scaled):
+        sgd = optimizers.SGD()
+        experiment = experiment_of(optimizer=optimizers.LossScaleOptimizer(sgd) if scaled else sgd)
+        optimizer = experiment.model.optimizer
+        optimizer = optimizer.inner_optimizer if scaled else optimizer
+
         class Sets(keras.callbacks.Callback):
             def on_train_begin(self, logs=None):
-                self.model.optimizer.momentum = 0.9
+                optimizer.momentum = 0.9
 
         with pytest.raises(ValueError, match=r"compiled before.*Received: .* set momentum=0\.9\."):
             experiment.run(0.1, callbacks=[Sets()])
-        assert experiment.model.optimizer.momentum == 0.0
+        assert optimizer.momentum == 0.0
         assert "momentum" not in experiment.run(0.1).code

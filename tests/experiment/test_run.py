@@ -55,6 +55,7 @@ class TestRun:
         assert repr(run).startswith(f"Run(accuracy={run.final['accuracy']:.4g}, loss=")
         assert repr(run).endswith(f"verdict={run.verdict!r})")
         assert "\n" not in repr(run)
+        assert "learning_rate" not in repr(run)  # which is no result
 
     def test_a_run_keeps_its_numbers_when_the_next_one_trains(self, experiment):
         run = experiment.run(0.1)

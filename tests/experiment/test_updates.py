@@ -102,19 +102,19 @@ def assert_like(run, experiment, model):
 
 
 BATCHES = np.arange(EPOCHS * STEPS)
-# How each trains, and how many updates there have been before each batch.
+# How each trains, how many updates there have been before each batch, and at most in one.
 CASES = {
-    "an update a batch": (of(dense), BATCHES),
-    "an update every second batch": (of(ByHalves), BATCHES // 2),
-    "two updates a batch": (of(Twice), 2 * BATCHES),
-    "accumulated by Keras": (of(dense, accumulating), BATCHES),
-    "some skipped by loss scaling": (of(dense, scaled), None),
+    "an update a batch": (of(dense), BATCHES, 1),
+    "an update every second batch": (of(ByHalves), BATCHES // 2, 1),
+    "two updates a batch": (of(Twice), 2 * BATCHES, 2),
+    "accumulated by Keras": (of(dense, accumulating), BATCHES, 1),
+    "some skipped by loss scaling": (of(dense, scaled), None, 1),
 }
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_schedule_gives_what_it_gives_in_the_optimizer(case):
-    build, counts = CASES[case]
+    build, counts, most = CASES[case]
     experiment, theirs, ours = experiment_of(build), EveryBatch(), EveryBatch()
     model = plain(build, callbacks=[theirs])
     if counts is None:
@@ -127,6 +127,7 @@ def test_a_schedule_gives_what_it_gives_in_the_optimizer(case):
         assert_like(run, experiment, model)
         np.testing.assert_allclose(run.learning_rates, rates, rtol=1e-5)
         np.testing.assert_allclose(run.history["learning_rate"], rates[STEPS - 1 :: STEPS], 1e-5)
+    assert experiment._rates.updates_a_step == most
     assert ours.counts == theirs.counts
     np.testing.assert_allclose(ours.read, theirs.read, rtol=1e-5)
 
@@ -144,14 +145,14 @@ def test_a_callback_sees_the_rate_of_the_next_update_as_in_keras(experiment):
 
 def test_compiled_with_xla_it_is_the_same(with_xla):
     for case in ("an update a batch", "some skipped by loss scaling"):
-        build, _ = CASES[case]
+        build, _, _ = CASES[case]
         experiment = experiment_of(build)
         assert_like(experiment.run(DECAY), experiment, plain(build))
         assert program_of(experiment).xla
 
 
 def test_a_number_and_a_function_of_the_epoch_do_not_wait_for_updates():
-    build, _ = CASES["some skipped by loss scaling"]
+    build, _, _ = CASES["some skipped by loss scaling"]
     experiment = experiment_of(build)
     assert_like(experiment.run(0.5), experiment, plain(build, 0.5))
 

@@ -248,6 +248,11 @@ class TestJudge:
     def test_a_loss_that_jumps_is_noisy(self):
         assert verdict([1.0, 0.5, 0.9, 0.4, 0.8, 0.5]) == "noisy"
 
+    def test_jumps_count_by_the_descent_and_not_by_the_loss(self):
+        losses = [9.8, 9.85, 9.5, 9.55, 9.2, 9.25, 9.0]
+        assert verdict(losses, 10.0, moved=0.3) == "noisy"
+        assert verdict([9.8, 9.81, 9.5, 9.51, 9.2, 9.21, 9.0], 10.0, moved=0.3) == "too low"
+
     def test_jitter_in_the_last_digit_is_not_noise(self):
         assert verdict([2.3, 2.300001, 2.3, 2.300001], moved=1e-9) == "too low"
         assert verdict([2.0, 1.0, 0.5, 0.4, 0.4001, 0.4]) == "good"
@@ -268,6 +273,32 @@ class TestJudge:
         for losses in ([1.0, 0.5, 0.3, 0.25], [2.2, 2.1, 2.0], [1.0, 0.5, 0.9, 0.4, 0.8]):
             scaled = [loss * scale for loss in losses]
             assert verdict(scaled, 2.3 * scale) == verdict(losses)
+
+    @pytest.mark.parametrize("scale", [1e-5, 1e5])
+    @pytest.mark.parametrize("of", ["losses", "rates"])
+    def test_nor_does_that_of_the_rate_nor_with_a_loss_of_guessing(self, of, scale):
+        for losses, start, chance, rates, expected in WITH_CHANCE:
+            if of == "rates":
+                rates = np.multiply(rates, scale)
+            else:
+                losses, start, chance = np.multiply(losses, scale), start * scale, chance * scale
+            found = verdict(losses, start, rates, chance=chance)
+            assert found == expected, (losses, start)
+
+
+# Losses by epoch and before, that of guessing, rates by epoch, and what that is.
+WITH_CHANCE = [
+    ([2.5, 2.32, 2.31, 2.31], 20.0, math.log(10), 0.1, "stuck"),
+    ([0.95, 0.94, 0.93, 0.93], 90.0, 1.0, 0.1, "stuck"),
+    ([0.95, 0.94, 0.93, 0.93], 9.0, 1.0, 0.1, "good"),
+    ([1.5, 1.2, 1.2, 1.2, 1.2], 9.0, 1.0, 0.1, "stuck"),
+    ([1.5, 1.3, 1.2, 1.1, 1.0, 1.0], 9.0, 1.0, 0.1, "stuck"),  # flat in the last third
+    ([1.5, 1.3, 1.3, 1.3, 1.3], 9.0, 1.0, 0.1, "noisy"),
+    ([1.0, 0.5, 0.3, 0.25, 0.24], 2.4, 2.3, 0.1, "good"),
+    ([9.0, 2.1, 2.05, 2.0, 1.95, 1.9], 113.0, 2.3, 0.1, "too low"),
+    ([2.34, 2.34, 2.33, 2.32, *[2.31] * 4], 2.37, 2.3, [2, 2, 2, 1, 1, 1, 0.5, 0.5], "stuck"),
+    ([2.34, 2.13, 2.1, 2.09, 2.07, 2.05, 2.0, 1.95], 2.37, 2.3, [2.0] + [0.01] * 7, "stuck"),
+]
 
 
 class TestChance:
@@ -297,9 +328,9 @@ class TestChance:
         assert found == "stuck"
         assert "no better than giving every sample the same answer, a loss of 1:" in reason
 
-    @pytest.mark.parametrize("last", [0.9, 0.97, 1.0, 1.03, 1.2, 1.4, 3.0])
+    @pytest.mark.parametrize("last", [0.9, 0.96, 0.97, 1.0, 1.03, 1.2, 1.4, 3.0])
     def test_who_ends_near_chance_or_above_is_not_good(self, last):
-        expected = "good" if last < 0.96 else "stuck" if last < 1.25 else "noisy"
+        expected = "good" if last <= 0.96 else "stuck" if last < 1.25 else "noisy"
         assert self.judged([1.5, last, last, last, last], 9.0, chance=1.0)[0] == expected
 
     def test_a_little_better_than_chance_does_not_count_where_inputs_are_not_scaled(self):
@@ -349,6 +380,22 @@ class TestChance:
         assert f"The first steps, at rates of up to {rates[0]:.3g}, broke the network" in reason
         assert reason.endswith("Start lower.")
         assert "later" not in reason
+
+    @pytest.mark.parametrize(
+        ("path", "chance", "moved", "expected", "ending"),
+        [
+            ([2.4, 2.2, 2.0, 1.9, 1.85, 1.82, 1.8], 2.3, 0.3, "too low", "decay later or less."),
+            ([2.4, 3.0, 2.0, 0.8, 0.6, 0.5, 0.45], 2.3, 0.3, "noisy", "rate, or let it decay."),
+            ([0.9, 0.15, *[0.12] * 5], 0.1, 1.0, "stuck", "nothing was learned. Lower the rate."),
+        ],
+        ids=["only slowed", "recovered", "stayed above chance"],
+    )
+    def test_what_no_steps_broke(self, path, chance, moved, expected, ending):
+        """Though the rate was ten times as high at first."""
+        rates = [1.0] * 3 + [0.1] * 3
+        found, reason = self.judged(path[1:], path[0], chance, rates=rates, moved=moved)
+        assert found == expected
+        assert reason.endswith(ending)
 
     def test_what_a_rate_that_rose_broke(self):
         rates = [0.1, 2.0, 2.0, *[0.1] * 5]

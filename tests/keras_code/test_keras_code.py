@@ -180,6 +180,12 @@ class TestCompletePrograms:
     def test_it_fits_88_columns(self, case, runs):
         assert max(map(len, runs[case].code.splitlines())) <= 88
 
+    @pytest.mark.parametrize("case", CASES)
+    def test_its_imports_stand_above_all_else(self, case, runs):
+        lines = filter(None, runs[case].code.splitlines())
+        imports = [line.startswith(("import ", "from ")) for line in lines]
+        assert imports == sorted(imports, reverse=True)
+
     def test_the_rate_stands_where_it_belongs(self, runs):
         assert "keras.optimizers.SGD(learning_rate=0.1)" in runs["a constant"].code
         assert "0.5 * 0.3 ** (epoch // 2)" in runs["step decay"].code

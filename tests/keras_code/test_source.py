@@ -1,6 +1,9 @@
 """Keras objects -> source that builds them again, initial weights included."""
 
+import math
 import random
+import subprocess
+import sys
 
 from lrlab.backend import keras
 
@@ -10,6 +13,7 @@ from keras import layers
 
 from lrlab import data, models
 from lrlab.keras_code.source import (
+    Name,
     put_in_brackets,
     source,
     source_of_compile,
@@ -57,6 +61,8 @@ BUILDERS = [
     lambda: models.mlp(data.digits()),
     lambda: models.mlp(data.digits(), (16, 8), "gelu"),
     lambda: models.cnn(data.digits()),
+    keras.Sequential,
+    lambda: keras.Sequential([keras.Input((2,)), layers.Dense(3, dtype="float64")]),
     lambda: keras.Sequential([keras.Input(batch_shape=(4, 2), dtype="int32"), layers.Flatten()]),
     many_settings,
 ]
@@ -180,7 +186,20 @@ class TestSource:
         assert f"keras.Input(shape=(3,), {kind}=True)" in code
 
 
+def halves_and_more(epoch, rate):
+    return rate / 2 * math.exp(-0.1) * float(np.cos(0.1))
+
+
 class TestSchedule:
+    def test_the_modules_of_a_function_have_the_names_that_it_calls_them_by(self):
+        definition, rate, (callback,) = source_of_schedule(halves_and_more, 3, [], 0.2)
+        names = {}
+        exec("\n".join(definition), names)  # noqa: S102
+        assert names["halves_and_more"](0, 0.4) == halves_and_more(0, 0.4)
+        imports = [line for line in definition if line.startswith("import ")]
+        assert sorted(imports) == ["import math", "import numpy as np"]
+        assert (rate, "halves_and_more" in callback) == (0.2, True)
+
     def test_one_of_the_epoch_is_a_list_below_an_empty_line(self):
         definition, rate, callbacks = source_of_schedule(lambda epoch: 0.1 / 2**epoch, 3, [])
         assert definition[0] == ""
@@ -198,7 +217,38 @@ class TestSchedule:
         assert "schedule" in callback
 
 
+class Still(keras.optimizers.schedules.LearningRateSchedule):
+    """One of somebody's own, without settings."""
+
+    def __call__(self, step):
+        return 0.9
+
+
 class TestCompile:
+    def test_whatever_its_length_a_line_is_broken_where_ruff_breaks_it(self):
+        """At the last letter that fits 88 columns, and at the next one."""
+        programs, momentum = [], SGDWithMomentumSchedule(momentum_schedule=Still())
+        for letters in range(10, 80):
+            rate, name = Name("r" * letters), "n" * letters
+            for optimizer in (keras.optimizers.SGD(momentum=0.9), momentum):
+                metrics = {"one": [name, "mae"], "other": "mae"}
+                arguments = {"optimizer": optimizer, "loss": {name: "mse"}, "metrics": metrics}
+                code = source_of_compile(arguments, rate, [])
+                programs.append(code[code.index("model.compile(") :])
+        code = "\n".join([*programs, ""])
+        ruff = [sys.executable, "-m", "ruff", "format", "--isolated", "-"]
+        said = subprocess.run(ruff, input=code, capture_output=True, text=True, check=True)
+        assert said.stdout == code
+
+    def test_a_momentum_schedule_without_a_source_is_said_to_be_given(self):
+        given, schedule = [], Still()
+        optimizer = SGDWithMomentumSchedule(momentum_schedule=schedule)
+        code = source_of_compile({"optimizer": optimizer, "loss": "mse"}, 0.1, given)
+        assert given == ["momentum_schedule"]
+        names = {"keras": keras, "momentum_schedule": schedule}
+        exec(code[: code.index("model.compile(")], names)  # noqa: S102
+        assert names["MomentumSGD"]().momentum_schedule is schedule
+
     @pytest.mark.parametrize("rate", [None, 0.3])
     @pytest.mark.parametrize(
         "optimizer",

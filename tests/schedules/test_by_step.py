@@ -57,6 +57,18 @@ def test_is_its_formula(name):
     np.testing.assert_allclose(preview(schedule, 1, STEPS), expected, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        (Cyclical(0.1, 0.5, 1), [0.1, 0.5, 0.1, 0.5]),
+        (WarmupStableDecay(0.5, 1, 0, 1), [0.0, 0.5, 0.0, 0.0]),
+        (InverseSquareRoot(0.5, 1), [0.0, 0.5, 0.5 / 2**0.5, 0.5 / 3**0.5]),
+    ],
+)
+def test_the_least_of_each_number_of_steps(schedule, expected):
+    np.testing.assert_allclose(preview(schedule, 1, 4), expected, rtol=1e-6)
+
+
 @every_schedule
 def test_keras_trains_with_it(name):
     """With SGD and a gradient of -1 the weight grows by the rate."""

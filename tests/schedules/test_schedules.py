@@ -5,7 +5,7 @@ import math
 import pickle
 import subprocess
 import sys
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, astuple
 
 from lrlab.backend import keras
 
@@ -251,11 +251,16 @@ class TestOneCycle:
             OneCycle(**{name: value})
         assert f"Received: {name}={value!r}" in str(error.value)
 
+    def test_the_least_divisor_leaves_the_rate_where_it_is(self):
+        cycle = OneCycle(0.5, epochs=8, div=1, div_final=1)
+        assert [cycle(epoch) for epoch in range(10)] == [0.5] * 10
+
     def test_is_a_value_of_python_numbers(self):
         cycle = OneCycle(1, np.int64(8), np.float64(0.5), 10, np.float32(100))
         assert cycle == OneCycle(1.0, 8, 0.5, 10.0, 100.0)
-        assert type(cycle.div_final) is type(cycle(3)) is float
-        assert type(cycle.epochs) is int
+        kinds = [float, int, float, float, float]
+        assert [type(number) for number in astuple(cycle)] == kinds
+        assert type(cycle(3)) is float
         assert pickle.loads(pickle.dumps(cycle)) == cycle
         with pytest.raises(FrozenInstanceError):
             cycle.div = 2

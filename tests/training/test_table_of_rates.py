@@ -35,6 +35,15 @@ def test_the_table_is_of_one_length_until_it_must_be_longer(
     assert len(rates.variables[0].numpy()) == steps + 1
 
 
+@pytest.mark.parametrize(("given", "steps"), [(STEPS + 1, STEPS), (STEPS + 2, 2 * STEPS)])
+def test_by_update_it_is_longer_where_there_are_more_updates(
+    rates: Rates, given: int, steps: int
+) -> None:
+    rates.follow(np.linspace(0.1, 0.2, given), by_update=True)
+    expected = [*np.linspace(0.1, 0.2, given), *[0.2] * (steps + 1 - given)]
+    np.testing.assert_allclose(rates.variables[0].numpy(), expected, rtol=1e-6)
+
+
 def test_who_looks_before_the_first_step_sees_its_rate_if_asked_for(rates: Rates) -> None:
     optimizer = rates._model.optimizer
     before = float(optimizer.learning_rate)

@@ -82,6 +82,17 @@ def test_no_epoch_to_train_changes_nothing(epochs: int) -> None:
     np.testing.assert_array_equal(ours.get_weights()[0], plain.get_weights()[0])
 
 
+def test_no_epoch_leaves_the_weights_alone_that_an_average_would_take_the_place_of() -> None:
+    for train in (keras.Model.fit, lrlab.fit):
+        model = linear(keras.optimizers.SGD(0.3, use_ema=True))
+        train(model, X, Y, epochs=1, verbose=0)
+        weights = [2 * weight for weight in model.get_weights()]
+        model.set_weights(weights)
+        train(model, X, Y, epochs=0, verbose=0)
+        for now, then in zip(model.get_weights(), weights, strict=True):
+            np.testing.assert_array_equal(now, then)
+
+
 DATA: dict[str, Callable[[], tuple[Any, Any]]] = {
     "float64": lambda: (X.astype("float64"), Y),
     "integers": lambda: ((10 * X).astype("int32"), Y.astype("uint8")),
@@ -304,6 +315,22 @@ def test_labels_are_checked_however_the_loss_is_given(loss: Any) -> None:
     model.compile("sgd", loss)
     with pytest.raises(ValueError, match=r"Labels must lie in 0\.\.2"):
         lrlab.fit(model, X, Y + 1, verbose=0)
+
+
+def test_labels_are_those_of_a_class_an_instant() -> None:
+    def build() -> keras.Model:
+        model = keras.Sequential([keras.Input((3, 2)), keras.layers.Dense(CLASSES, "softmax")])
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        return model
+
+    x, y = X.reshape(SAMPLES, 3, 2), np.column_stack([Y] * 3)
+    train_both(build, x, y)
+    with pytest.raises(ValueError, match=r"Labels must lie in 0\.\.2.* from 1 to 3"):
+        lrlab.fit(build(), x, y + 1, verbose=0)
+    two_instants = [keras.Input((2, 3)), keras.layers.Dense(CLASSES, "softmax")]
+    model = keras.Sequential(two_instants)
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    assert lrlab.fit(model, X.reshape(SAMPLES, 2, 3), y[:, :2], verbose=0).history["loss"]
 
 
 def test_a_class_to_ignore_may_have_any_number() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from keras_twins import CLASSES, FEATURES, SAMPLES, VALIDATION, X_VAL, X, Y, mlp, train_both
 
-from lrlab.training.xla import uses_xla
+from lrlab.training.xla import XLA_PARAMETERS, uses_xla
 
 layers, optimizers = keras.layers, keras.optimizers
 MAPS = np.random.default_rng(1).normal(size=(SAMPLES, 6, 6, 1)).astype("float32")
@@ -416,6 +416,10 @@ def test_xla_is_for_small_dense_deterministic_models(
     build: Callable[[], keras.Model], expected: bool
 ) -> None:
     assert uses_xla(build()) is expected
+
+
+def test_the_docstring_says_the_number_of_parameters() -> None:
+    assert f"({XLA_PARAMETERS:,})" in str(uses_xla.__doc__)
 
 
 @pytest.mark.parametrize(
