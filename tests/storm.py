@@ -189,7 +189,8 @@ class Storm(Movements):
             try:
                 root.wait_for(timeout=2_000)
             except NotThere:
-                assert time.monotonic() < deadline, f"{NAMES[number]} is not in the page"
+                shown = cell.inner_text() if cell.count() else "no cell"
+                assert time.monotonic() < deadline, f"{NAMES[number]} is not in the page: {shown}"
             else:
                 return root
 

@@ -15,14 +15,16 @@ from typing import TYPE_CHECKING, Any
 
 from lrlab.backend import keras
 
-from lrlab.training.xla import is_all_kerass_own
+from lrlab.training.xla import XLA_PARAMETERS, is_all_kerass_own
 
 if TYPE_CHECKING:
     from lrlab.training.batches import Batches
     from lrlab.training.program import Program
 
-# The last so many programs that differ: some 150 MB. Each keeps its model, too.
-PROGRAMS_KEPT = 12
+# The last so many programs that differ. To forget one frees nearly nothing, and to compile it again
+# takes its memory a second time. Each keeps its model, too: together so many weights at most.
+PROGRAMS_KEPT = 64
+WEIGHTS_KEPT = PROGRAMS_KEPT * XLA_PARAMETERS
 
 _lenders: OrderedDict[str, Program] = OrderedDict()  # the last used at the end
 _lock = threading.Lock()
@@ -34,7 +36,8 @@ def lender_for(program: Program, train: Batches, validation: Batches | None) -> 
     Equal are two if Keras's training step and test step, traced on such batches, come to the same
     graph over variables of the same kinds, so that whatever an architecture, an optimizer, a loss
     or a metric puts into a step is compared as it is computed. None of them may be somebody's own.
-    Where there is none, this program is kept as a lender for later ones, the last 12 of them.
+    Where there is none, this program is kept as a lender for later ones, the last 64 of them,
+    or fewer of large models.
     """
     if not (program.xla and program.reports_metrics and is_all_kerass_own(program.model)):
         return None
@@ -44,9 +47,13 @@ def lender_for(program: Program, train: Batches, validation: Batches | None) -> 
     with _lock:
         lender = _lenders.setdefault(key, program)
         _lenders.move_to_end(key)
-        if len(_lenders) > PROGRAMS_KEPT:
+        while len(_lenders) > 1 and (len(_lenders) > PROGRAMS_KEPT or _weights() > WEIGHTS_KEPT):
             _lenders.popitem(last=False)
     return None if lender is program else lender
+
+
+def _weights() -> int:
+    return sum(lender.model.count_params() for lender in _lenders.values())
 
 
 def handles(program: Program) -> list[Any]:

@@ -116,3 +116,15 @@ def test_the_last_some_are_kept(monkeypatch):
     assert len(shared._lenders) == 2
     assert program_of(experiment_of(dense(units=4)))._lender
     assert not program_of(experiment_of(dense(units=5)))._lender
+
+
+def test_of_large_models_fewer_are_kept_and_the_last_always(monkeypatch):
+    """A unit has 3 weights and a bias, and 2 weights further on: 26 in all with 4, 38 with 6."""
+    monkeypatch.setattr(shared, "WEIGHTS_KEPT", 26 + 38)
+    for units in (4, 6):
+        program_of(experiment_of(dense(units=units)))
+    assert len(shared._lenders) == 2
+    program_of(experiment_of(dense(units=5)))  # 32
+    assert len(shared._lenders) == 1
+    monkeypatch.setattr(shared, "WEIGHTS_KEPT", 1)
+    assert program_of(experiment_of(dense(units=5)))._lender
