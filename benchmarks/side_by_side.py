@@ -35,12 +35,12 @@ def shown(results: Figures, goals: Sequence[Goal] = GOALS) -> dict[str, str]:
 
 def page(machines: Mapping[str, Mapping[str, Any]], goals: Sequence[Goal] = GOALS) -> str:
     """Return MACHINES.md."""
-    whats = {_SPEED: ""} | {
+    wanted_of = {_SPEED: ""} | {
         goal.what: f"{goal.kind} {value_text(goal, goal.target)}" for goal in goals
     }
     rows = [
         (what, wanted, *(each["shown"].get(what, "") for each in machines.values()))
-        for what, wanted in whats.items()
+        for what, wanted in wanted_of.items()
     ]
     lines = []
     for name, each in machines.items():

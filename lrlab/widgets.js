@@ -1,8 +1,33 @@
-// Has a widget hear the kernel in a page that was slow. anywidget (0.9.18 to 0.11) gives a widget up
-// whose module is not there after two seconds: it is drawn and can be moved, but whatever the kernel
-// sends to it is dropped. ipywidgets' own way takes the messages then, and the kernel is asked for
-// the state, of which some was lost. This leans on both packages' insides, and nothing else does.
+// What a page that was slow has missed. This leans on the insides of anywidget, ipywidgets and
+// JupyterLab, and nothing else does.
+
+// Shows what the notebook gave up. JupyterLab looks two seconds for a widget, and never again where all
+// widgets are back by then: if they come as these end, it says "model not found" beside them.
+const showLost = (manager) => {
+  const cells = manager?.context?.model?.cells;
+  if (!cells || manager.lrlabLooks) return;
+  const look = async () => {
+    for (const { outputs } of cells)
+      for (let place = 0; place < (outputs?.length ?? 0); place++) {
+        const output = outputs.get(place);
+        const id = output.data["application/vnd.jupyter.widget-view+json"]?.model_id;
+        if (!id || !manager.has_model(id)) continue;
+        const { views } = await manager.get_model(id);
+        if (!Object.keys(views ?? {}).length) outputs.set(place, output.toJSON());
+      }
+  };
+  const soon = () => setTimeout(look, 2500); // when it has given up
+  manager.lrlabLooks = true;
+  manager.restored?.connect(soon);
+  soon();
+};
+
+// Has a widget hear the kernel. anywidget (0.9.18 to 0.11) gives a widget up whose module is not there
+// after two seconds: it is drawn and can be moved, but whatever the kernel sends to it is dropped.
+// ipywidgets' own way takes the messages then, and the kernel is asked for the state, of which some
+// was lost.
 const missNothing = ({ model }) => {
+  showLost(model.widget_manager);
   const whole = model.set({}); // the model itself, as Backbone returns it, of which that is a part
   const above = whole && Object.getPrototypeOf(whole.constructor.prototype); // ipywidgets' class
   const nothing = { content: { data: {} } }; // a message that is refused only if all are
