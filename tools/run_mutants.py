@@ -12,6 +12,7 @@ ended goes on where it was; remove that folder to begin again.
 
 import argparse
 import ast
+import gc
 import importlib
 import json
 import math
@@ -47,6 +48,12 @@ TESTS = sorted(
 _COPIED = (
     *("lrlab", "tests", "notebooks", "docs", "tools", "benchmarks", "conftest.py"),
     *("pyproject.toml", "constraints.txt", "README.md", "CONTRIBUTING.md", "hatch_build.py"),
+)
+
+# What takes long to load and is none of ours; nbval is a plugin of the tests.
+_LOADED_BEFORE = (
+    *("tensorflow", "keras", "matplotlib.figure", "ipywidgets", "sklearn.datasets"),
+    *("scipy.optimize", "nbval.plugin", "pytest"),
 )
 
 _OTHER_COMPARISON = {
@@ -379,10 +386,11 @@ def fork_for_each_line() -> None:
 
     A line is the seconds that they may take; what is written is how they came to an end.
     """
-    for name in ("tensorflow", "keras", "matplotlib.figure", "ipywidgets", "sklearn", "pytest"):
+    for name in _LOADED_BEFORE:
         importlib.import_module(name)
     assert threading.active_count() == 1
     assert "lrlab" not in sys.modules
+    gc.freeze()  # or each test would go through all that, and copy it
     for line in sys.stdin:
         child = os.fork()
         if not child:

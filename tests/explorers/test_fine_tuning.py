@@ -11,6 +11,7 @@ import pytest
 from small import LABELS, SOON, X, data, made, model, printed_by
 
 from lrlab import Experiment, FineTuningExplorer
+from lrlab.experiment.fine_tuning import with_two_rates
 
 OLD_HEAD = keras.layers.Dense(2, name="old")
 optimizers = keras.optimizers
@@ -48,6 +49,11 @@ def plain(experiment, body_rate, head_rate):
 
 
 class TestTwoRates:
+    def test_head_and_body_have_the_rates_that_they_are_given(self, experiment):
+        optimizer = with_two_rates(experiment).model.optimizer
+        optimizer.learning_rate, optimizer.body_rate = 0.5, 0.25
+        assert (float(optimizer.learning_rate), float(optimizer.body_rate)) == (0.5, 0.25)
+
     @pytest.mark.parametrize("rates", [(0.2, 0.1), (0.001, 1.0), (3.0, 0.01)])
     def test_a_run_is_that_of_keras_with_two_rates(self, explorer, experiment, rates):
         body_rate, head_rate = rates

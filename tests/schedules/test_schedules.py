@@ -365,6 +365,10 @@ class TestPreview:
         """A function made in a loop keeps its number so; Keras would put the rate there."""
         assert preview(lambda epoch, first=0.5: first, 2, 1).tolist() == [0.5, 0.5]
 
+    def test_a_function_that_keeps_its_arguments_to_itself_is_one_of_the_epoch(self):
+        """As many of C do."""
+        assert preview(math.hypot, 3, 1).tolist() == [0.0, 1.0, 2.0]
+
     @pytest.mark.parametrize("schedule", [lambda: 0.1, lambda epoch, rate, more: 0.1])
     def test_a_function_of_something_else_is_refused(self, schedule):
         with pytest.raises(ValueError, match="function of the epoch"):

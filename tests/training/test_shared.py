@@ -51,6 +51,20 @@ def test_an_equal_experiment_compiles_nothing_and_gives_the_same_to_the_last_bit
         np.testing.assert_array_equal(one, other)
 
 
+def test_nor_where_callbacks_come_between_training_and_validation():
+    def run(experiment):
+        seen = []
+        look = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: seen.append(epoch))
+        history = experiment.run(0.1, callbacks=[look]).history
+        assert seen == [0, 1, 2]
+        return history
+
+    first, second = experiment_of(), experiment_of()
+    assert run(first) == run(second)
+    assert program_of(second)._lender is program_of(first)
+    assert (program_of(first).traces, program_of(second).traces) == (2, 0)
+
+
 def test_each_keeps_its_own_weights_whoever_compiled():
     first, second = experiment_of(), experiment_of(seed=3)
     expected = first.run(0.1), second.run(0.1)
