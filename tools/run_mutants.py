@@ -368,7 +368,9 @@ class Forking:
         self._process.stdin.flush()
         outcome = self._process.stdout.readline().strip()
         said = (self.tree / "said.txt").read_text(encoding="utf-8", errors="replace")
-        failed = re.search(r"^(?:FAILED|ERROR) (.+?)(?: - [A-Z].*)?$", said, re.MULTILINE)
+        failed = re.search(
+            r"^(?:FAILED|ERROR) (.+?)(?: - (?:[A-Z]|assert ).*)?$", said, re.MULTILINE
+        )
         return outcome, failed[1] if failed else ""
 
     def try_one(self, mutant: Mutant, tests: list[str], seconds: float) -> tuple[str, str]:

@@ -428,7 +428,6 @@ def source_of_callback(callback: keras.callbacks.Callback, given: list[str]) -> 
 
 
 def _is_literal(value: Any) -> bool:
-    if isinstance(value, list | tuple):
-        return all(map(_is_literal, value))
+    """Whether a value reads in a program as it is; no callback of Keras's keeps a list of them."""
     finite = not isinstance(value, float) or math.isfinite(value)
     return value is None or (type(value) in (bool, int, float, str) and finite)

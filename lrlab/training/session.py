@@ -194,7 +194,6 @@ class Session:
                 program = self._ready()
                 before = program.state.take() if self.needs.replay else None
                 began = time.perf_counter()
-                self.callbacks.on_train_batch_begin(start)
                 logs = program.train(train.parts, tf.constant(start), tf.constant(stop))
                 if before and not np.isfinite(logs.get("loss", 0.0)):
                     program.state.put_back(before)

@@ -408,6 +408,7 @@ class WithoutConfig(OneCycleSchedule):
     """So most people write one."""
 
 
+@keras.saving.register_keras_serializable("tests")
 class WithConfig(OneCycleSchedule):
     """Which Keras could store and find again, but no program without this file."""
 
