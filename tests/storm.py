@@ -41,6 +41,7 @@ SECONDS_TO_REST = 90
 # What the front ends say themselves.
 NOT_OURS = (
     GIVEN_UP,
+    "widget model not found",  # JupyterLab, of what `lrlab.widgets` shows again
     # JupyterLab, when a kernel ends that it has asked something.
     *("Canceled future", "Could not restore the debugger state", "Error: Kernel is dead"),
     # Notebook 7 as it loads; and Voila, which looks for fonts in the network and loads parts of it.
