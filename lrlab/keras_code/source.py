@@ -16,7 +16,12 @@ from lrlab.backend import keras
 import numpy as np
 
 from lrlab.schedules import is_keras_schedule, needs_rate
-from lrlab.training.internals import arguments_of_function, first_names, seeded
+from lrlab.training.internals import (
+    arguments_of_function,
+    first_names,
+    seeded,
+    traces_batches,
+)
 
 _LINE = 88  # columns, what Black and Ruff take by default
 # Arguments of callbacks that are kept in an attribute of another name.
@@ -419,12 +424,22 @@ def source_of_callback(callback: keras.callbacks.Callback, given: list[str]) -> 
             value = abs(value)
         if parameter.default is parameter.empty or value != parameter.default:
             arguments[name] = value
-    if not (built_in and all(map(_is_literal, arguments.values()))):
+    if not (built_in and _keeps_all(callback) and all(map(_is_literal, arguments.values()))):
         name = "".join("_" * c.isupper() + c.lower() for c in cls.__name__).strip("_")
         name += f"_{sum(g.startswith(name) for g in given) + 1}" if name in given else ""
         given.append(name)
         return name
     return call(f"keras.callbacks.{cls.__name__}", arguments, 8)
+
+
+def _keeps_all(callback: keras.callbacks.Callback) -> bool:
+    """Whether a built-in callback is made again by the arguments that it has kept.
+
+    Two keep one to themselves: the loss that is to be beaten, and the batches that are profiled.
+    """
+    if isinstance(callback, keras.callbacks.ModelCheckpoint):
+        return callback.best is None
+    return not (isinstance(callback, keras.callbacks.TensorBoard) and traces_batches(callback))
 
 
 def _is_literal(value: Any) -> bool:

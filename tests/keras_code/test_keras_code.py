@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import inspect
 import io
 import math
 import re
@@ -17,6 +18,7 @@ from keras import layers
 from small import all_without_lrlab, without_lrlab
 
 from lrlab import Experiment, OneCycle, StepDecay, data, models
+from lrlab.keras_code.source import _KEPT_AS
 
 pytestmark = pytest.mark.usefixtures("without_xla")
 ks = keras.optimizers.schedules
@@ -564,6 +566,46 @@ class TestCallbacks:
         code = self.code(cb.EarlyStopping(patience=3), cb.CSVLogger("log.csv", separator=";"))
         assert "keras.callbacks.EarlyStopping(patience=3)," in code
         assert 'keras.callbacks.CSVLogger(filename="log.csv", separator=";"),' in code
+
+    @pytest.mark.parametrize(
+        ("cls", "arguments", "name"),
+        [
+            (cb.ModelCheckpoint, {"initial_value_threshold": 0.3}, "model_checkpoint"),
+            (cb.TensorBoard, {"profile_batch": (2, 4)}, "tensor_board"),
+        ],
+    )
+    def test_one_that_keeps_an_argument_to_itself_is_named_as_given(self, cls, arguments, name):
+        """Without the argument it would be written as another callback."""
+        assert f"callbacks=[{name}]," in self.code(cls("a.keras", **arguments))
+
+    def test_one_that_could_is_written_where_it_does_not(self):
+        code = self.code(cb.ModelCheckpoint("a.keras", save_best_only=True), cb.TensorBoard("here"))
+        assert 'keras.callbacks.ModelCheckpoint(filepath="a.keras", save_best_only=True),' in code
+        assert 'keras.callbacks.TensorBoard(log_dir="here"),' in code
+
+    def test_every_argument_but_these_two_can_be_read_from_a_callback(self):
+        made = {
+            "BackupAndRestore": ("a",),
+            "CSVLogger": ("a",),
+            "LearningRateScheduler": (float,),
+            "ModelCheckpoint": ("a.keras",),
+        }
+        needs_more = {
+            "CallbackList",
+            "OrbaxCheckpoint",
+        }  # the one is none, the other saves by Orbax
+        unkept = {
+            (kind, name)
+            for kind, cls in vars(cb).items()
+            if isinstance(cls, type) and kind not in needs_more
+            for name, parameter in inspect.signature(cls).parameters.items()
+            if parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+            and not hasattr(cls(*made.get(kind, ())), _KEPT_AS.get(name, name))
+        }
+        assert unkept == {
+            ("ModelCheckpoint", "initial_value_threshold"),
+            ("TensorBoard", "profile_batch"),
+        }
 
     def test_a_used_callback_is_written_as_it_was_made(self):
         callback = cb.EarlyStopping("val_accuracy", min_delta=0.25, patience=1)
