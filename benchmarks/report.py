@@ -58,6 +58,21 @@ def value_text(goal: Goal, value: float) -> str:
     return f"{number_text(value)}{goal.unit}"
 
 
+def target_text(goal: Goal) -> str:
+    """Write what is to be reached."""
+    return f"{goal.kind} {value_text(goal, goal.target)}"
+
+
+def machine_text(machine: Figures) -> str:
+    """Write which machine that is."""
+    return f"{machine['processor']}, {machine['cores']} cores, {machine['system']}"
+
+
+def versions_text(machine: Figures) -> str:
+    """Write which versions it has measured."""
+    return ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
+
+
 def goals_section(results: Figures, goals: Sequence[Goal] = GOALS) -> str:
     """Hold what was measured against what was wanted."""
     words = {True: "yes", False: "**no**", None: "not measured"}
@@ -65,8 +80,7 @@ def goals_section(results: Figures, goals: Sequence[Goal] = GOALS) -> str:
     for goal in goals:
         value = goal.measured(results)
         shown = "" if value is None else value_text(goal, value)
-        target = f"{goal.kind} {value_text(goal, goal.target)}"
-        rows.append((goal.what, target, shown, words[goal.reached(results)]))
+        rows.append((goal.what, target_text(goal), shown, words[goal.reached(results)]))
     return "## Goals\n\n" + table(("", "goal", "measured", "reached"), rows)
 
 
@@ -331,15 +345,14 @@ def classroom_section(classroom: Figures) -> str:
 
 def page(results: Figures, machine: Figures) -> str:
     """Return RESULTS.md."""
-    versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
     head = (
         "# Benchmarks\n\nWritten by `make bench`; do not edit. A cell is a median, and the least "
         "and the greatest of the repeats in brackets. The sides of a comparison take turns in one "
         "process or one run; whatever is short is the mean of up to ten calls a repeat. *First* "
         "is the first time in that process: building and compilation included, though not "
         "TensorFlow's own start. Other machines: [MACHINES.md](MACHINES.md).\n\n"
-        f"{machine['processor']}, {machine['cores']} cores, {machine['system']}; other "
-        f"programs used up to {machine['busy']:.0f} % of it before a topic. {versions}."
+        f"{machine_text(machine)}; other programs used up to {machine['busy']:.0f} % of it before "
+        f"a topic. {versions_text(machine)}."
     )
     if machine["repeats"] < 5:
         head += f"\n\n**A trial with {machine['repeats']} repeats only.**"

@@ -12,7 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.goals import GOALS, Goal
-from benchmarks.report import table, time_text, value_text
+from benchmarks.report import (
+    machine_text,
+    table,
+    target_text,
+    time_text,
+    value_text,
+    versions_text,
+)
 from benchmarks.timing import Figures
 
 FOLDER = Path(__file__).resolve().parent
@@ -35,21 +42,16 @@ def shown(results: Figures, goals: Sequence[Goal] = GOALS) -> dict[str, str]:
 
 def page(machines: Mapping[str, Mapping[str, Any]], goals: Sequence[Goal] = GOALS) -> str:
     """Return MACHINES.md."""
-    wanted_of = {_SPEED: ""} | {
-        goal.what: f"{goal.kind} {value_text(goal, goal.target)}" for goal in goals
-    }
+    wanted_of = {_SPEED: ""} | {goal.what: target_text(goal) for goal in goals}
     rows = [
         (what, wanted, *(each["shown"].get(what, "") for each in machines.values()))
         for what, wanted in wanted_of.items()
     ]
-    lines = []
-    for name, each in machines.items():
-        of = each["machine"]
-        versions = ", ".join(f"{key} {number}" for key, number in of["versions"].items())
-        lines.append(
-            f"- *{name}*: {of['processor']}, {of['cores']} cores, {of['system']}; {of['repeats']} "
-            f"repeats, others used up to {of['busy']:.0f} % of it. {versions}."
-        )
+    lines = [
+        f"- *{name}*: {machine_text(machine)}; {machine['repeats']} repeats, others used up to "
+        f"{machine['busy']:.0f} % of it. {versions_text(machine)}."
+        for name, machine in ((name, each["machine"]) for name, each in machines.items())
+    ]
     return (
         "# Machines side by side\n\nWritten by `make bench`; do not edit. Medians; what misses its "
         f"goal is bold. [RESULTS.md](RESULTS.md) has all figures of the {FIRST} machine. "

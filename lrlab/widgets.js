@@ -1,19 +1,24 @@
-// What a page that was slow has missed. This leans on the insides of anywidget, ipywidgets and
-// JupyterLab, and nothing else does.
+// What a page that was slow has missed. This leans on the insides of anywidget and ipywidgets, and
+// nothing else does.
 
-// Shows what the notebook gave up. JupyterLab looks two seconds for a widget, and never again where all
-// widgets are back by then: if they come as these end, it says "model not found" beside them.
+const VIEW = "application/vnd.jupyter.widget-view+json";
+
+// The model ids of the widgets among a cell's outputs, by their places; undefined where it is none.
+const viewsOf = (outputs) =>
+  [...Array(outputs?.length ?? 0).keys()].map((place) => outputs.get(place).data[VIEW]?.model_id);
+
+// Shows what the notebook gave up. JupyterLab looks two seconds for a widget, and never again where
+// all widgets are back by then: if they come as these end, it says "model not found" beside them.
 const showLost = (manager) => {
   const cells = manager?.context?.model?.cells;
   if (!cells || manager.lrlabLooks) return;
   const look = async () => {
     for (const { outputs } of cells)
-      for (let place = 0; place < (outputs?.length ?? 0); place++) {
-        const output = outputs.get(place);
-        const id = output.data["application/vnd.jupyter.widget-view+json"]?.model_id;
+      for (const [place, id] of viewsOf(outputs).entries()) {
         if (!id || !manager.has_model(id)) continue;
         const { views } = await manager.get_model(id);
-        if (!Object.keys(views ?? {}).length) outputs.set(place, output.toJSON());
+        if (Object.keys(views ?? {}).length || viewsOf(outputs)[place] !== id) continue;
+        outputs.set(place, outputs.get(place).toJSON());
       }
   };
   const soon = () => setTimeout(look, 2500); // when it has given up
@@ -22,10 +27,10 @@ const showLost = (manager) => {
   soon();
 };
 
-// Has a widget hear the kernel. anywidget (0.9.18 to 0.11) gives a widget up whose module is not there
-// after two seconds: it is drawn and can be moved, but whatever the kernel sends to it is dropped.
-// ipywidgets' own way takes the messages then, and the kernel is asked for the state, of which some
-// was lost.
+// Has a widget hear the kernel. anywidget (0.9.18 to 0.11) gives a widget up whose module is not
+// there after two seconds: it is drawn and can be moved, but whatever the kernel sends to it is
+// dropped. ipywidgets' own way takes the messages then, and the kernel is asked for the state, of
+// which some was lost.
 const missNothing = ({ model }) => {
   showLost(model.widget_manager);
   const whole = model.set({}); // the model itself, as Backbone returns it, of which that is a part

@@ -9,6 +9,7 @@ import anywidget
 
 __all__ = ["Widget"]
 
+# Before the JavaScript of every widget, which may use what it defines.
 _MISS_NOTHING = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
 _BEGINS = "export default {"
 

@@ -16,12 +16,7 @@ from lrlab.backend import keras
 import numpy as np
 
 from lrlab.schedules import is_keras_schedule, needs_rate
-from lrlab.training.internals import (
-    arguments_of_function,
-    first_names,
-    seeded,
-    traces_batches,
-)
+from lrlab.training.internals import arguments_of_function, first_names, seeded, traces_batches
 
 _LINE = 88  # columns, what Black and Ruff take by default
 # Arguments of callbacks that are kept in an attribute of another name.

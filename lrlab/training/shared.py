@@ -36,8 +36,8 @@ def lender_for(program: Program, train: Batches, validation: Batches | None) -> 
     Equal are two if Keras's training step and test step, traced on such batches, come to the same
     graph over variables of the same kinds, so that whatever an architecture, an optimizer, a loss
     or a metric puts into a step is compared as it is computed. None of them may be somebody's own.
-    Where there is none, this program is kept as a lender for later ones, the last 64 of them,
-    or fewer of large models.
+    Where there is none, this program is kept as a lender for later ones, the last
+    `PROGRAMS_KEPT` (64) of them, or fewer of large models.
     """
     if not (program.xla and program.reports_metrics and is_all_kerass_own(program.model)):
         return None

@@ -590,10 +590,7 @@ class TestCallbacks:
             "LearningRateScheduler": (float,),
             "ModelCheckpoint": ("a.keras",),
         }
-        needs_more = {
-            "CallbackList",
-            "OrbaxCheckpoint",
-        }  # the one is none, the other saves by Orbax
+        needs_more = {"CallbackList", "OrbaxCheckpoint"}  # a model, and the package Orbax
         unkept = {
             (kind, name)
             for kind, cls in vars(cb).items()

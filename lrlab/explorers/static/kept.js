@@ -3,7 +3,6 @@
 // output stays as it is: to change it would make the controls again, under the mouse.
 
 const IDLE = 1000; // ms without a new picture
-const VIEW = "application/vnd.jupyter.widget-view+json";
 const CHILD = ".jp-OutputArea-child";
 // Beside the picture: an error, or the repr, in place of the explorer.
 const STYLE = `<style>
@@ -44,8 +43,6 @@ const keep = (model, shown) => {
   if (!context?.model?.cells) return () => {};
   const explorer = model.get("explorer");
   const shows = new Set([explorer]); // and the boxes that it stands in, by their model ids
-  const viewsOf = (outputs) =>
-    [...Array(outputs?.length ?? 0).keys()].map((place) => outputs.get(place).data[VIEW]?.model_id);
   const lookForBoxes = async () => {
     for (const id of [...context.model.cells].flatMap(({ outputs }) => viewsOf(outputs)))
       if (id && !shows.has(id) && manager.has_model(id) && holds(await manager.get_model(id), explorer))
