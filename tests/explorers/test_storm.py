@@ -1,4 +1,4 @@
-"""A minute of what `make storm` does for ten."""
+"""Half a minute of what `make storm` does for ten minutes."""
 
 import pytest
 from lab import Lab
@@ -13,7 +13,7 @@ def test_whatever_comes_the_page_shows_what_the_kernel_has_drawn_or_says_why_not
 ) -> None:
     page = browser.new_page(viewport={"width": 1280, "height": 1000})
     storm = Storm(page, lab, seed=1)
-    storm.blow(60)
+    storm.blow(30)
     assert len(storm.log) > 10
     with storm.notebook:
         pass

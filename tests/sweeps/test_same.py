@@ -13,17 +13,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from keras import layers
+from small_sweeps import DATA, LABELS, X, experiment_of, net, quietly
 from test_sweeps import (
-    DATA,
-    LABELS,
     Constant,
     Halves,
     SlowsDown,
     Weighted,
-    X,
-    experiment_of,
-    net,
-    quietly,
     trained,  # noqa: F401 - a fixture
 )
 
@@ -109,16 +104,16 @@ class TestHeader:
             "print(json.dumps([t.header_of(t.experiment_of(t.wired)), keys]))"
         )
         here = [header_of(experiment_of(wired)), [key(callbacks=[c]) for c in callbacks_alike()]]
-        for seed in ("1", "2"):  # of Python's hashes, which decide about the order in a set
-            said = subprocess.run(
-                [sys.executable, "-c", code],
-                env={"PYTHONPATH": f"{repository}:{repository}/tests", "PYTHONHASHSEED": seed},
-                cwd=repository / "tests" / "sweeps",
-                capture_output=True,
-                text=True,
-                check=True,
-            )
-            assert json.loads(said.stdout) == here
+        # Of Python's hashes, which decide about the order in a set; the one here is drawn.
+        said = subprocess.run(
+            [sys.executable, "-c", code],
+            env={"PYTHONPATH": f"{repository}:{repository}/tests", "PYTHONHASHSEED": "1"},
+            cwd=repository / "tests" / "sweeps",
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert json.loads(said.stdout) == here
 
     @pytest.mark.parametrize(
         ("changed", "name"),

@@ -16,8 +16,8 @@ from lrlab.backend import keras
 import nbformat
 import numpy as np
 import pytest
-from keras import layers
 from nbclient import NotebookClient
+from small_sweeps import DATA, LABELS, X, experiment_of, net, net_of_a_worker, quietly
 
 import lrlab
 from lrlab import Experiment, StepDecay
@@ -29,22 +29,7 @@ from lrlab.sweeps.same import header_of
 pytestmark = pytest.mark.usefixtures("without_xla")
 sweeps = importlib.import_module("lrlab.sweeps.sweep")  # not the function
 ks = keras.optimizers.schedules
-_random = np.random.default_rng(0)
-X = _random.normal(size=(40, 3)).astype("float32")
-LABELS = (X[:, 0] > 0).astype("int64")
-DATA = (X, LABELS, X[:9], LABELS[:9])
 RATES = [0.01, 0.1, 1.0]
-
-
-def net(units=4, activation="relu"):
-    hidden = [layers.Dense(units, activation), layers.Dense(2, "softmax")]
-    return keras.Sequential([keras.Input((3,)), *hidden])
-
-
-def net_of_a_worker():
-    """With a Dropout nothing is compiled with XLA, in no process."""
-    inner = [layers.Dropout(0.0), layers.Dense(2, "softmax")]
-    return keras.Sequential([keras.Input((3,)), *inner])
 
 
 class Weighted(keras.losses.Loss):
@@ -68,10 +53,6 @@ class Constant(keras.metrics.Metric):
 
     def result(self):
         return keras.ops.convert_to_tensor(self.value)
-
-
-def experiment_of(build=net, dataset=DATA, **settings):
-    return Experiment(build, dataset, **{"epochs": 2, "batch_size": 16, **settings})
 
 
 @pytest.fixture(scope="module")
@@ -104,10 +85,6 @@ def pretended(experiment, monkeypatch):
 
     monkeypatch.setattr(Experiment, "run", pretend)
     return seen
-
-
-def quietly(experiment, schedules, **options):
-    return sweep(experiment, schedules, **{"progress": False, **options})
 
 
 @pytest.mark.parametrize("module", [sweeps, halving, settings])
@@ -216,7 +193,7 @@ class TestRuns:
 
     def test_a_notebook_has_its_progress_in_a_widget(self):
         trains = (
-            "import lrlab\nfrom test_sweeps import experiment_of, net_of_a_worker\n"
+            "import lrlab\nfrom small_sweeps import experiment_of, net_of_a_worker\n"
             "sweep = lrlab.sweep(experiment_of(net_of_a_worker), [0.1, 0.2])"
         )
         notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(trains)])
@@ -521,7 +498,7 @@ class TestPath:
         path = tmp_path / "runs.jsonl"
         rates = np.geomspace(0.001, 1, 1000).tolist()
         code = (
-            "import sys; from test_sweeps import experiment_of, net_of_a_worker, quietly\n"
+            "import sys; from small_sweeps import experiment_of, net_of_a_worker, quietly\n"
             "from concurrent.futures import ProcessPoolExecutor as Pool\n"
             "from multiprocessing import get_context\n"
             f"pool = Pool({workers}, mp_context=get_context('spawn')) if {workers} else None\n"
