@@ -112,7 +112,11 @@ class Movements(ABC):
         places = self.explorer(number).locator(TAKES_HOLD)
         shown = [place for place in range(places.count()) if places.nth(place).is_visible()]
         place = places.nth(self.random.choice(shown))
-        what = self.take(place)
+        try:
+            what = self.take(place)
+        except NotThere:  # the kernel may have hidden it meanwhile, after the movement before
+            assert not place.is_visible(), f"{place} is visible, and nothing can be done with it"
+            what = "hidden meanwhile"
         self.log.append(f"{list(EVERY_KIND)[number]}: {what}")
         self.page.wait_for_timeout(self.random.choice((0, 0, 20, 200)))
 
