@@ -4,6 +4,7 @@ Every module of lrlab that needs them writes ``from lrlab.backend import keras, 
 """
 
 import ctypes
+import hashlib
 import os
 import re
 import sys
@@ -14,7 +15,7 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from importlib.util import find_spec
 from pathlib import Path
 
-__all__ = ["keras", "tf"]
+__all__ = ["keras", "programs_kept_in", "tf"]
 
 # What TensorFlow's C++ side writes to file descriptor 2 as it starts, whatever TF_CPP_MIN_LOG_LEVEL
 # says. Anything else that arrives there meanwhile is passed on.
@@ -32,6 +33,16 @@ _LOUD_LIBRARIES = (
     "python/platform/_pywrap_cpu_feature_guard",
     "python/profiler/internal/_pywrap_profiler_plugin",
 )
+_PROCESSOR = Path("/proc/cpuinfo")  # under Linux
+
+
+def _what_programs_are_for() -> str:
+    """Name what XLA compiles for; it finds a program again by what the program computes alone."""
+    about = _PROCESSOR.read_text(errors="replace").splitlines()
+    able_to = [line for line in about if line.lower().startswith(("flags", "features"))]
+    settings = {k: v for k, v in os.environ.items() if k.startswith(("XLA_", "TF_", "ONEDNN_"))}
+    told = tf.__version__, len(able_to), able_to[:1], sorted(settings.items())
+    return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
 
 
 def _missing_tensorflow(error: ImportError) -> ImportError:
@@ -101,8 +112,10 @@ if "keras" in sys.modules:
     _check_backend(keras.config.backend(), "keras.config.backend()")
 else:
     _check_backend(os.environ.setdefault("KERAS_BACKEND", "tensorflow"), "KERAS_BACKEND")
-# XLA announces its first compilation, whenever that is, at level 0.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+# XLA announces its first compilation, whenever that is, at level 0, and at level 2 that a program
+# which it has kept is not text.
+_keep_in = os.environ.get("LRLAB_XLA_CACHE")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3" if _keep_in else "1")
 
 _load_loud_libraries()
 try:
@@ -117,8 +130,21 @@ except ModuleNotFoundError as error:
 # Where `lrlab.server` asks for it. XLA reads its flags when it first compiles, and ends the process
 # at one that it does not know: this release of TensorFlow knows these.
 _flags = os.environ.get("LRLAB_XLA_FLAGS")
-if _flags and tf.__version__.startswith("2.21."):
+_flags_known = (_flags or _keep_in) and tf.__version__.startswith("2.21.")
+if _flags and _flags_known:
     os.environ.setdefault("XLA_FLAGS", _flags)
+# The same for what it has compiled: a later kernel takes it from there. A process that this one
+# starts finds the setting, and may have others that count.
+_KEEP = "--tf_xla_persistent_cache_directory="
+programs_kept_in: Path | None = None
+if _keep_in and _flags_known and _PROCESSOR.exists() and not re.search(r"\s", _keep_in):
+    if os.environ.get("TF_XLA_FLAGS", "").startswith(f"{_KEEP}{_keep_in}"):
+        del os.environ["TF_XLA_FLAGS"]
+    if "TF_XLA_FLAGS" not in os.environ:
+        programs_kept_in = Path(_keep_in, _what_programs_are_for())
+        os.environ["TF_XLA_FLAGS"] = (
+            f"{_KEEP}{programs_kept_in} --tf_xla_persistent_cache_read_only=false"
+        )
 
 with _without_start_up_lines():
     # The first look for devices is what reports a missing CUDA library.

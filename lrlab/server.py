@@ -11,11 +11,16 @@ drags a slider waits for the kernel's "busy" and "idle" longer than a training t
 XLA plans the parts of a small model's step so that several cores could share them, and hands each
 to a thread, which takes longer than the part itself. Its flags belong to a whole process, so they
 are not lrlab's to set: here the server asks for them, and its kernels set them as they load lrlab.
+
+A new kernel compiles all over again what the one before it had compiled, most of the time of a
+first training. So under Linux the server has a folder for it, with the oldest programs removed.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
+from pathlib import Path
 from typing import Any
 
 # The name under which `lrlab.backend` is asked for them, in its environment.
@@ -24,6 +29,10 @@ XLA_FLAGS = (
     "--xla_cpu_enable_concurrency_optimized_scheduler=false "
     "--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold=32768"
 )
+# And the name of the folder; where it is empty, nothing is kept.
+KEPT_IN = "LRLAB_XLA_CACHE"
+_MOST = 500 * 2**20  # bytes of programs, of some 0.8 MB each
+_FREE = 2**30  # bytes on the disk, below which nothing is kept
 
 
 def _jupyter_server_extension_points() -> list[dict[str, str]]:
@@ -33,9 +42,25 @@ def _jupyter_server_extension_points() -> list[dict[str, str]]:
 def _load_jupyter_server_extension(server: Any) -> None:
     """Have every connection to a kernel opened without delay, and kernels set XLA's flags."""
     os.environ.setdefault(ASKED_FOR, XLA_FLAGS)
+    os.environ.setdefault(KEPT_IN, _folder_of_programs())
     settings = server.web_app.settings
     name = "kernel_websocket_connection_class"
     settings[name] = _without_delay(settings[name])
+
+
+def _folder_of_programs(most: int = _MOST, free: int = _FREE) -> str:
+    """Return the folder, after the oldest of too many programs are gone; empty without room."""
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "lrlab", "programs")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        programs = [(path, path.stat()) for path in folder.glob("*/*.pb")]
+        for path, about in sorted(programs, key=lambda each: each[1].st_mtime, reverse=True):
+            most -= about.st_size
+            if most < 0:
+                path.unlink()
+        return str(folder) if shutil.disk_usage(folder).free >= free else ""
+    except OSError:  # one that cannot be read or written, or another server removes the same
+        return ""
 
 
 def _without_delay(connection: type[Any]) -> type[Any]:

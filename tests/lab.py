@@ -29,6 +29,8 @@ import nbformat
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
+from lrlab.server import KEPT_IN
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 QUIET = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
@@ -134,6 +136,7 @@ def serving(folder: Path, application: str = "jupyterlab") -> Iterator[Lab]:
         "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
         "JUPYTER_PREFER_ENV_PATH": "1",  # this Python's kernel, not one of the user's
+        KEPT_IN: str(home / "programs"),
         "JUPYTER_TOKEN": (token := secrets.token_hex(16)),
         "PYTHONPATH": os.pathsep.join(
             filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")])

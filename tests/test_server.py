@@ -54,15 +54,40 @@ async def first_message(application):
 
 
 @pytest.mark.parametrize("loaded", [False, True])
-def test_the_extension_takes_the_delay_from_every_connection(loaded, monkeypatch):
-    monkeypatch.setenv(server.ASKED_FOR, "put back in the end")
-    monkeypatch.delenv(server.ASKED_FOR)
+def test_the_extension_takes_the_delay_from_every_connection(loaded, monkeypatch, tmp_path):
+    for name in (server.ASKED_FOR, server.KEPT_IN):
+        monkeypatch.setenv(name, "put back in the end")
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     application = Application([("/", Handler)], **{NAME: Connection})
     if loaded:
         server._load_jupyter_server_extension(SimpleNamespace(web_app=application))
     assert asyncio.run(first_message(application)) == f"connected, delays: {not loaded}"
     # Which the kernels that it starts are given.
     assert os.environ.get(server.ASKED_FOR) == (server.XLA_FLAGS if loaded else None)
+    folder = tmp_path / "lrlab" / "programs"
+    assert os.environ.get(server.KEPT_IN) == (str(folder) if loaded else None)
+    assert folder.exists() == loaded
+
+
+def test_of_too_many_programs_the_oldest_go(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    folder = tmp_path / "lrlab" / "programs"
+    for age, name in enumerate("abcd"):
+        path = folder / name / f"{name}.pb"
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"a" * 100)
+        os.utime(path, (1000 - age, 1000 - age))
+    assert server._folder_of_programs(most=250, free=0) == str(folder)
+    assert [path.name for path in sorted(folder.glob("*/*"))] == ["a.pb", "b.pb"]
+
+
+def test_without_room_or_leave_to_write_nothing_is_kept(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert server._folder_of_programs(free=2**62) == ""
+    (tmp_path / "a file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "a file"))
+    assert server._folder_of_programs() == ""
 
 
 def run(prefix, code, *options):

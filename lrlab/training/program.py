@@ -30,7 +30,7 @@ from lrlab.training.internals import (
 from lrlab.training.rates import Rates
 from lrlab.training.shared import handles, lender_for
 from lrlab.training.state import GENERATOR, State, starts_from_weights
-from lrlab.training.xla import is_all_kerass_own, uses_xla
+from lrlab.training.xla import forget_programs, is_all_kerass_own, uses_xla
 
 # A call that takes longer than this many seconds keeps Stop and progress waiting.
 SECONDS_A_CALL = 0.05
@@ -61,6 +61,7 @@ class Program:
         self.xla = False
         self._lender: Program | None = None
         self._xla_graphs: dict[str, Any] = {}
+        self._takes_kept = True  # what XLA has kept, until it turns out to be damaged
         self._borrowed: dict[Any, Any] = {}
         self._known: dict[Any, dict[Any, Any]] = {}
         self.epochs = self._with_or_without_xla(self._epochs)
@@ -184,12 +185,12 @@ class Program:
         def graph_and_state(*args: Any) -> Any:
             return self.state.values(), graph(*args)
 
-        with_xla = as_graph(graph_and_state, jit_compile=True)
-        self._xla_graphs[graph.__name__] = with_xla
+        with_xla = self._xla_graphs[graph.__name__] = as_graph(graph_and_state, jit_compile=True)
         without_xla = as_graph(graph)
 
         def call(*args: Any, known: dict[Any, Any] | None = None) -> Any:
             """Call it; `known` is empty at first, and for further calls with arguments alike."""
+            nonlocal with_xla
 
             def once(function: Any) -> Any:
                 if self._lender and function is with_xla:
@@ -204,7 +205,12 @@ class Program:
                 try:
                     before, logs = once(with_xla)
                 except tf.errors.OpError:  # a graph that XLA refuses has not begun to run
-                    self.xla = False
+                    # Or it has kept a damaged one: without it, it compiles.
+                    self.xla, self._takes_kept = self._takes_kept and forget_programs(), False
+                    with_xla = self._xla_graphs[graph.__name__] = as_graph(
+                        graph_and_state, jit_compile=True
+                    )
+                    return call(*args, known=known)
                 else:
                     logs = _as_arrays(logs)
                     # XLA's ReLU passes a NaN on, TensorFlow's makes it 0.
