@@ -50,8 +50,7 @@ def page(machines: Mapping[str, Mapping[str, Any]], goals: Sequence[Goal] = GOAL
     lines = [
         f"- *{name}*: {machine_text(machine)}; {machine['repeats']} repeats, others used up to "
         f"{machine['busy']:.0f} % of it. {versions_text(machine)}."
-        + f" With the code of {machine.get('code')}."
-        * ("code" in machine)
+        + (f" With the code of {machine['code']}." if "code" in machine else "")
         for name, machine in ((name, each["machine"]) for name, each in machines.items())
     ]
     return (

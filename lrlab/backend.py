@@ -7,6 +7,7 @@ import ctypes
 import hashlib
 import os
 import re
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from importlib.util import find_spec
 from pathlib import Path
 
-__all__ = ["keras", "programs_kept_in", "tf"]
+__all__ = ["forget_programs", "keras", "tf"]
 
 # What TensorFlow's C++ side writes to file descriptor 2 as it starts, whatever TF_CPP_MIN_LOG_LEVEL
 # says. Anything else that arrives there meanwhile is passed on.
@@ -43,6 +44,27 @@ def _what_programs_are_for() -> str:
     settings = {k: v for k, v in os.environ.items() if k.startswith(("XLA_", "TF_", "ONEDNN_"))}
     told = tf.__version__, len(able_to), able_to[:1], sorted(settings.items())
     return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
+
+
+def _keep_programs(folder: str) -> Path | None:
+    """Have XLA keep what it compiles, for later kernels; return where, None if it does not."""
+    keep = "--tf_xla_persistent_cache_directory="
+    # A process that was started from here finds the setting, and may have others that count.
+    if os.environ.get("TF_XLA_FLAGS", "").startswith(f"{keep}{folder}"):
+        del os.environ["TF_XLA_FLAGS"]
+    if "TF_XLA_FLAGS" in os.environ or not _PROCESSOR.exists() or re.search(r"\s", folder):
+        return None
+    path = Path(folder, _what_programs_are_for())
+    os.environ["TF_XLA_FLAGS"] = f"{keep}{path} --tf_xla_persistent_cache_read_only=false"
+    return path
+
+
+def forget_programs() -> bool:
+    """Remove what XLA has kept for later kernels: it may be damaged. Tell whether there was any."""
+    if _kept_in is None or not _kept_in.exists():
+        return False
+    shutil.rmtree(_kept_in, ignore_errors=True)
+    return True
 
 
 def _missing_tensorflow(error: ImportError) -> ImportError:
@@ -130,21 +152,12 @@ except ModuleNotFoundError as error:
 # Where `lrlab.server` asks for it. XLA reads its flags when it first compiles, and ends the process
 # at one that it does not know: this release of TensorFlow knows these.
 _flags = os.environ.get("LRLAB_XLA_FLAGS")
-_flags_known = (_flags or _keep_in) and tf.__version__.startswith("2.21.")
-if _flags and _flags_known:
-    os.environ.setdefault("XLA_FLAGS", _flags)
-# The same for what it has compiled: a later kernel takes it from there. A process that this one
-# starts finds the setting, and may have others that count.
-_KEEP = "--tf_xla_persistent_cache_directory="
-programs_kept_in: Path | None = None
-if _keep_in and _flags_known and _PROCESSOR.exists() and not re.search(r"\s", _keep_in):
-    if os.environ.get("TF_XLA_FLAGS", "").startswith(f"{_KEEP}{_keep_in}"):
-        del os.environ["TF_XLA_FLAGS"]
-    if "TF_XLA_FLAGS" not in os.environ:
-        programs_kept_in = Path(_keep_in, _what_programs_are_for())
-        os.environ["TF_XLA_FLAGS"] = (
-            f"{_KEEP}{programs_kept_in} --tf_xla_persistent_cache_read_only=false"
-        )
+_kept_in: Path | None = None
+if (_flags or _keep_in) and tf.__version__.startswith("2.21."):
+    if _flags:
+        os.environ.setdefault("XLA_FLAGS", _flags)
+    if _keep_in:
+        _kept_in = _keep_programs(_keep_in)
 
 with _without_start_up_lines():
     # The first look for devices is what reports a missing CUDA library.

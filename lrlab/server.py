@@ -40,9 +40,10 @@ def _jupyter_server_extension_points() -> list[dict[str, str]]:
 
 
 def _load_jupyter_server_extension(server: Any) -> None:
-    """Have every connection to a kernel opened without delay, and kernels set XLA's flags."""
+    """Have connections opened without delay, and kernels set XLA's flags and keep its programs."""
     os.environ.setdefault(ASKED_FOR, XLA_FLAGS)
-    os.environ.setdefault(KEPT_IN, _folder_of_programs())
+    if KEPT_IN not in os.environ:  # or whoever has set it wants another folder, or none
+        os.environ[KEPT_IN] = _folder_of_programs()
     settings = server.web_app.settings
     name = "kernel_websocket_connection_class"
     settings[name] = _without_delay(settings[name])

@@ -70,6 +70,17 @@ def test_the_extension_takes_the_delay_from_every_connection(loaded, monkeypatch
     assert folder.exists() == loaded
 
 
+@pytest.mark.parametrize("set_already", ["", "/elsewhere"])
+def test_where_the_folder_is_said_already_none_is_made(set_already, monkeypatch, tmp_path):
+    monkeypatch.setenv(server.ASKED_FOR, "")
+    monkeypatch.setenv(server.KEPT_IN, set_already)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    application = Application([("/", Handler)], **{NAME: Connection})
+    server._load_jupyter_server_extension(SimpleNamespace(web_app=application))
+    assert os.environ[server.KEPT_IN] == set_already
+    assert not [*tmp_path.iterdir()]
+
+
 def test_of_too_many_programs_the_oldest_go(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     folder = tmp_path / "lrlab" / "programs"

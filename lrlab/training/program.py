@@ -12,7 +12,7 @@ from contextlib import nullcontext
 from functools import cached_property, partial
 from typing import Any
 
-from lrlab.backend import keras, tf
+from lrlab.backend import forget_programs, keras, tf
 
 import numpy as np
 
@@ -30,7 +30,7 @@ from lrlab.training.internals import (
 from lrlab.training.rates import Rates
 from lrlab.training.shared import handles, lender_for
 from lrlab.training.state import GENERATOR, State, starts_from_weights
-from lrlab.training.xla import forget_programs, is_all_kerass_own, uses_xla
+from lrlab.training.xla import is_all_kerass_own, uses_xla
 
 # A call that takes longer than this many seconds keeps Stop and progress waiting.
 SECONDS_A_CALL = 0.05
@@ -185,12 +185,15 @@ class Program:
         def graph_and_state(*args: Any) -> Any:
             return self.state.values(), graph(*args)
 
-        with_xla = self._xla_graphs[graph.__name__] = as_graph(graph_and_state, jit_compile=True)
+        def compile_with_xla() -> None:
+            self._xla_graphs[graph.__name__] = as_graph(graph_and_state, jit_compile=True)
+
+        compile_with_xla()
         without_xla = as_graph(graph)
 
         def call(*args: Any, known: dict[Any, Any] | None = None) -> Any:
             """Call it; `known` is empty at first, and for further calls with arguments alike."""
-            nonlocal with_xla
+            with_xla = self._xla_graphs[graph.__name__]
 
             def once(function: Any) -> Any:
                 if self._lender and function is with_xla:
@@ -205,12 +208,11 @@ class Program:
                 try:
                     before, logs = once(with_xla)
                 except tf.errors.OpError:  # a graph that XLA refuses has not begun to run
-                    # Or it has kept a damaged one: without it, it compiles.
-                    self.xla, self._takes_kept = self._takes_kept and forget_programs(), False
-                    with_xla = self._xla_graphs[graph.__name__] = as_graph(
-                        graph_and_state, jit_compile=True
-                    )
-                    return call(*args, known=known)
+                    if self._takes_kept and forget_programs():  # or what it has kept is damaged
+                        self._takes_kept = False
+                        compile_with_xla()
+                        return call(*args, known=known)
+                    self.xla = False
                 else:
                     logs = _as_arrays(logs)
                     # XLA's ReLU passes a NaN on, TensorFlow's makes it 0.

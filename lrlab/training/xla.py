@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-
-from lrlab.backend import keras, programs_kept_in
+from lrlab.backend import keras
 
 from lrlab.training.internals import flatten_layers, metrics_as_given
 
@@ -80,11 +78,3 @@ def is_kerass_own(part: object) -> bool:
     named = part if isinstance(part, type) or callable(part) else type(part)
     module = getattr(named, "__module__", None) or type(part).__module__
     return module.startswith(("keras.", "lrlab.optimizers"))
-
-
-def forget_programs() -> bool:
-    """Remove what XLA has kept for later kernels: it may be damaged. Tell whether there was any."""
-    if programs_kept_in is None or not programs_kept_in.exists():
-        return False
-    shutil.rmtree(programs_kept_in, ignore_errors=True)
-    return True
